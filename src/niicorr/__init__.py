@@ -1,0 +1,98 @@
+"""niicorr correlates every brain map of one set with every map of another.
+
+>>> import niicorr as nc
+>>> result = nc.correlate("experiments/*.nii", "activity/*.nii.gz")  # doctest: +SKIP
+>>> nc.heatmap(result)  # doctest: +SKIP
+
+Names are loaded when they are first used, so that ``import niicorr`` costs nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from niicorr._version import __version__
+
+if TYPE_CHECKING:
+    from niicorr.errors import (
+        DomainWarning,
+        InputError,
+        MapError,
+        NiicorrError,
+        NiicorrWarning,
+        ResourceError,
+        UnusableMapsError,
+        UsageError,
+    )
+    from niicorr.images.extract import extract
+    from niicorr.images.mapset import MapSet, read_maps
+    from niicorr.images.sampling import Sampling, choose_sampling
+    from niicorr.images.survey import Survey, survey
+    from niicorr.matrix import MapMatrix
+    from niicorr.pipeline import CheckReport, check, correlate
+    from niicorr.plot.heatmap import heatmap
+    from niicorr.result import CorrelationResult
+    from niicorr.result.saved import load
+
+_HOME = {
+    "DomainWarning": "errors",
+    "InputError": "errors",
+    "MapError": "errors",
+    "NiicorrError": "errors",
+    "NiicorrWarning": "errors",
+    "ResourceError": "errors",
+    "UnusableMapsError": "errors",
+    "UsageError": "errors",
+    "extract": "images.extract",
+    "MapSet": "images.mapset",
+    "read_maps": "images.mapset",
+    "Sampling": "images.sampling",
+    "choose_sampling": "images.sampling",
+    "Survey": "images.survey",
+    "survey": "images.survey",
+    "MapMatrix": "matrix",
+    "CheckReport": "pipeline",
+    "check": "pipeline",
+    "correlate": "pipeline",
+    "heatmap": "plot.heatmap",
+    "CorrelationResult": "result",
+    "load": "result.saved",
+}
+
+__all__ = [
+    "CheckReport",
+    "CorrelationResult",
+    "DomainWarning",
+    "InputError",
+    "MapError",
+    "MapMatrix",
+    "MapSet",
+    "NiicorrError",
+    "NiicorrWarning",
+    "ResourceError",
+    "Sampling",
+    "Survey",
+    "UnusableMapsError",
+    "UsageError",
+    "__version__",
+    "check",
+    "choose_sampling",
+    "correlate",
+    "extract",
+    "heatmap",
+    "load",
+    "read_maps",
+    "survey",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'niicorr' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"niicorr.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

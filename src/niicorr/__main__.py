@@ -1,0 +1,5 @@
+"""``python -m niicorr``."""
+
+from niicorr.cli.main import entry
+
+entry()

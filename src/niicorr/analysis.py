@@ -1,0 +1,154 @@
+"""Two matrices become a result: numbers, and for every cell that needs one a remark."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from niicorr.compute.pearson import MIN_COMMON, Correlation, pearson
+from niicorr.errors import InputError
+from niicorr.matrix import MapMatrix
+from niicorr.records import Provenance
+from niicorr.result import CorrelationResult, Sensitivity
+from niicorr.tables import printable
+from niicorr.typing import BoolArray, Float64Array, Method, Null
+
+LOW_OVERLAP = 0.5
+"""A cell that uses less than this share of the mask is remarked upon."""
+
+ZEROS_MATTER = 0.1
+"""So much must r move under the other reading of zeros (or change its sign) to be remarked upon."""
+
+
+@dataclass(frozen=True)
+class Remarks:
+    """Notes on cells, several to a cell joined by "; "."""
+
+    notes: dict[tuple[int, int], str] = field(default_factory=dict)
+
+    def add(self, i: int, j: int, text: str) -> None:
+        """Add a note to cell (row i, column j)."""
+        before = self.notes.get((i, j))
+        self.notes[i, j] = f"{before}; {text}" if before else text
+
+
+def analyse(
+    x: MapMatrix,
+    y: MapMatrix | None = None,
+    *,
+    method: Method = "pearson",
+    null: Null = "none",
+    naive_step: int = 0,
+    mask: BoolArray | None = None,
+    provenance: Provenance | None = None,
+    jobs: int = 1,
+) -> CorrelationResult:
+    """Correlate every map of y (rows) with every map of x (columns).
+
+    Parameters
+    ----------
+    x, y : MapMatrix
+        Same features. Without y, x is compared with itself.
+    naive_step : int
+        The step of ``x.naive`` and ``y.naive``; 0 where there are none.
+    mask : ndarray of bool, optional
+        Carried into the result.
+    provenance : Provenance, optional
+        What is known so far of how the numbers come about.
+    jobs : int
+        Threads.
+    """
+    same_set = y is None
+    y = x if y is None else y
+    if x.features.n != y.features.n:
+        raise InputError(f"x has {x.features.n} features, y has {y.features.n}: correlate maps on one grid and mask")
+    found = pearson(x, y, jobs=jobs)
+    r = found.r
+    if same_set:
+        np.fill_diagonal(r, np.where(np.isfinite(np.diag(r)), 1.0, np.nan))
+    remarks = Remarks()
+    for i, j, text in _empty_cells(found, x, y):
+        remarks.add(i, j, text)
+    if not same_set:
+        for i, j in _same_files(x, y):
+            remarks.add(i, j, "same file")
+    low = np.isfinite(r) & (found.n < LOW_OVERLAP * x.features.n)
+    for i, j in np.argwhere(low):
+        remarks.add(int(i), int(j), f"low overlap: n is {found.n[i, j] / x.features.n:.0%} of the mask")
+    zeros_matter = _zeros_matter(r, x, y, jobs)
+    for i, j in np.argwhere(np.isfinite(zeros_matter)):
+        remarks.add(int(i), int(j), f"zeros matter: {_short(r[i, j])} / {_short(zeros_matter[i, j])}")
+    provenance = provenance or Provenance()
+    if low.any():
+        text = (f"{int(low.sum())} of {low.size} correlations rest on less than half of the mask's voxels; "
+                "their cells say so in pairs.tsv")
+        provenance = Provenance(**{**provenance.__dict__, "warnings": (*provenance.warnings, text)})
+    naive = _naive(x, y)
+    sensitivity = None
+    if naive is not None or np.isfinite(zeros_matter).any():
+        unknown = np.full(r.shape, np.nan)
+        sensitivity = Sensitivity(unknown if naive is None else naive, max(naive_step, 1), zeros_matter)
+    return CorrelationResult(r, found.n, x.records, y.records, method, null, same_set, remarks.notes,
+                             x.features.grid, mask, sensitivity, provenance)
+
+
+def _empty_cells(found: Correlation, x: MapMatrix, y: MapMatrix) -> Iterator[tuple[int, int, str]]:
+    """Say why a cell has no number."""
+    for i, j in np.argwhere(np.isnan(found.r)):
+        reasons = []
+        for name, record in (("x", x.records[j]), ("y", y.records[i])):
+            if record.error:
+                reasons.append(f"{name} not used: {printable(record.error)}")
+        if not reasons and found.n[i, j] < MIN_COMMON:
+            reasons.append(f"fewer than {MIN_COMMON} common voxels (n = {found.n[i, j]})")
+        if not reasons:
+            constant = [n for n, flags in (("x", found.x_constant), ("y", found.y_constant)) if flags[i, j]]
+            reasons.append(f"{' and '.join(constant) or 'a map'} constant over the common voxels")
+        yield int(i), int(j), "; ".join(reasons)
+
+
+def _same_files(x: MapMatrix, y: MapMatrix) -> Iterator[tuple[int, int]]:
+    where: dict[Any, list[int]] = {}
+    for j, record in enumerate(x.records):
+        if record.blake2b:
+            where.setdefault((record.blake2b, record.volume), []).append(j)
+    for i, record in enumerate(y.records):
+        for j in where.get((record.blake2b, record.volume), ()):
+            yield i, j
+
+
+def _zeros_matter(r: Float64Array, x: MapMatrix, y: MapMatrix, jobs: int) -> Float64Array:
+    """Find r under the other reading of one map's zeros, where that tells another story; NaN elsewhere."""
+    other = np.full(r.shape, np.nan)
+    sides = [(x, np.array(sorted(x.zeros), dtype=np.intp), True), (y, np.array(sorted(y.zeros), dtype=np.intp), False)]
+    for side, which, columns in sides:
+        if which.size == 0:
+            continue
+        swapped = side.with_zeros_read_otherwise(which)
+        found = (pearson(swapped, y, jobs=jobs) if columns else pearson(x, swapped, jobs=jobs)).r
+        place = np.s_[:, which] if columns else np.s_[which, :]
+        mine, best = r[place], other[place]
+        differs = (np.abs(found - mine) > ZEROS_MATTER) | (np.sign(found) * np.sign(mine) < 0)
+        further = np.isnan(best) | (np.abs(found - mine) > np.abs(best - mine))
+        take = np.isfinite(found) & np.isfinite(mine) & differs & further
+        other[place] = np.where(take, found, best)
+    if x is y:
+        np.fill_diagonal(other, np.nan)
+    return other
+
+
+def _naive(x: MapMatrix, y: MapMatrix) -> Float64Array | None:
+    """Correlate over the whole grid, background and zeros as data."""
+    if x.naive is None or y.naive is None:
+        return None
+    squares = [np.einsum("ij,ij->i", m.naive, m.naive, dtype=np.float64) for m in (x, y)]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        r = (y.naive @ x.naive.T).astype(np.float64) / np.sqrt(squares[1][:, None] * squares[0])
+    return np.clip(r, -1, 1)
+
+
+def _short(r: float) -> str:
+    return f"{r:.2f}".replace("0.", ".", 1)

@@ -1,0 +1,1 @@
+"""The shell: what a user types, and what comes back."""

@@ -1,0 +1,340 @@
+"""The account of a run: one screen that says what was read, what was masked and why, and what came out."""
+
+from __future__ import annotations
+
+import math
+import os
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from niicorr.cli.alike import Remark, gathered, remarks
+from niicorr.cli.matrix_view import matrix_lines
+from niicorr.cli.page import (
+    HEADING,
+    NARROW,
+    columns,
+    duration,
+    integer,
+    listed,
+    pad,
+    percent,
+    plural,
+    r_text,
+    value_text,
+)
+from niicorr.errors import LISTED_PROBLEMS
+from niicorr.space import format_mm
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from niicorr.cli.page import Line, Page, Style
+    from niicorr.records import Decision, MapRecord
+    from niicorr.result import CorrelationResult, Sensitivity
+    from niicorr.typing import BoolArray, Float64Array
+
+STRONGEST = 5
+_ZERO_LINES, _OTHER_LINES, _REASONS = 3, 4, 3
+_BACKGROUNDS = 2
+_NAMED_AFTER = {"pearson": "Pearson", "spearman": "Spearman", "kendall": "Kendall"}
+_TOLD = ("background", "zeros")
+"""Topics of single maps that have a paragraph of their own."""
+
+
+def account(
+    result: CorrelationResult,
+    page: Page,
+    *,
+    out: str | None,
+    files: Sequence[str],
+    seconds: float,
+    verbose: bool,
+) -> Iterator[Line]:
+    """Yield the lines of a run's account, warnings first."""
+    sets = map_sets(result)
+    yield from warning_lines(result.warnings, page)
+    yield from _title(result, page, seconds)
+    yield from skipped_lines(sets, page)
+    for name, maps in sets:
+        yield from page.paragraph(f"read {name}", read_text(maps))
+    yield from decision_lines(result.decisions, page)
+    yield from _heads("background", [f"{name}: {backgrounds(maps)}" for name, maps in sets], page)
+    yield from _remarks(sets, page, out, verbose=verbose)
+    yield from _sensitivity(result, page)
+    if verbose:
+        yield from every_decision(sets, page)
+    yield []
+    if result.estimate.size:
+        yield from matrix_lines(result, page)
+    yield from _empty_cells(result, page)
+    yield from _strongest(result, page)
+    yield from page.paragraph("null", result.null_text)
+    yield from _files(out, files, page)
+
+
+def map_sets(result: CorrelationResult) -> list[tuple[str, tuple[MapRecord, ...]]]:
+    """Return the sets with their names; a set compared with itself is told of once."""
+    return [("x", result.x_maps)] if result.same_set else [("x", result.x_maps), ("y", result.y_maps)]
+
+
+def usable(maps: Sequence[MapRecord]) -> list[MapRecord]:
+    """Return the maps that could be read."""
+    return [record for record in maps if record.error is None]
+
+
+def warning_lines(warnings: Sequence[str], page: Page) -> Iterator[Line]:
+    """Yield each warning, folded."""
+    for text in warnings:
+        yield from page.paragraph("warning", text, "warning")
+
+
+def decision_lines(decisions: Sequence[Decision], page: Page) -> Iterator[Line]:
+    """Yield what was decided about all maps together, a paragraph for each topic, in order of appearance."""
+    for topic in dict.fromkeys(decision.topic for decision in decisions):
+        yield from _heads(topic, [decision.text for decision in decisions if decision.topic == topic], page)
+
+
+def skipped_lines(sets: Sequence[tuple[str, Sequence[MapRecord]]], page: Page) -> Iterator[Line]:
+    """Name the maps that could not be used: ten of them, the rest counted."""
+    bad = [(name, record) for name, maps in sets for record in maps if record.error is not None]
+    total = sum(len(maps) for _, maps in sets)
+    if bad:
+        text = f"{len(bad)} of {plural(total, 'map')} could not be used:"
+        yield from page.paragraph("skipped", text, "bad")
+    for name, record in bad[:LISTED_PROBLEMS]:
+        yield from page.paragraph("", f"{name}: {error_text(record)}")
+    if len(bad) > LISTED_PROBLEMS:
+        yield from page.paragraph("", f"and {len(bad) - LISTED_PROBLEMS} more, named in run.json")
+
+
+def error_text(record: MapRecord) -> str:
+    """Return what is wrong with a map, after its path."""
+    error = record.error or ""
+    return error if error.startswith(record.path) else f"{record.path}: {error}"
+
+
+def read_text(maps: Sequence[MapRecord]) -> str:
+    """``20 maps, 57×66×40 voxels of 3×3×3 mm LAS, float64``; several grids and types are counted."""
+    good = usable(maps)
+    head = plural(len(good), "map")
+    if len(good) < len(maps):
+        head = f"{integer(len(good))} of {plural(len(maps), 'map')}"
+    grids = _counted([f"{shape_text(record)} voxels of {format_mm(record.voxel_mm)} mm {record.orientation}"
+                      for record in good if record.shape])
+    types = _counted([record.dtype for record in good if record.dtype])
+    parts = [head]
+    if len(grids) == 1:
+        parts.append(grids[0][0])
+    elif grids:
+        shown = [f"{text} ({count})" for text, count in grids[:3]]
+        more = [f"{len(grids) - 3} others"] if len(grids) > 3 else []
+        parts.append(f"{len(grids)} grids: {', '.join(shown + more)}")
+    if types:
+        shown = [text for text, _ in types[:4]]
+        parts.append(", ".join(shown) + (f" and {len(types) - 4} other types" if len(types) > 4 else ""))
+    return ("; " if len(grids) > 1 else ", ").join(parts)
+
+
+def shape_text(record: MapRecord) -> str:
+    """``57×66×40``."""
+    return "×".join(map(str, record.shape))
+
+
+def backgrounds(maps: Sequence[MapRecord]) -> str:
+    """``−1 in 4 maps (53 % of the volume), none in 16 maps``: the commonest values, the rest as a range."""
+    found: dict[str, list[MapRecord]] = {}
+    none = 0
+    for record in usable(maps):
+        if record.background is None:
+            none += 1
+        else:
+            found.setdefault(value_text(record.background), []).append(record)
+    groups = sorted(found.items(), key=lambda item: -len(item[1]))
+    # A group of one beside many groups of one is not a common value: they are told as a range.
+    keep = groups if len(groups) <= _BACKGROUNDS + 1 else [g for g in groups[:_BACKGROUNDS] if len(g[1]) > 1]
+    parts = [f"{text} in {plural(len(group), 'map')} ({_shares(group)})" for text, group in keep]
+    rest = [record for text, group in groups[len(keep):] for record in group]
+    if rest:
+        values = [record.background for record in rest if record.background is not None]
+        finite = sorted(value for value in values if not math.isnan(value))
+        span = f"{len(groups) - len(keep)} values from {value_text(finite[0])} to {value_text(finite[-1])}"
+        parts.append(f"{span} in {plural(len(rest), 'map')} ({_shares(rest)})")
+    if none:
+        parts.append(f"none in {plural(none, 'map')}")
+    if parts and "%" in parts[0]:
+        parts[0] = parts[0].replace("%)", "% of the volume)")
+    return ", ".join(parts)
+
+
+def remark_text(remark: Remark, total: int) -> str:
+    """``18 maps: …``, ``all 20 maps: …``, or the label of a single map."""
+    if remark.count == 1:
+        return f"{remark.labels[0]}: {remark.text}"
+    who = f"all {integer(total)} maps" if remark.count == total else plural(remark.count, "map")
+    return f"{who}: {remark.text}"
+
+
+def every_decision(sets: Sequence[tuple[str, Sequence[MapRecord]]], page: Page) -> Iterator[Line]:
+    """Yield every decision about every map."""
+    for name, maps in sets:
+        for record in maps:
+            texts = [f"{decision.topic}: {decision.text}" for decision in record.decisions]
+            yield [(f"{name} {page.text(record.label)}", "bold")]
+            yield from _heads("", texts or ["nothing to decide"], page)
+
+
+def counted(result: CorrelationResult) -> BoolArray:
+    """Which cells hold every pair once: a set against itself counts its lower triangle only."""
+    cells = np.ones(result.estimate.shape, dtype=bool)
+    return np.tril(cells, -1) if result.same_set else cells
+
+
+def pairs(result: CorrelationResult) -> Float64Array:
+    """Return r of every pair once; NaN elsewhere."""
+    return np.where(counted(result), result.estimate, np.nan)
+
+
+def zeros_matter(result: CorrelationResult) -> int:
+    """Count the pairs that would be another number under the other reading of zeros."""
+    if result.sensitivity is None:
+        return 0
+    return int((counted(result) & np.isfinite(result.sensitivity.zeros_matter)).sum())
+
+
+def without_number(result: CorrelationResult) -> list[Remark]:
+    """Gather the pairs without a number by the reason in their note."""
+    return gathered(
+        (f"{result.y_labels[i]} × {result.x_labels[j]}", result.notes.get((i, j), "no reason noted"))
+        for i, j in np.argwhere(counted(result) & ~np.isfinite(result.estimate)).tolist()
+    )
+
+
+def naive_text(result: CorrelationResult, sensitivity: Sensitivity) -> str:
+    """Say how wrong the plain arrays would have been."""
+    error, flips, both = sensitivity.largest_error(pairs(result))
+    if both == 0:
+        return ""
+    text = "Flattening the arrays and calling corrcoef would have been off by "
+    text += f"up to {r_text(error)}" if error >= 0.005 else "less than .01"
+    if flips:
+        text += f" and changed the sign of {integer(flips)} of {plural(both, 'correlation')}"
+    if sensitivity.step > 1:
+        text += f" (judged by one voxel in {sensitivity.step})"
+    return f"{text}."
+
+
+def _title(result: CorrelationResult, page: Page, seconds: float) -> Iterator[Line]:
+    x, y = len(result.x_maps), len(result.y_maps)
+    noun = f"{_NAMED_AFTER.get(result.method, result.method)} correlation"
+    if result.same_set:
+        cells = plural(x * (x - 1) // 2, noun)
+        head = f"{plural(x, 'map')} with each other, {cells}"
+    else:
+        head = f"{integer(x)} × {integer(y)} maps, {plural(x * y, noun)}"
+    numbers = pairs(result)
+    numbers = numbers[np.isfinite(numbers)]
+    rest = ""
+    if numbers.size:
+        low, high = r_text(float(numbers.min())), r_text(float(numbers.max()))
+        rest = f", r from {low} to {high}" if low != high else f", r = {low}"
+    counts = result.counts[np.isfinite(pairs(result))]
+    if counts.size:
+        low_n, high_n = int(counts.min()), int(counts.max())
+        rest += f", n{NARROW}= {integer(low_n)}" if low_n == high_n else (
+            f", n{NARROW}from {integer(low_n)} to {integer(high_n)}")
+    for part in page.folded(f"niicorr: {head} in {duration(seconds)}{rest}", page.width):
+        yield [(part, "bold")]
+
+
+def _remarks(
+    sets: Sequence[tuple[str, Sequence[MapRecord]]], page: Page, out: str | None, *, verbose: bool
+) -> Iterator[Line]:
+    maps = [record for _, group in sets for record in usable(group)]
+    for heading, found, most in (
+        ("zeros", remarks(maps, ("zeros",)), _ZERO_LINES),
+        ("maps", remarks(maps, but=_TOLD), _OTHER_LINES),
+    ):
+        texts = [remark_text(remark, len(maps)) for remark in found[:most]]
+        if len(found) > most and not verbose:
+            left = sum(remark.count for remark in found[most:])
+            where = "the option -v" if out is None else "maps.tsv"
+            texts.append(f"{plural(left, 'further remark')} on single maps: see {where}")
+        yield from _heads(heading, texts, page)
+
+
+def _sensitivity(result: CorrelationResult, page: Page) -> Iterator[Line]:
+    if result.sensitivity is None:
+        return
+    text = naive_text(result, result.sensitivity)
+    if text:
+        yield from page.paragraph("naive r", text, "warning")
+    count = zeros_matter(result)
+    if count:
+        of = plural(int(counted(result).sum()), "pair")
+        text = f"{integer(count)} of {of} would change by more than .1 or in sign if zeros were read the other way"
+        yield from page.paragraph("", f"{text} (marked *).")
+
+
+def _empty_cells(result: CorrelationResult, page: Page) -> Iterator[Line]:
+    reasons = without_number(result)
+    if not reasons:
+        return
+    total = int(counted(result).sum())
+    empty = sum(reason.count for reason in reasons)
+    parts = [f"{reason.text} ({integer(reason.count)})" for reason in reasons[:_REASONS]]
+    if len(reasons) > _REASONS:
+        parts.append(f"other reasons ({integer(sum(reason.count for reason in reasons[_REASONS:]))})")
+    verb = "has" if empty == 1 else "have"
+    text = f"{integer(empty)} of {plural(total, 'pair')} {verb} none (–): {'; '.join(parts)}"
+    yield from page.paragraph("no number", text)
+
+
+def _strongest(result: CorrelationResult, page: Page) -> Iterator[Line]:
+    rows = []
+    for i, j in result.strongest(STRONGEST):
+        value = float(result.estimate[i, j])
+        style: Style = "positive" if value > 0 else "negative" if value < 0 else ""
+        n = f"n = {integer(int(result.counts[i, j]))}"
+        rows.append((page.text(r_text(value)), style, result.x_labels[j], result.y_labels[i], n))
+    room = page.width - HEADING - 6 - 2 - max((len(row[4]) for row in rows), default=0)
+    names = [_pair(x, y, page, room) for _, _, x, y, _ in rows]
+    width = max(map(columns, names), default=0)
+    for place, ((value_shown, style, _, _, n), name) in enumerate(zip(rows, names, strict=True)):
+        yield [(f"{'strongest' if place == 0 else '':<{HEADING}}", "bold"),
+               (pad(value_shown, 5, right=True), style), (f" {pad(name, width)}  {page.text(n)}", "")]
+
+
+def _pair(x: str, y: str, page: Page, room: int) -> str:
+    x, y, times = page.text(x), page.text(y), page.text(" × ")
+    if columns(x) + columns(y) + len(times) > room:
+        # The shorter name keeps its letters; the longer one gives way first.
+        half = (room - len(times)) // 2
+        x, y = (page.elide(x, max(half, room - len(times) - columns(y))),
+                page.elide(y, max(half, room - len(times) - columns(x))))
+    return f"{x}{times}{y}"
+
+
+def _files(out: str | None, files: Sequence[str], page: Page) -> Iterator[Line]:
+    if out is None or not files:
+        return
+    folder = out if out.endswith(os.sep) else out + os.sep
+    names = listed([os.path.basename(name) or name for name in files])
+    yield from page.paragraph("written", f"{page.text(folder)}  {names}", "good")
+
+
+def _heads(heading: str, texts: Sequence[str], page: Page) -> Iterator[Line]:
+    for number, text in enumerate(texts):
+        yield from page.paragraph(heading if number == 0 else "", text)
+
+
+def _shares(maps: Sequence[MapRecord]) -> str:
+    shares = [record.background_share for record in maps]
+    return percent(min(shares), max(shares))
+
+
+def _counted(texts: Sequence[str]) -> list[tuple[str, int]]:
+    counts: dict[str, int] = {}
+    for text in texts:
+        counts[text] = counts.get(text, 0) + 1
+    return sorted(counts.items(), key=lambda item: -item[1])

@@ -1,0 +1,201 @@
+"""What a user may type: names, defaults and help of every command and option. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any, NoReturn, get_args
+
+from niicorr._version import __version__
+from niicorr.errors import UsageError
+
+_EPILOG = """examples:
+  niicorr demo -o niicorr-demo
+  niicorr run -x experiments/*.nii -y activity/*.nii.gz -o out/
+  niicorr check -x experiments/ -y activity/
+
+exit codes: 0 done; 2 wrong usage; 3 the input cannot be used; 4 no room, memory or permission;
+130/143 interrupted; 1 a bug."""
+
+_LATER = {
+    "--atlas": "NAME", "--labels": "FILE", "--min-coverage": "F", "--partial": "FILE", "--weights": "FILE",
+    "--fdr": "KIND", "--n-surrogates": "N", "--seed": "N", "--alternative": "KIND", "--scheduler": "ADDRESS",
+    "--cache": "DIR", "--device": "KIND",
+}
+"""Options that the contract names and that come with later versions: refused by name, never ignored."""
+
+_LATER_COMMANDS = ("rois", "report", "calibrate", "index", "search")
+
+
+class Parser(argparse.ArgumentParser):
+    """An argparse parser whose complaint is a `UsageError`, like any other wrong call."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise instead of leaving the process."""
+        raise UsageError(f"{message}\nSee {self.prog} --help.")
+
+
+def make_parser() -> Parser:
+    """Build the parser of all commands."""
+    how = {"formatter_class": _formatter(), "allow_abbrev": False}
+    parser = Parser(prog="niicorr", description="Correlate sets of brain maps: the right voxels, the right number, "
+                    "one picture.", epilog=_EPILOG, **how)  # type: ignore[arg-type]
+    parser.add_argument("--version", action="version", version=f"niicorr {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
+    run = commands.add_parser("run", help="correlate two sets of maps and draw the heatmap",
+                              description="Correlate every map of -x (columns) with every map of -y (rows).", **how)
+    _inputs(run)
+    _out(run, "niicorr-out")
+    _analysis(run)
+    _figures(run)
+    _machine(run)
+    _talk(run)
+    check = commands.add_parser("check", help="read and judge every file, compute nothing",
+                                description="Say of every file what run would make of it.", **how)
+    _inputs(check)
+    _out(check, "niicorr-out")
+    _analysis(check)
+    _figures(check)
+    _machine(check)
+    _talk(check)
+    demo = commands.add_parser("demo", help="make example data (20 × 4 maps) and run on it",
+                               description="Write 20 experiment and 4 activity maps to DIR/data and correlate them.",
+                               **how)
+    _out(demo, "niicorr-demo")
+    _figures(demo)
+    _talk(demo)
+    return parser
+
+
+def parse(argv: list[str]) -> argparse.Namespace:
+    """Parse a command line; a wrong one raises `UsageError`."""
+    if argv and argv[0] in _LATER_COMMANDS:
+        raise UsageError(f"niicorr {argv[0]} comes with a later version; this is {__version__}")
+    parser = make_parser()
+    options = parser.parse_args(argv)
+    if options.command is None:
+        raise UsageError("which command? run, check or demo\nSee niicorr --help.")
+    for flag in _LATER:
+        if getattr(options, flag[2:].replace("-", "_"), None) is not None:
+            raise UsageError(f"{flag} comes with a later version; this is {__version__}")
+    if getattr(options, "resume", False):
+        raise UsageError(f"--resume comes with a later version; this is {__version__}")
+    return options
+
+
+def size(text: str) -> int:
+    """Read ``500M``, ``2GiB`` or plain bytes.
+
+    Examples
+    --------
+    >>> size("2G"), size("1.5 MiB"), size("4096")
+    (2147483648, 1572864, 4096)
+    """
+    powers = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
+    plain = text.strip().upper().removesuffix("IB").removesuffix("B").strip()
+    number, unit = (plain[:-1], plain[-1]) if plain[-1:] in powers and plain else (plain, "")
+    try:
+        value = float(number) * 1024 ** powers[unit]
+        if not 0 < value < 2**62:
+            raise ValueError
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no size such as 500M or 2GiB") from None
+    return int(value)
+
+
+def background(text: str) -> Any:
+    """``auto``, ``none`` or a number (``nan`` is one)."""
+    if text in ("auto", "none"):
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither auto, none nor a number") from None
+
+
+def positive(text: str) -> int:
+    """Read a whole number from 1 on."""
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
+    return int(text)
+
+
+def formats(text: str) -> tuple[str, ...]:
+    """Read a list of figure formats, such as ``png,svg``."""
+    chosen = tuple(dict.fromkeys(part.strip().lower() for part in text.split(",") if part.strip()))
+    if not chosen or set(chosen) - {"png", "svg", "pdf"}:
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of png, svg, pdf")
+    return chosen
+
+
+def _inputs(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("maps: files, folders, patterns, .tsv manifests with a column `path`")
+    group.add_argument("-x", nargs="+", action="extend", required=True, metavar="MAP", help="columns of the heatmap")
+    group.add_argument("-y", nargs="+", action="extend", metavar="MAP",
+                       help="rows of the heatmap; left out: the set against itself")
+
+
+def _out(parser: argparse.ArgumentParser, default: str) -> None:
+    parser.add_argument("-o", "--out", default=default, metavar="DIR",
+                        help=f"the result, written whole or not at all (default {default})")
+
+
+def _analysis(parser: argparse.ArgumentParser) -> None:
+    from niicorr import words
+
+    group = parser.add_argument_group("what counts")
+    add = group.add_argument
+    add("--mask", default="auto", metavar="auto|none|mni152|FILE", help="which voxels may count (auto)")
+    add("--background", default="auto", type=background, metavar="auto|none|VALUE",
+        help='the value that means "no data here", per map (auto)')
+    add("--volumes", metavar="all|A:B", help="volumes of 4-D files, counted from 0, B not included")
+    add("--zeros", default="auto", choices=get_args(words.Zeros), help="what an exact zero in the mask means (auto)")
+    add("--grid", default="auto", metavar="auto|x|y|FILE", help="the grid on which maps are compared (auto)")
+    add("--resample", default="auto", choices=get_args(words.Resample),
+        help="bring maps of another grid to it, or refuse them (auto)")
+    add("--interpolation", default="auto", choices=get_args(words.Interpolation),
+        help="linear, averaged where voxels grow by more than half (auto)")
+    add("--method", default="pearson", metavar="pearson", help="the similarity (pearson)")
+    add("--null", default="none", metavar="none", help="how p-values are found (none: no p-values in this version)")
+    add("--on-error", default="stop", choices=get_args(words.OnError),
+        help="a bad file ends the run, or leaves its row empty with the reason (stop)")
+    for flag, metavar in _LATER.items():
+        add(flag, metavar=metavar, help=argparse.SUPPRESS)
+    add("--resume", action="store_true", help=argparse.SUPPRESS)
+
+
+def _figures(parser: argparse.ArgumentParser) -> None:
+    from niicorr import words
+
+    group = parser.add_argument_group("figures")
+    group.add_argument("--order", default="given", choices=get_args(words.Order),
+                       help="of rows and columns in figures; tables stay as given (given)")
+    group.add_argument("--format", default=("png", "svg"), type=formats, metavar="png,svg,pdf", help="(png,svg)")
+    group.add_argument("--cmap", default="vik", choices=("vik", "RdBu_r"), help="colours (vik)")
+    group.add_argument("--no-figures", action="store_true", help="write tables only")
+    group.add_argument("--no-report", action="store_true", help="write no report page (there is none yet)")
+
+
+def _machine(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("machine")
+    group.add_argument("--memory", "--mem", type=size, metavar="SIZE", help="such as 2G (60 %% of what is free)")
+    group.add_argument("--jobs", "--n-jobs", type=positive, metavar="N", help="threads (processors, at most 8)")
+    group.add_argument("--max-map-size", type=size, default=2**30, metavar="SIZE",
+                       help="a larger volume is refused before it is inflated (1GiB)")
+
+
+def _talk(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("what is said, on standard error")
+    group.add_argument("-v", "--verbose", action="store_true", help="every decision about every map")
+    group.add_argument("-q", "--quiet", action="store_true", help="errors only")
+    group.add_argument("--no-color", action="store_true", help="as with NO_COLOR set")
+    group.add_argument("--json", action="store_true", help="a summary on standard output")
+
+
+def _formatter() -> type[argparse.HelpFormatter]:
+    """Colours for people; rich costs a third of the start-up, so pipes get argparse's own layout."""
+    if not sys.stdout or not sys.stdout.isatty():
+        return argparse.RawDescriptionHelpFormatter
+    from rich_argparse import RawDescriptionRichHelpFormatter
+
+    return RawDescriptionRichHelpFormatter

@@ -1,0 +1,123 @@
+"""The order of rows that puts like beside like, from a matrix that may have empty cells.
+
+Ordinary clustering dies on the first missing number. Here two rows are compared over the columns in which
+both have one; rows that share no column are as far apart as the farthest pair that does; and rows without
+any number join last, at the end of the order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from niicorr.typing import BoolArray, Float64Array, IntArray
+
+OPTIMAL_UP_TO = 1000
+"""Leaves are ordered optimally up to this many rows; the cost grows faster than the square."""
+
+
+@dataclass(frozen=True, eq=False)
+class Tree:
+    """A hierarchical clustering.
+
+    Attributes
+    ----------
+    linkage : ndarray, shape (rows − 1, 4), float64
+        scipy's linkage matrix: the two clusters merged, the height, and how many rows the new one has.
+    order : ndarray of int, shape (rows,)
+        The rows from the first leaf to the last.
+    """
+
+    linkage: Float64Array
+    order: IntArray
+
+
+def average_linkage(matrix: Float64Array) -> Tree:
+    """Cluster the rows of a matrix by average linkage of their distances.
+
+    Parameters
+    ----------
+    matrix : ndarray, shape (rows, columns), float64
+        Values of order one, such as correlations; anything not finite counts as missing.
+
+    Returns
+    -------
+    Tree
+        Linkage and order of the leaves, for any number of rows from none on.
+
+    See Also
+    --------
+    row_distances : what two rows are compared by.
+    """
+    present = np.isfinite(matrix)
+    filled = np.flatnonzero(present.any(axis=1))
+    empty = np.flatnonzero(~present.any(axis=1))
+    linkage, order = _cluster(row_distances(matrix[filled], present[filled]))
+    return _append_leaves(linkage, filled[order], filled, empty)
+
+
+def row_distances(matrix: Float64Array, present: BoolArray) -> Float64Array:
+    """Root mean square difference of each two rows over the columns that both have.
+
+    Parameters
+    ----------
+    matrix : ndarray, shape (rows, columns), float64
+        The values.
+    present : ndarray of bool, shape (rows, columns)
+        Which of them count.
+
+    Returns
+    -------
+    ndarray, shape (rows, rows), float64
+        Distances; where two rows share no column, the largest distance there is.
+    """
+    values = np.where(present, matrix, 0.0)
+    weight = present.astype(np.float64)
+    squares = (values**2) @ weight.T
+    common = weight @ weight.T
+    total = squares + squares.T - 2 * (values @ values.T)
+    with np.errstate(invalid="ignore"):
+        distances: Float64Array = np.sqrt(np.maximum(total, 0) / common)
+    # Rounding: equal rows come out at 1e-8 or 0 depending on the machine, and would tie differently there.
+    distances = np.round((distances + distances.T) / 2, 6)
+    known = np.isfinite(distances)
+    distances[~known] = distances[known].max(initial=0.0)
+    np.fill_diagonal(distances, 0.0)
+    return distances
+
+
+def _cluster(distances: Float64Array) -> tuple[Float64Array, IntArray]:
+    """Linkage and leaf order of rows with known distances."""
+    n = len(distances)
+    if n < 2:
+        return np.empty((0, 4)), np.arange(n)
+    from scipy.cluster import hierarchy
+
+    condensed = distances[np.triu_indices(n, 1)]
+    linkage = hierarchy.linkage(condensed, "average")
+    if n <= OPTIMAL_UP_TO:
+        linkage = hierarchy.optimal_leaf_ordering(linkage, condensed)
+    return linkage, np.asarray(hierarchy.leaves_list(linkage), dtype=np.intp)
+
+
+def _append_leaves(linkage: Float64Array, order: IntArray, filled: IntArray, empty: IntArray) -> Tree:
+    """Renumber a tree of the filled rows to all rows, and join the empty ones one by one at its top."""
+    n_filled, n = len(filled), len(filled) + len(empty)
+    number = np.concatenate([filled, n + np.arange(len(linkage))])
+    merges = linkage.copy()
+    merges[:, :2] = number[linkage[:, :2].astype(np.intp)]
+    top = float(linkage[-1, 2]) if len(linkage) else 0.0
+    # The first to join is the root of the filled rows; where there are none, the first empty row stands in.
+    size, joining = n_filled, [int(row) for row in empty]
+    root = int(number[-1]) if n_filled else -1
+    if not n_filled and joining:
+        root, size = joining.pop(0), 1
+    joined = []
+    for row in joining:
+        size += 1
+        joined.append([root, row, top, size])
+        root = n + len(merges) + len(joined) - 1
+    return Tree(np.vstack([merges, np.array(joined).reshape(-1, 4)]), np.concatenate([order, empty]))

@@ -1,0 +1,146 @@
+"""Pearson's r of every row of X with every row of Y, each pair on the values present in both.
+
+With zeros in place of missing values and M the matrix of supports, all sums over common values are products:
+``n = Mx My'``, ``Sx = X My'``, ``Sxx = X² My'`` and likewise for Y, ``Sxy = X Y'``; then
+
+    r = (Sxy − Sx Sy / n) / sqrt((Sxx − Sx² / n) (Syy − Sy² / n)).
+
+Rows are standard scores, so little is lost in the differences unless a pair's common values lie far from the
+map's own mean; such cells are computed once more by the definition, in float64 and in two passes. Maps that
+share a support share the sums over it, so the cost follows the number of distinct supports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from niicorr.matrix import MapMatrix
+from niicorr.typing import BoolArray, Float64Array, FloatArray, IntArray
+
+CHUNK = 8192
+"""Features per product: float32 products of this length, added up in float64, err by less than 1e-7."""
+
+MIN_COMMON = 3
+"""A correlation of fewer values is no number."""
+
+CONDITION = {4: 20.0, 8: 1e5}
+"""By bytes per value: where a pair's uncentred second moment exceeds its variance so many times, it is redone."""
+
+
+@dataclass(frozen=True, eq=False)
+class Correlation:
+    """Outcome for all pairs; arrays have shape (rows of Y, rows of X).
+
+    ``r`` is NaN where there are fewer than three common values or either map is constant over them
+    (``x_constant``, ``y_constant``).
+    """
+
+    r: Float64Array
+    n: IntArray
+    x_constant: BoolArray
+    y_constant: BoolArray
+
+
+def pearson(x: MapMatrix, y: MapMatrix, *, jobs: int = 1) -> Correlation:
+    """Correlate every map of x with every map of y over their common features.
+
+    Parameters
+    ----------
+    x, y : MapMatrix
+        Same features.
+    jobs : int
+        Threads for the products. The outcome does not depend on it.
+
+    References
+    ----------
+    Pearson K (1895), doi 10.1098/rspl.1895.0041. Two-pass evaluation: Chan, Golub & LeVeque (1983),
+    doi 10.1080/00031305.1983.10483115.
+    """
+    sx, sy = x.supports, y.supports
+    tall = x.rows.dtype if x.rows.dtype == y.rows.dtype else np.dtype(np.float64)
+    n = _sum_products([lambda c: (sy[:, c].astype(np.float32), sx[:, c].astype(np.float32))],
+                      x.features.n, jobs)[0]
+    n = n[np.ix_(y.support_of, x.support_of)]
+    terms: list[Callable[[slice], tuple[FloatArray, FloatArray]]] = [lambda c: (y.rows[:, c], x.rows[:, c])]
+    if not (x.complete and y.complete):
+        terms += [
+            lambda c: (sy[:, c].astype(tall), x.rows[:, c]),
+            lambda c: (sy[:, c].astype(tall), x.rows[:, c] ** 2),
+            lambda c: (y.rows[:, c], sx[:, c].astype(tall)),
+            lambda c: (y.rows[:, c] ** 2, sx[:, c].astype(tall)),
+        ]
+    sums = _sum_products(terms, x.features.n, jobs)
+    if len(sums) == 1:
+        # Nothing is missing: standard scores have mean 0 and mean square 1 by construction.
+        sums += [0.0, np.where(x.scale > 0, x.features.n, 0.0)[None], 0.0,
+                 np.where(y.scale > 0, y.features.n, 0.0)[:, None]]
+    else:
+        sums[1:] = [sums[1][y.support_of], sums[2][y.support_of], sums[3][:, x.support_of], sums[4][:, x.support_of]]
+    s_xy, s_x, s_xx, s_y, s_yy = (np.broadcast_to(s, n.shape) for s in sums)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        x_var, y_var = s_xx - s_x**2 / n, s_yy - s_y**2 / n
+        r = (s_xy - s_x * s_y / n) / np.sqrt(x_var * y_var)
+        limit = CONDITION[tall.itemsize]
+        doubtful = ~(x_var * limit > s_xx) | ~(y_var * limit > s_yy) | ~np.isfinite(r)
+    x_constant = np.broadcast_to(x.scale == 0, n.shape).copy()
+    y_constant = np.broadcast_to((y.scale == 0)[:, None], n.shape).copy()
+    enough = n >= MIN_COMMON
+    for i, j in np.argwhere(doubtful & enough & ~x_constant & ~y_constant):
+        common = sx[x.support_of[j]] & sy[y.support_of[i]]
+        r[i, j], x_constant[i, j], y_constant[i, j] = two_pass(x.rows[j][common], y.rows[i][common])
+    r[~enough | x_constant | y_constant] = np.nan
+    return Correlation(np.clip(r, -1, 1), np.rint(n).astype(np.int64), x_constant, y_constant)
+
+
+def two_pass(a: FloatArray, b: FloatArray) -> tuple[float, bool, bool]:
+    """Pearson's r by its definition in float64, and whether either side is constant.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> two_pass(np.array([1.0, 2.0, 3.0]), np.array([2.0, 4.0, 7.0]))
+    (0.9933992677987828, False, False)
+    """
+    flat = bool(a.min() == a.max()), bool(b.min() == b.max())
+    if any(flat):
+        return float("nan"), *flat
+    scores = []
+    for values in (a, b):
+        centred = values.astype(np.float64)
+        centred /= np.abs(centred).max()
+        centred -= centred.mean()
+        centred -= centred.mean()
+        scores.append(centred / np.abs(centred).max())
+    u, v = scores
+    return float(np.dot(u, v) / np.sqrt(np.dot(u, u) * np.dot(v, v))), False, False
+
+
+def _sum_products(
+    terms: list[Callable[[slice], tuple[FloatArray, FloatArray]]], n: int, jobs: int
+) -> list[Any]:
+    """``Σ_chunks A_c B_c'`` for each term, float64 sums of chunk products, always in the same order."""
+    chunks = [slice(start, min(start + CHUNK, n)) for start in range(0, n, CHUNK)]
+    totals: list[Any] = [0.0] * len(terms)
+
+    def product(chunk: slice) -> list[FloatArray]:
+        return [a @ b.T for a, b in (term(chunk) for term in terms)]
+
+    def add(parts: list[FloatArray]) -> None:
+        for k, part in enumerate(parts):
+            totals[k] = totals[k] + part.astype(np.float64)
+
+    if jobs <= 1 or len(chunks) == 1:
+        for chunk in chunks:
+            add(product(chunk))
+        return totals
+    with ThreadPoolExecutor(jobs) as pool:
+        # A few chunks ahead, no more: partial products of large sets are large themselves.
+        for start in range(0, len(chunks), 2 * jobs):
+            for parts in pool.map(product, chunks[start : start + 2 * jobs]):
+                add(parts)
+    return totals

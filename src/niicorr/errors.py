@@ -1,0 +1,104 @@
+"""Every error and warning niicorr raises on purpose.
+
+::
+
+    NiicorrError
+    ├── UsageError (ValueError)         the call itself is wrong              exit 2
+    ├── InputError (ValueError)         the files cannot be used              exit 3
+    │   ├── MapError                    one file: path, what is wrong, what to do
+    │   └── UnusableMapsError           all bad files of a run at once
+    └── ResourceError (OSError)         no room, no memory, no permission     exit 4
+
+    NiicorrWarning (UserWarning)        said in the terminal, the result and run.json
+    └── DomainWarning                   which voxels count is doubtful
+
+Anything else that reaches the user is a bug (exit 1).
+"""
+
+from __future__ import annotations
+
+LISTED_PROBLEMS = 10
+"""So many bad files are named on the terminal; the rest are counted (run.json names all)."""
+
+
+class NiicorrError(Exception):
+    """Parent of all errors; ``exit_code`` is what the command line ends with."""
+
+    exit_code = 1
+
+
+class UsageError(NiicorrError, ValueError):
+    """The call is wrong: an option, its value, or the output folder."""
+
+    exit_code = 2
+
+
+class InputError(NiicorrError, ValueError):
+    """The input cannot be used."""
+
+    exit_code = 3
+
+
+class MapError(InputError):
+    """One map cannot be used.
+
+    Parameters
+    ----------
+    path : str
+        The file, as the user named it.
+    reason : str
+        What is wrong, with numbers.
+    advice : str
+        What to do about it; may be empty.
+    """
+
+    def __init__(self, path: str, reason: str, advice: str = "") -> None:
+        self.path, self.reason, self.advice = path, reason, advice
+        super().__init__(f"{path}: {self.text}")
+
+    def __reduce__(self) -> tuple[type[MapError], tuple[str, str, str]]:
+        return type(self), (self.path, self.reason, self.advice)
+
+    @property
+    def text(self) -> str:
+        """The message without the path."""
+        return f"{self.reason}: {self.advice}" if self.advice else self.reason
+
+
+class UnusableMapsError(InputError):
+    """Some maps of a set cannot be used; all of them are named.
+
+    Parameters
+    ----------
+    problems : sequence of MapError
+        One for each bad file, in the order given.
+    total : int
+        How many maps were asked for.
+    """
+
+    def __init__(self, problems: list[MapError], total: int) -> None:
+        self.problems, self.total = tuple(problems), total
+        shown = self.problems[:LISTED_PROBLEMS]
+        lines = [f"{len(self.problems)} of {total} maps cannot be used:"]
+        lines += [f"  {problem.path}  {problem.text}" for problem in shown]
+        if len(self.problems) > len(shown):
+            lines.append(f"  … and {len(self.problems) - len(shown)} more")
+        lines.append("Remove or mend them, or use --on-error skip to leave their rows empty.")
+        super().__init__("\n".join(lines))
+
+    def __reduce__(self) -> tuple[type[UnusableMapsError], tuple[list[MapError], int]]:
+        return type(self), (list(self.problems), self.total)
+
+
+class ResourceError(NiicorrError, OSError):
+    """No room on the disk, no memory, or no permission."""
+
+    exit_code = 4
+
+
+class NiicorrWarning(UserWarning):
+    """Parent of all warnings; silence one with ``warnings.simplefilter('ignore', ...)``."""
+
+
+class DomainWarning(NiicorrWarning):
+    """Which voxels count is doubtful: no outline found, an odd mask, little overlap."""

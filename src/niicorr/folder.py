@@ -1,0 +1,202 @@
+"""The output folder, written whole or not at all.
+
+Work happens under a hidden name on the same file system. A folder that does not exist yet is renamed into
+place in one step; an existing one (empty, or holding niicorr's ``run.json``) gets its files one rename each,
+``run.json`` last, with signals held back meanwhile. Files niicorr did not write are never touched.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import threading
+from collections.abc import Iterable, Iterator
+
+from niicorr.errors import ResourceError, UsageError
+
+RECORD = "run.json"
+PROGRAM = "niicorr"
+_MARK = ".niicorr-"
+
+
+class OutputFolder:
+    """A folder in the making; use it with ``with``, write into ``work``, then ``commit``.
+
+    Parameters
+    ----------
+    path : str
+        Where the result is to be.
+    inputs : iterable of str
+        Files that are read; none may lie in the folder.
+    overwrite : bool
+        Whether an older result there is replaced.
+    own : iterable of str
+        Entries that do not count when the folder is checked (the demo's data).
+
+    Raises
+    ------
+    UsageError
+        Where the folder holds something else, before anything is read.
+    ResourceError
+        No permission or no room.
+    """
+
+    def __init__(
+        self, path: str, *, inputs: Iterable[str] = (), overwrite: bool = True, own: Iterable[str] = ()
+    ) -> None:
+        self.path = path.rstrip(os.sep) or path
+        self.work = ""
+        self._own = set(own)
+        self._created: list[str] = []
+        self._check(inputs, overwrite)
+
+    def __enter__(self) -> OutputFolder:
+        parent, name = os.path.split(os.path.abspath(self.path))
+        with _resources(self.path):
+            if os.path.isdir(self.path):
+                parent, name = os.path.abspath(self.path), ""
+            else:
+                self._make_parents(parent)
+            _sweep(parent)
+            label = f"{_MARK}{socket.gethostname()[:32]}-{os.getpid()}-{secrets.token_hex(4)}"
+            self.work = os.path.join(parent, label)
+            os.mkdir(self.work)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        shutil.rmtree(self.work, ignore_errors=True)
+        for folder in reversed(self._created):
+            with contextlib.suppress(OSError):  # not empty any more: it is in use
+                os.rmdir(folder)
+
+    def commit(self) -> list[str]:
+        """Put the finished files in place; return their names."""
+        names = sorted(os.listdir(self.work), key=lambda name: (name == RECORD, name))
+        with _resources(self.path), _signals_held():
+            if not os.path.isdir(self.path):
+                os.chmod(self.work, 0o777 & ~_umask())
+                os.rename(self.work, self.path)
+                return names
+            old = _written_before(self.path)
+            for name in names:
+                os.replace(os.path.join(self.work, name), os.path.join(self.path, name))
+            for name in old - set(names):
+                with contextlib.suppress(FileNotFoundError):
+                    os.remove(os.path.join(self.path, name))
+        return names
+
+    def _check(self, inputs: Iterable[str], overwrite: bool) -> None:
+        path = self.path
+        if os.path.lexists(path) and not os.path.isdir(path):
+            raise UsageError(f"{path} is a file, not a folder: name another with -o")
+        if not os.path.isdir(path):
+            return
+        with _resources(path):
+            entries = {name for name in os.listdir(path) if not name.startswith(_MARK)} - self._own
+        ours = RECORD in entries and is_result(path)
+        if entries and not ours:
+            raise UsageError(f"{path} holds files that are not a niicorr result (such as {sorted(entries)[0]!r}): "
+                             "name another folder with -o")
+        if ours and not overwrite:
+            raise UsageError(f"{path} holds a result already")
+        inside = os.path.realpath(path) + os.sep
+        for file in inputs:
+            if os.path.realpath(file).startswith(inside):
+                raise UsageError(f"{path} holds the input {file}: name another folder with -o")
+
+    def _make_parents(self, parent: str) -> None:
+        missing = []
+        while not os.path.isdir(parent):
+            missing.append(parent)
+            parent = os.path.dirname(parent)
+        for folder in reversed(missing):
+            os.mkdir(folder)
+            self._created.append(folder)
+
+
+def is_result(path: str) -> bool:
+    """Whether a folder holds niicorr's ``run.json``."""
+    try:
+        with open(os.path.join(path, RECORD), encoding="utf-8") as file:
+            record = json.load(file)
+    except (OSError, ValueError):
+        return False
+    return isinstance(record, dict) and record.get("program") == PROGRAM
+
+
+def resource_text(path: str, error: OSError) -> str:
+    """Say what a failed write means and what to do."""
+    known = {
+        errno.ENOSPC: "no room left on the disk: free some, or name another folder with -o",
+        errno.EDQUOT: "the disk quota is used up: free some, or name another folder with -o",
+        errno.EACCES: "no permission to write there: name another folder with -o",
+        errno.EPERM: "no permission to write there: name another folder with -o",
+        errno.EROFS: "the disk is read-only: name another folder with -o",
+        errno.ENAMETOOLONG: "the name is too long: name another folder with -o",
+        errno.ENOTDIR: "a part of the path is a file: name another folder with -o",
+    }
+    return f"{path}: {known.get(error.errno or 0, error.strerror or str(error))}"
+
+
+def _written_before(path: str) -> set[str]:
+    """Names of an older result's files, as its own record tells them."""
+    try:
+        with open(os.path.join(path, RECORD), encoding="utf-8") as file:
+            names = json.load(file).get("files", [])
+    except (OSError, ValueError):
+        return set()
+    return {n for n in names if isinstance(n, str) and n and os.path.basename(n) == n and not n.startswith(".")}
+
+
+def _sweep(parent: str) -> None:
+    """Remove what a killed run of this machine left; a living one's folder stays."""
+    prefix = f"{_MARK}{socket.gethostname()[:32]}-"
+    for name in os.listdir(parent):
+        if name.startswith(prefix):
+            pid = name[len(prefix) :].split("-")[0]
+            if pid.isdigit() and not _alive(int(pid)):
+                shutil.rmtree(os.path.join(parent, name), ignore_errors=True)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+@contextlib.contextmanager
+def _resources(path: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, ResourceError):
+            raise
+        raise ResourceError(resource_text(path, error)) from None
+
+
+@contextlib.contextmanager
+def _signals_held() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -1,0 +1,254 @@
+"""From what a user names to a list of maps: files, folders, patterns, manifests, images, arrays, tables.
+
+A `MapSource` is a promise to read one volume; nothing is opened here but folders and manifests. Labels are
+file names without their image suffix, shortened to what differs when all are BIDS-like, and made unique with
+as much of the path as that takes.
+"""
+
+from __future__ import annotations
+
+import csv
+import glob
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from niicorr.errors import InputError, MapError
+from niicorr.images.header import IMAGE_SUFFIXES, image_suffix
+from niicorr.records import Decision
+from niicorr.tables import path_text
+
+_BIDS = re.compile(r"(?:[A-Za-z]+-[A-Za-z0-9+.]+_)+[A-Za-z0-9]+")
+
+
+@dataclass(frozen=True, eq=False)
+class MapSource:
+    """One file (or image in memory) that was asked for.
+
+    Attributes
+    ----------
+    path : str
+        As named; for images in memory a made-up name such as ``image 2``.
+    label : str
+        Unique among the sources of its set.
+    image : object or None
+        A nibabel image, or a pair (array, affine).
+    metadata : dict
+        Further columns of a manifest.
+    decisions : tuple of Decision
+        Such as a file named twice.
+    problem : MapError or None
+        Why it cannot be read, where that is known already.
+    """
+
+    path: str
+    label: str
+    image: Any = None
+    metadata: dict[str, str] = field(default_factory=dict)
+    decisions: tuple[Decision, ...] = ()
+    problem: MapError | None = None
+
+
+def discover(inputs: Any) -> list[MapSource]:
+    """List the maps of one set, in the order given; folders and patterns in the order of their names.
+
+    Parameters
+    ----------
+    inputs : str, path, image, (array, affine), DataFrame with ``path``, or a list of these
+        A folder stands for all images below it.
+
+    Raises
+    ------
+    InputError
+        Where nothing was named at all, or something that is no map.
+    """
+    sources = list(_expand(inputs))
+    if not sources:
+        raise InputError("no maps were named: give files, folders, patterns or a .tsv manifest")
+    return _label(_merge(sources))
+
+
+def _expand(item: Any) -> Iterator[MapSource]:
+    if isinstance(item, str | os.PathLike):
+        yield from _from_path(os.fspath(item))
+    elif hasattr(item, "columns") and hasattr(item, "to_dict"):
+        yield from _from_frame(item)
+    elif hasattr(item, "affine") and hasattr(item, "dataobj"):
+        name = item.get_filename() or ""
+        yield MapSource(name, "", image=item)
+    elif isinstance(item, tuple) and len(item) == 2 and hasattr(item[0], "shape") and not hasattr(item[0], "affine"):
+        yield MapSource("", "", image=item)
+    elif isinstance(item, list | tuple) or (isinstance(item, Iterable) and not hasattr(item, "shape")):
+        for part in item:
+            yield from _expand(part)
+    else:
+        raise InputError(f"cannot read maps from {type(item).__name__}: give paths, nibabel images, "
+                         "(array, affine) pairs, or a DataFrame with a column `path`")
+
+
+def _from_path(path: str) -> Iterator[MapSource]:
+    path = os.path.expanduser(path) if path.startswith("~") else path
+    if os.path.isdir(path):
+        yield from _from_folder(path)
+    elif path.lower().endswith(".tsv") and os.path.isfile(path):
+        yield from _from_manifest(path)
+    elif os.path.lexists(path) or not glob.has_magic(path):
+        yield MapSource(path, "")
+    else:
+        found = sorted(glob.glob(path, recursive=True))
+        if not found:
+            yield MapSource(path, "", problem=MapError(path, "no file matches this pattern",
+                                                       "check it, and quote it if the shell changes it"))
+        for name in found:
+            yield from _from_folder(name) if os.path.isdir(name) else [MapSource(name, "")]
+
+
+def _from_folder(folder: str) -> Iterator[MapSource]:
+    """Every image below a folder; hidden files (``._*`` of some file systems among them) are none."""
+    found = []
+    for root, folders, files in os.walk(folder):
+        folders[:] = sorted(f for f in folders if not f.startswith("."))
+        found += [os.path.join(root, f) for f in files if not f.startswith(".") and image_suffix(f)]
+    if not found:
+        suffixes = ", ".join(s for s in IMAGE_SUFFIXES if "." not in s[1:] or s.endswith(".gz"))
+        yield MapSource(folder, "", problem=MapError(folder, "no image in this folder", f"looked for {suffixes}"))
+    yield from (MapSource(path, "") for path in sorted(found))
+
+
+def _from_manifest(path: str) -> Iterator[MapSource]:
+    try:
+        with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+            rows = list(csv.DictReader(file, delimiter="\t"))
+    except (OSError, csv.Error) as error:
+        yield MapSource(path, "", problem=MapError(path, f"the manifest cannot be read ({error})"))
+        return
+    if not rows or "path" not in rows[0]:
+        names = ", ".join(str(n) for n in (rows[0] if rows else ())) or "none"
+        yield MapSource(path, "", problem=MapError(
+            path, f"a manifest needs a column `path` and at least one row (columns: {names})",
+            "separate columns by tabs"))
+        return
+    folder = os.path.dirname(path)
+    for number, row in enumerate(rows, start=2):
+        named = (row.get("path") or "").strip()
+        if not named:
+            yield MapSource(path, "", problem=MapError(path, f"line {number} has no path"))
+            continue
+        beside = os.path.join(folder, named)
+        rest = {str(k): str(v) for k, v in row.items() if k not in ("path", "label", None) and v is not None}
+        # Beside the manifest first, as BIDS does; else as seen from here.
+        target = beside if os.path.exists(beside) or not os.path.exists(named) else named
+        yield MapSource(target, (row.get("label") or "").strip(), metadata=rest)
+
+
+def _from_frame(frame: Any) -> Iterator[MapSource]:
+    if "path" not in frame.columns:
+        raise InputError(f"the DataFrame has no column `path` (columns: {', '.join(map(str, frame.columns))})")
+    for row in frame.to_dict("records"):
+        label = row.get("label")
+        rest = {str(k): str(v) for k, v in row.items() if k not in ("path", "label")}
+        yield MapSource(os.fspath(row["path"]), "" if label is None or label != label else str(label), metadata=rest)
+
+
+def _merge(sources: list[MapSource]) -> list[MapSource]:
+    """Use a file once, however often it is named, and a pair once whichever half is named."""
+    seen: dict[str, int] = {}
+    kept: list[MapSource] = []
+    for source in sources:
+        key = _identity(source) if source.image is None and source.problem is None else None
+        if key is None or key not in seen:
+            if key is not None:
+                seen[key] = len(kept)
+            kept.append(source)
+            continue
+        first = kept[seen[key]]
+        if first.label != source.label:
+            kept.append(source)  # a manifest may use one file under two labels on purpose
+        elif first.path == source.path and not first.decisions:
+            repeated = Decision("file", "is named more than once and used once")
+            kept[seen[key]] = replace(first, decisions=(repeated,))
+    return kept
+
+
+def _identity(source: MapSource) -> str:
+    path = os.path.abspath(source.path)
+    suffix = image_suffix(path)
+    for halves in ((".hdr", ".img"), (".head", ".brik")):
+        if suffix.removesuffix(".gz") in halves:
+            return path[: -len(suffix)] + halves[0]
+    return path
+
+
+def _label(sources: list[MapSource]) -> list[MapSource]:
+    named = []
+    for k, source in enumerate(sources):
+        if source.image is not None and not source.path:
+            source = replace(source, path=f"image {k}")
+        named.append(source)
+    stems = [_stem(source) for source in named]
+    paths = [i for i, source in enumerate(named) if not source.label]
+    short = shorten([stems[i] for i in paths])
+    labels = [source.label for source in named]
+    for i, text in zip(paths, short, strict=True):
+        labels[i] = text
+    if len(set(labels)) < len(labels):
+        for i in paths:
+            labels[i] = stems[i]
+    unique = make_unique(labels, [path_text(source.path) for source in named])
+    return [replace(source, label=label) for source, label in zip(named, unique, strict=True)]
+
+
+def _stem(source: MapSource) -> str:
+    name = os.path.basename(source.path.rstrip("/")) or source.path
+    suffix = image_suffix(name)
+    return path_text(name[: len(name) - len(suffix)] or name)
+
+
+def shorten(names: Sequence[str]) -> list[str]:
+    """Reduce BIDS-like names to the entities in which they differ; leave any other names as they are."""
+    if len(names) < 2 or not all(_BIDS.fullmatch(name) for name in names):
+        return list(names)
+    parts = [name.split("_") for name in names]
+    counts = Counter(part for name in parts for part in set(name))
+    short = ["_".join(part for part in name if counts[part] < len(names)) for name in parts]
+    return short if all(short) and len(set(short)) == len(short) else list(names)
+
+
+def make_unique(labels: Sequence[str], paths: Sequence[str]) -> list[str]:
+    """Tell equal labels apart: by suffix within a folder, by parent folders, at last by number."""
+    unique = list(labels)
+    groups = _repeated(unique)
+    for group in groups:
+        parents = [path.split("/")[:-1] for path in (paths[i] for i in group)]
+        names = [paths[i].split("/")[-1] for i in group]
+        if len({tuple(p) for p in parents}) < len(group) and len(set(names)) == len(names):
+            for i, name in zip(group, names, strict=True):
+                unique[i] = name
+            continue
+        for depth in range(1, max(map(len, parents), default=0) + 1):
+            tried = ["/".join([*p[-depth:], unique[i]]) for p, i in zip(parents, group, strict=True)]
+            if len(set(tried)) == len(tried):
+                for i, text in zip(group, tried, strict=True):
+                    unique[i] = text
+                break
+    taken = set(unique)
+    for group in _repeated(unique):
+        for count, i in enumerate(group[1:], start=2):
+            number = count
+            while f"{unique[group[0]]}#{number}" in taken:
+                number += 1
+            unique[i] = f"{unique[group[0]]}#{number}"
+            taken.add(unique[i])
+    return unique
+
+
+def _repeated(labels: Sequence[str]) -> list[list[int]]:
+    where: dict[str, list[int]] = {}
+    for i, label in enumerate(labels):
+        where.setdefault(label, []).append(i)
+    return [group for group in where.values() if len(group) > 1]
+
+

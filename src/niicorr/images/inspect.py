@@ -1,0 +1,231 @@
+"""What one volume says about itself: its background, and what its zeros mean (rules 4 and 5).
+
+Each map alone decides, on its own grid, so that no map's reading depends on its neighbours.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isfinite, isnan
+from typing import Literal
+
+import numpy as np
+
+from niicorr.images.voxels import Voxels, box_volume, count, pack, touching, unpack
+from niicorr.records import Decision
+from niicorr.typing import BitArray, BoolArray, FloatArray, ZeroReading, Zeros
+
+FACE_SHARE, VOLUME_SHARE = 0.25, 0.10
+"""A background holds at least these shares of the face voxels and of the volume."""
+
+TOLERANCE = 1e-6
+"""Values this close, relative to the larger of the background and the 99th percentile, are the background."""
+
+EDGE, FLOOR, SOLID = 0.65, 0.2, 1 / 3
+"""Limits of rule 5: tapering below EDGE; thresholded from FLOOR on; a solid body fills SOLID of its box."""
+
+OUTLINE_SHARE = 0.10
+"""A map shows an outline only if its inside is at least this share of the volume."""
+
+SAMPLE = 1 << 16
+"""Percentiles of larger maps are taken from every k-th value."""
+
+BackgroundOption = float | Literal["auto", "none"]
+
+
+@dataclass(frozen=True, eq=False)
+class Inspection:
+    """One volume, understood.
+
+    Attributes
+    ----------
+    voxels : Voxels
+        Its data.
+    background : float or None
+        Found or given; None where there is none.
+    share : float
+        Share of the volume that holds it.
+    zeros : {'data', 'missing'} or None
+        How zeros are read; None where there are none.
+    by_rule : bool
+        Whether rule 5 (not an option) read the zeros.
+    outline : bool
+        Whether the map shows an outline that a mask can be made from.
+    inside_bits : ndarray of uint8
+        Finite voxels that are not background.
+    decisions : tuple of Decision
+        What was decided, with the figures.
+    """
+
+    voxels: Voxels
+    background: float | None
+    share: float
+    zeros: ZeroReading | None
+    by_rule: bool
+    outline: bool
+    inside_bits: BitArray
+    decisions: tuple[Decision, ...]
+
+
+def inspect(volume: FloatArray, background: BackgroundOption = "auto", zeros: Zeros = "auto") -> Inspection:
+    """Find background and data of one 3-D volume in Fortran order.
+
+    Parameters
+    ----------
+    volume : ndarray, shape (n1, n2, n3)
+        Values in their own unit; NaN and infinities are missing.
+    background : 'auto', 'none' or float
+        The value that means "no data here".
+    zeros : 'auto', 'data' or 'missing'
+        What an exact zero means.
+    """
+    shape = volume.shape
+    flat = volume.ravel(order="F")
+    tolerance = _tolerance(flat)
+    value, share = _background(volume, flat, tolerance, background)
+    decisions = [_background_decision(value, share, background)]
+
+    inside = np.isfinite(flat)
+    n_not_finite = flat.size - int(np.count_nonzero(inside))
+    if value is not None and isfinite(value):
+        inside &= ~_equal(flat, value, tolerance)
+    nonzero = flat != 0
+    data = inside & nonzero
+    # Where 0 itself is the background, zeros are outside the body yet finite: rule 5 decides on them.
+    zero = ~nonzero if value == 0 else inside & ~nonzero
+    bits, zero_bits = pack(data, shape), pack(zero, shape)
+    n_data, n_zero = count(bits), count(zero_bits)
+    values = flat[data]
+    two_valued = n_data == 0 or float(values.min()) == float(values.max())
+    solid = n_data >= SOLID * box_volume(bits, shape) > 0
+
+    reading: ZeroReading | None = None
+    if n_zero:
+        if background == 0:
+            reading = "missing"
+            decisions.append(Decision("zeros", f"{n_zero} zeros are missing (--background 0)"))
+        elif zeros != "auto":
+            reading = zeros
+            decisions.append(Decision("zeros", f"{n_zero} zeros are {zeros} (--zeros {zeros})"))
+        else:
+            reading, why = _read_zeros(flat, values, bits, zero_bits, two_valued, solid)
+            decisions.append(Decision("zeros", f"{n_zero} zeros are {reading}: {why}"))
+    if n_not_finite and not (value is not None and isnan(value)):
+        decisions.append(Decision("missing", f"{n_not_finite} voxels are NaN or infinite: missing"))
+
+    inside_bits = bits if value == 0 else bits | zero_bits
+    outline = (value is not None and not two_valued and solid
+               and count(inside_bits) >= OUTLINE_SHARE * flat.size)
+    fill = value if value is not None and isfinite(value) else 0.0
+    voxels = Voxels(shape, bits, zero_bits if n_zero else None, _narrow(values), fill, reading == "data")
+    return Inspection(voxels, value, share, reading, n_zero > 0 and zeros == "auto" and background != 0,
+                      outline, inside_bits, tuple(d for d in decisions if d.text))
+
+
+def _background(
+    volume: FloatArray, flat: FloatArray, tolerance: float, option: BackgroundOption
+) -> tuple[float | None, float]:
+    """Rule 4: the most common value on the faces, if faces and volume hold enough of it."""
+    if option == "none":
+        return None, 0.0
+    if option != "auto":
+        return option, float(np.count_nonzero(_equal(flat, option, tolerance)) / flat.size)
+    faces = np.sort(_face_values(volume))  # NaN sorts last
+    n_nan = int(np.count_nonzero(np.isnan(faces)))
+    starts = np.flatnonzero(np.concatenate(([True], faces[1:] != faces[:-1])))[: faces.size]
+    starts = starts[starts < faces.size - n_nan]
+    lengths = np.diff(np.append(starts, faces.size - n_nan))
+    most = int(lengths.argmax()) if lengths.size else -1
+    candidate = float("nan") if most < 0 or n_nan > lengths[most] else float(faces[starts[most]])
+    on_faces = np.count_nonzero(_equal(faces, candidate, tolerance))
+    if on_faces < FACE_SHARE * faces.size:
+        return None, 0.0
+    held = np.count_nonzero(_equal(flat, candidate, tolerance))
+    return (candidate, float(held / flat.size)) if held >= VOLUME_SHARE * flat.size else (None, 0.0)
+
+
+def _read_zeros(
+    flat: FloatArray, values: FloatArray, bits: BitArray, zero_bits: BitArray, two_valued: bool, solid: bool
+) -> tuple[ZeroReading, str]:
+    """Rule 5: do values taper off towards zero, or end abruptly?"""
+    if two_valued:
+        return "data", "the map has two values"
+    border = unpack(touching(zero_bits) & bits, _shape_of(bits, flat.size))
+    magnitude = np.abs(values)
+    low, middle, high = _quantiles(magnitude, (0.01, 0.5, 0.95))
+    at_border = np.abs(flat[border])
+    edge = _quantiles(at_border, (0.5,))[0] / middle if at_border.size else float("inf")
+    floor = low / high
+    figures = f"edge {edge:.2f}, floor {floor:.2f}"
+    if edge < EDGE:
+        return "data", f"values taper off towards them ({figures})"
+    if floor >= FLOOR and not solid:
+        return "data", f"the map is thresholded ({figures})"
+    return "missing", f"values end abruptly there ({figures})"
+
+
+def _face_values(volume: FloatArray) -> FloatArray:
+    """Return every voxel on the six faces, once."""
+    inner = volume
+    pieces = []
+    for axis in range(3):
+        n = inner.shape[axis]
+        lines = np.moveaxis(inner, axis, 0)
+        pieces.append(lines[0].ravel(order="K"))
+        if n > 1:
+            pieces.append(lines[-1].ravel(order="K"))
+        inner = np.moveaxis(lines[1:-1], 0, axis)
+    return np.concatenate(pieces)
+
+
+def _tolerance(flat: FloatArray) -> float:
+    sample = flat[:: max(1, flat.size // SAMPLE)]
+    finite = np.abs(sample[np.isfinite(sample)])
+    return TOLERANCE * _quantiles(finite, (0.99,))[0] if finite.size else 0.0
+
+
+def _equal(values: FloatArray, background: float, tolerance: float) -> BoolArray:
+    if isnan(background):
+        return np.isnan(values)
+    if not isfinite(background):
+        return np.asarray(values == background)
+    tolerance = max(tolerance, TOLERANCE * abs(background))
+    return np.asarray((values >= background - tolerance) & (values <= background + tolerance))
+
+
+def _quantiles(values: FloatArray, shares: tuple[float, ...]) -> list[float]:
+    """Linear-interpolated quantiles of finite values, by partition; of a sample where there are very many."""
+    if values.size > SAMPLE:
+        values = values[:: values.size // SAMPLE]
+    positions = [share * (values.size - 1) for share in shares]
+    kth = sorted({k for p in positions for k in (int(p), min(int(p) + 1, values.size - 1))})
+    ordered = np.partition(values, kth)
+    found = []
+    for p in positions:
+        k = int(p)
+        below, above = float(ordered[k]), float(ordered[min(k + 1, values.size - 1)])
+        found.append(below + (p - k) * (above - below) if isfinite(above - below) else below)
+    return found
+
+
+def _narrow(values: FloatArray) -> FloatArray:
+    """Float64 values as float32 where that costs less than 1e-6 of their spread."""
+    if values.dtype == np.float32 or values.size * 8 <= SAMPLE * 8:
+        return values
+    largest = float(np.abs(values).max())
+    if not 1e-30 < largest < 1e30:
+        return values
+    return values.astype(np.float32) if largest <= 32 * float(values.std()) else values
+
+
+def _shape_of(bits: BitArray, size: int) -> tuple[int, int, int]:
+    return size // (bits.shape[0] * bits.shape[1]), bits.shape[1], bits.shape[0]
+
+
+def _background_decision(value: float | None, share: float, option: BackgroundOption) -> Decision:
+    if option == "none":
+        return Decision("background", "none looked for (--background none)")
+    given = "" if option == "auto" else " (--background)"
+    if value is None:
+        return Decision("background", "none found: no value fills a quarter of the faces and a tenth of the volume")
+    return Decision("background", f"{value:.6g} in {share:.0%} of the volume{given}")

@@ -1,0 +1,209 @@
+"""A set of maps whose headers have been read and judged: what `read_maps` returns."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from niicorr.errors import MapError, UnusableMapsError, UsageError
+from niicorr.images.discover import MapSource, discover
+from niicorr.images.header import MAX_MAP_SIZE, ImageHeader, choose_affine, read_header
+from niicorr.records import Decision, MapRecord
+from niicorr.space import Grid
+from niicorr.tables import path_text
+from niicorr.typing import OnError
+
+VolumesOption = str | None
+"""``all``, ``A:B`` or None."""
+
+
+@dataclass(frozen=True, eq=False)
+class MapFile:
+    """One file and the volumes of it that are maps.
+
+    ``first`` is the position of its first map in the set; ``labels`` has one entry for each map.
+    """
+
+    source: MapSource
+    header: ImageHeader | None
+    which: tuple[int, ...]
+    labels: tuple[str, ...]
+    first: int
+    problem: MapError | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class MapSet:
+    """Maps to be compared, in the order given; headers only, no voxel has been read.
+
+    Attributes
+    ----------
+    files : tuple of MapFile
+        The files, each with one or more maps.
+    labels : tuple of str
+        One unique name for each map.
+    """
+
+    files: tuple[MapFile, ...]
+    labels: tuple[str, ...] = field(default=())
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def problems(self) -> list[MapError]:
+        """What is wrong with files that cannot be used."""
+        return [file.problem for file in self.files if file.problem is not None]
+
+    def records(self) -> Iterator[MapRecord]:
+        """What the headers tell of each map."""
+        for file in self.files:
+            for volume, label in zip(file.which or (None,), file.labels, strict=True):
+                yield record(file, volume, label)
+
+
+def read_maps(
+    inputs: Any, *, volumes: VolumesOption = None, on_error: OnError = "stop", max_map_size: int = MAX_MAP_SIZE
+) -> MapSet:
+    """Find maps and read their headers.
+
+    Parameters
+    ----------
+    inputs : str, path, image, (array, affine), DataFrame with ``path``, or a list of these
+        Files, folders, patterns, ``.tsv`` manifests; images in memory.
+    volumes : 'all', 'A:B' or None
+        Which volumes of files with several are maps; None takes all but refuses time series.
+    on_error : {'stop', 'skip'}
+        Whether bad files raise, or stay in the set as maps without data.
+    max_map_size : int
+        Bytes; a volume that would be larger in memory is refused.
+
+    Returns
+    -------
+    MapSet
+
+    Raises
+    ------
+    UnusableMapsError
+        All files that cannot be used, at once.
+    """
+    selection = parse_volumes(volumes)
+    files: list[MapFile] = []
+    count = 0
+    for source in discover(inputs):
+        file = _read(source, selection, max_map_size, count)
+        files.append(file)
+        count += len(file.labels)
+    maps = MapSet(tuple(files), tuple(label for file in files for label in file.labels))
+    if maps.problems and on_error == "stop":
+        raise UnusableMapsError(maps.problems, len(maps))
+    return maps
+
+
+def parse_volumes(text: VolumesOption) -> slice | None:
+    """Turn ``all`` or ``A:B`` into a slice; A and B count from 0, B is not included."""
+    if text is None:
+        return None
+    if text == "all":
+        return slice(None)
+    start, colon, stop = text.partition(":")
+    try:
+        if not colon:
+            return slice(int(start), int(start) + 1)
+        chosen = slice(int(start) if start else 0, int(stop) if stop else None)
+    except ValueError:
+        raise UsageError(f"--volumes takes all or A:B with whole numbers, such as 0:10, not {text!r}") from None
+    if chosen.start < 0 or (chosen.stop is not None and chosen.stop <= chosen.start):
+        raise UsageError(f"--volumes {text} selects nothing: A counts from 0 and B must be larger than A")
+    return chosen
+
+
+def record(file: MapFile, volume: int | None, label: str) -> MapRecord:
+    """What is known of a map from its header."""
+    source, header = file.source, file.header
+    base = MapRecord(label=label, path=path_text(source.path), metadata=source.metadata,
+                     decisions=source.decisions, error=file.problem.text if file.problem else None)
+    if header is None:
+        return base
+    several = header.n_volumes > 1
+    return replace(base, shape=header.shape, voxel_mm=header.grid.voxel_mm, orientation=header.grid.orientation,
+                   dtype=_dtype_name(header), volume=volume if several else None,
+                   decisions=(*base.decisions, *header.decisions))
+
+
+def _read(source: MapSource, selection: slice | None, max_map_size: int, first: int) -> MapFile:
+    try:
+        if source.problem is not None:
+            raise source.problem
+        header = (read_header(source.path, max_map_size=max_map_size) if source.image is None
+                  else _in_memory(source.path, source.image))
+        which = _choose_volumes(header, selection)
+    except MapError as problem:
+        return MapFile(source, None, (), (source.label,), first, problem)
+    labels = [source.label] if header.n_volumes == 1 else [f"{source.label}[{v}]" for v in which]
+    return MapFile(source, header, which, tuple(labels), first)
+
+
+def _choose_volumes(header: ImageHeader, selection: slice | None) -> tuple[int, ...]:
+    if header.n_volumes == 1:
+        return (0,)
+    if selection is None:
+        if header.time_series:
+            raise MapError(header.path, f"a time series of {header.n_volumes} volumes, not a map",
+                           "correlate its regions with `niicorr rois`, or take volumes as maps with "
+                           "--volumes all or --volumes 0:10")
+        selection = slice(None)
+    which = tuple(range(header.n_volumes))[selection]
+    if not which:
+        raise MapError(header.path, f"has {header.n_volumes} volumes, none of them in --volumes "
+                       f"{selection.start}:{selection.stop if selection.stop is not None else ''}",
+                       "volumes count from 0")
+    return which
+
+
+def _in_memory(path: str, image: Any) -> ImageHeader:
+    """Judge an image or a pair (array, affine) given in Python."""
+    array, affine, known, scale, mni = _unpack(path, image)
+    if array.dtype.kind not in "buif":
+        raise MapError(path, f"holds {array.dtype}", "niicorr needs one real number per voxel")
+    if array.ndim < 3 or 0 in array.shape:
+        raise MapError(path, f"its shape is {array.shape}", "niicorr compares volumes")
+    shape = (int(array.shape[0]), int(array.shape[1]), int(array.shape[2]))
+    chosen, decisions = choose_affine(path, affine if known else None, None, scale, shape)
+    grid = Grid(shape, np.eye(4), known=False) if chosen is None else Grid(shape, chosen, mni=mni)
+    return ImageHeader(path, path, array.dtype, shape, int(np.prod(array.shape[3:], dtype=int)), 0, 1.0, 0.0, grid,
+                       tuple(decisions), array=array)
+
+
+def _unpack(path: str, image: Any) -> tuple[Any, Any, bool, float, bool]:
+    if isinstance(image, tuple):
+        affine = np.asarray(image[1], dtype=np.float64)
+        if affine.shape != (4, 4):
+            raise MapError(path, f"its affine has shape {affine.shape}", "an affine is 4 × 4")
+        return np.asarray(image[0]), affine, True, 1.0, False
+    header = image.header
+    units = header.get_xyzt_units()[0] if hasattr(header, "get_xyzt_units") else "mm"
+    codes = [int(header[key]) for key in ("sform_code", "qform_code") if key in getattr(header, "keys", list)()]
+    # An image made in memory has the affine it was given, whatever its codes say; one from a file has its codes.
+    known = not codes or any(codes) or not image.get_filename()
+    used = next((code for code in codes if code > 0), 0)
+    return (np.asanyarray(image.dataobj), np.asarray(image.affine, dtype=np.float64), known,
+            {"meter": 1000.0, "micron": 0.001}.get(units, 1.0), used == 4)
+
+
+def _dtype_name(header: ImageHeader) -> str:
+    if header.dtype == np.dtype("V16"):
+        return "float128"
+    return ("" if header.dtype.isnative else "big-endian ") + header.dtype.newbyteorder("=").name
+
+
+def same_file(path: str, other: str) -> bool:
+    """Whether two paths lead to one file."""
+    try:
+        return os.path.samefile(path, other)
+    except OSError:
+        return False

@@ -1,0 +1,335 @@
+"""On which grid, and in which voxels, maps are compared (rules 3, 5 and 7)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from niicorr.errors import InputError, MapError
+from niicorr.images.header import read_header
+from niicorr.images.load import FileFacts, volumes
+from niicorr.images.mapset import read_maps
+from niicorr.images.resample import reindex, resample, sample_flags
+from niicorr.images.survey import MapReading, Survey
+from niicorr.images.voxels import unpack
+from niicorr.matrix import Features
+from niicorr.records import Decision
+from niicorr.space import Grid, displacement, format_mm, reindexing, same_grid, tolerance_mm
+from niicorr.typing import BoolArray, IntArray, Interpolation, Resample
+
+MIN_COVER = 0.9
+"""A grid is passed over if it covers less of another map's inside."""
+
+BRAIN_LITRES = (0.3, 2.2)
+"""A mask outside these, in voxels of human size, is questioned."""
+
+HUMAN_VOXEL_MM = 0.8
+"""Smaller voxels may well be another animal's."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sampling:
+    """Grid and mask, with the reasons.
+
+    Attributes
+    ----------
+    grid : Grid
+        Where maps are compared.
+    mask : ndarray of bool, shape ``grid.shape``
+        The voxels that may count.
+    interpolation : str
+        How maps of other grids are brought here.
+    decisions, warnings
+        What was decided, and what the reader must know first.
+    """
+
+    grid: Grid
+    mask: BoolArray
+    interpolation: Interpolation
+    decisions: tuple[Decision, ...]
+    warnings: tuple[str, ...]
+
+    @cached_property
+    def indices(self) -> IntArray:
+        """Positions of the mask's voxels in the volume flattened in Fortran order."""
+        return np.flatnonzero(self.mask.ravel(order="F"))
+
+    @cached_property
+    def features(self) -> Features:
+        """The voxels of the mask as columns."""
+        return Features(self.indices.size, self.grid, self.indices)
+
+
+def choose_sampling(
+    x: Survey,
+    y: Survey | None = None,
+    *,
+    mask: Any = "auto",
+    grid: Any = "auto",
+    interpolation: Interpolation = "auto",
+) -> Sampling:
+    """Fix grid and mask for one or two sets of maps.
+
+    Parameters
+    ----------
+    x, y : Survey
+        The maps, read.
+    mask : 'auto', 'none', 'mni152', path, image or (array, affine)
+        Which voxels may count.
+    grid : 'auto', 'x', 'y', path or image
+        Where maps are compared.
+    interpolation : str
+        Recorded for extraction.
+
+    Raises
+    ------
+    InputError
+        Where no grid serves all maps, or the mask is empty.
+    """
+    sets = [[r for r in s.readings if r.grid is not None] for s in (x, y) if s is not None]
+    usable = [r for part in sets for r in part]
+    if not usable:
+        raise InputError("no map can be used")
+    given = None if isinstance(mask, str) and mask in ("auto", "none", "mni152") else _read_mask(mask)
+    target, decisions = _choose_grid(grid, given, sets, usable)
+    warnings: list[str] = []
+    if given is not None:
+        chosen, why = _place_mask(given, target)
+        decisions.append(Decision("mask", why))
+    elif mask == "none":
+        chosen = np.ones(target.shape, dtype=bool)
+        decisions.append(Decision("mask", f"all {target.size} voxels of the grid may count (--mask none)"))
+    elif mask == "mni152":
+        chosen = _mni152(target)
+        decisions.append(Decision("mask", f"MNI152 brain mask (nilearn's): {chosen.sum()} voxels"))
+    else:
+        chosen, why, warned = _auto_mask(usable, target)
+        decisions.append(Decision("mask", why))
+        warnings += warned
+    if not chosen.any():
+        raise InputError("the mask holds no voxel on the grid of comparison: check that mask and maps are in "
+                         "one space, or leave --mask out")
+    warnings += _question(chosen, target)
+    return Sampling(target, chosen, interpolation, tuple(decisions), tuple(warnings))
+
+
+def own_grid(reading: MapReading, target: Grid) -> Grid:
+    """Return the grid of a map; one without orientation stands on the grid of maps of its shape."""
+    assert reading.grid is not None  # callers pass usable maps only
+    return target if not reading.grid.known and reading.grid.shape == target.shape else reading.grid
+
+
+def settle(maps: Survey, sampling: Sampling, option: Resample) -> Survey:
+    """Say of every map how it gets to the grid of comparison, or why it cannot."""
+    if maps.settled:
+        return maps
+    return replace(maps, settled=True, readings=tuple(_settle(r, sampling, option) for r in maps.readings))
+
+
+def flags_on(bits: Any, reading: MapReading, target: Grid) -> BoolArray:
+    """Bring one flag per voxel of a map (such as its inside) to the grid of comparison, 3-D."""
+    assert reading.grid is not None
+    shape = reading.grid.shape
+    flags = unpack(bits, shape).reshape(shape, order="F")
+    grid = own_grid(reading, target)
+    if same_grid(grid, target):
+        return flags
+    how = reindexing(grid, target)
+    if how is not None:
+        return np.asarray(reindex(flags, how, target.shape, False))
+    return resample(flags.astype(np.float32), flags, grid, target)[1]
+
+
+def _settle(reading: MapReading, sampling: Sampling, option: Resample) -> MapReading:
+    if reading.grid is None:
+        return reading
+    target, grid = sampling.grid, own_grid(reading, sampling.grid)
+    if not grid.known or (not target.known and grid.shape != target.shape):
+        return reading.fail(MapError(
+            reading.record.path, f"its header tells no orientation and its shape {_x(grid.shape)} is not the "
+            f"{_x(target.shape)} of the other maps" if not grid.known else
+            f"the other maps' headers tell no orientation and their shape {_x(target.shape)} is not its {_x(grid.shape)}",
+            "set the orientation in the header, or give maps of one shape"))
+    if not reading.grid.known and target.known:
+        return reading.decide(Decision("grid", "no orientation in the header: taken voxel by voxel, by its shape"))
+    if grid is target or same_grid(grid, target):
+        return reading
+    how = reindexing(grid, target)
+    if how is not None:
+        what = f"reordered exactly ({grid.orientation} to {target.orientation})" if how.reorders else "shifted or cropped"
+        return reading.decide(Decision("grid", f"{what} by whole voxels, nothing interpolated"))
+    away = displacement(grid, target)
+    if option == "never":
+        differs = (f"differs from the grid of comparison by up to {away:.3g} mm "
+                   f"(tolerance {tolerance_mm(grid, target):.2g} mm)" if np.isfinite(away)
+                   else f"({grid.describe()}) differs from the grid of comparison ({target.describe()})")
+        return reading.fail(MapError(reading.record.path, f"grid {differs}",
+                                     "leave out --resample never, or give the maps on one grid"))
+    return reading.decide(Decision("resample", f"resampled from {format_mm(grid.voxel_mm)} to "
+                                   f"{format_mm(target.voxel_mm)} mm ({sampling.interpolation} interpolation)"))
+
+
+def _choose_grid(
+    option: Any, given: tuple[BoolArray, Grid, str] | None, sets: Sequence[list[MapReading]], usable: list[MapReading]
+) -> tuple[Grid, list[Decision]]:
+    if isinstance(option, str) and option in ("auto", "x", "y"):
+        if option == "auto" and given is not None:
+            return given[1], [Decision("grid", f"that of the mask: {given[1].describe()}")]
+        part = usable if option == "auto" else sets[0] if option == "x" else sets[-1]
+        return _common_grid(part or usable, option)
+    if isinstance(option, Grid):
+        target = option
+    elif isinstance(option, str):
+        target = read_header(option).grid
+    else:
+        header = read_maps([option]).files[0].header
+        assert header is not None  # read_maps has raised otherwise
+        target = header.grid
+    return target, [Decision("grid", f"as given (--grid): {target.describe()}")]
+
+
+def _common_grid(readings: list[MapReading], option: str) -> tuple[Grid, list[Decision]]:
+    groups = _groups(readings)
+    name = "" if option == "auto" else f" of set {option}"
+    if len(groups) == 1:
+        grid = groups[0][0]
+        return grid, [Decision("grid", f"all {len(readings)} maps{name} are on one grid: {grid.describe()}")]
+    ranked = sorted(range(len(groups)), key=lambda g: (-_digits(groups[g][0].voxel_volume), -len(groups[g][1]), g))
+    passed = []
+    for g in ranked:
+        grid, members = groups[g]
+        short = next(((r, c) for r in readings if r not in members and (c := _cover(r, grid)) < MIN_COVER), None)
+        if short is None:
+            decisions = [Decision("grid", f"the maps{name} come on {len(groups)} grids; compared on the coarsest"
+                                  f"{' that covers all' if passed else ''}: {grid.describe()} ({len(members)} maps)")]
+            return grid, decisions + passed
+        passed.append(Decision("grid", f"{grid.describe()} was passed over: it covers {short[1]:.0%} of "
+                               f"{short[0].record.label}"))
+    raise InputError("no grid of the maps covers at least 90 % of every other map: name one with --grid FILE, "
+                     "or leave out the maps of small field of view (" + "; ".join(d.text for d in passed[:3]) + ")")
+
+
+def _groups(readings: list[MapReading]) -> list[tuple[Grid, list[MapReading]]]:
+    """Sort maps by grid; those without orientation join the one known grid of their shape."""
+    groups: list[tuple[Grid, list[MapReading]]] = []
+    for reading in sorted(readings, key=lambda r: r.grid is not None and not r.grid.known):
+        grid = reading.grid
+        assert grid is not None
+        fits = [group for group in groups if same_grid(group[0], grid)]
+        if not fits:
+            groups.append((grid, [reading]))
+        elif len(fits) > 1 and not grid.known:
+            raise InputError(f"{reading.record.path}: its header tells no orientation, and maps of its shape "
+                             f"{_x(grid.shape)} lie on {len(fits)} different grids: set the orientation in its header")
+        else:
+            fits[0][1].append(reading)
+    order = {id(r): i for i, r in enumerate(readings)}
+    return sorted(groups, key=lambda group: min(order[id(r)] for r in group[1]))
+
+
+def _cover(reading: MapReading, grid: Grid) -> float:
+    """Return the share of a map's inside that lies within a grid."""
+    source = reading.grid
+    assert source is not None
+    if not (source.known and grid.known):
+        return float(source.shape == grid.shape)
+    inside = np.flatnonzero(unpack(reading.inside_bits, source.shape))  # type: ignore[arg-type]  # usable map
+    if inside.size == 0:
+        return 1.0
+    inside = inside[:: max(1, inside.size // 20_000)]
+    voxels = np.stack(np.unravel_index(inside, source.shape, order="F"), axis=1)
+    back = np.linalg.inv(grid.affine)
+    at = source.coords(voxels) @ back[:3, :3].T + back[:3, 3]
+    return float(np.all((at >= -0.5 - 1e-6) & (at <= np.array(grid.shape) - 0.5 + 1e-6), axis=1).mean())
+
+
+def _auto_mask(readings: list[MapReading], target: Grid) -> tuple[BoolArray, str, list[str]]:
+    outlined = [r for r in readings if r.outline]
+    if outlined:
+        counts = np.zeros(target.shape, dtype=np.int32, order="F")
+        tally: dict[tuple[bytes, int], list[Any]] = {}
+        for reading in outlined:
+            assert reading.inside_bits is not None
+            key = (reading.inside_bits.tobytes(), id(_grid_key(reading, tally)))
+            tally.setdefault(key, [0, reading])[0] += 1
+        for times, reading in tally.values():
+            counts += np.int32(times) * flags_on(reading.inside_bits, reading, target)
+        mask = np.asfortranarray(counts * 2 >= len(outlined))
+        which = "all" if len(outlined) == len(readings) else f"the {len(outlined)} of {len(readings)}"
+        return mask, (f"{mask.sum()} of {target.size} voxels: inside at least half of {which} maps"
+                      f"{'' if len(outlined) == len(readings) else ' that show an outline'}"), []
+    if target.mni or any(r.grid is not None and r.grid.mni for r in readings):
+        mask = _mni152(target)
+        return mask, f"no map shows an outline; headers say MNI152, so its brain mask is used: {mask.sum()} voxels", []
+    text = (f"no map shows an outline, so all {target.size} voxels of the grid count, also those outside the brain. "
+            "Give --mask FILE, or --mask mni152 if the maps are in MNI space.")
+    return np.ones(target.shape, dtype=bool), f"all {target.size} voxels of the grid: no map shows an outline", [text]
+
+
+def _grid_key(reading: MapReading, tally: dict[tuple[bytes, int], list[Any]]) -> Grid:
+    """Return the first grid seen that equals this map's, so that equal outlines are counted together."""
+    assert reading.grid is not None
+    for _, (_, seen) in tally.items():
+        if seen.grid is reading.grid or same_grid(seen.grid, reading.grid):
+            return seen.grid  # type: ignore[no-any-return]  # tally holds readings
+    return reading.grid
+
+
+def _read_mask(mask: Any) -> tuple[BoolArray, Grid, str]:
+    file = read_maps([mask]).files[0]
+    header = file.header
+    assert header is not None  # read_maps has raised otherwise
+    if header.n_volumes != 1:
+        raise MapError(header.path, f"a mask is one volume, this file has {header.n_volumes}", "give a 3-D image")
+    (volume,) = volumes(header, (0,), FileFacts())
+    flags = np.isfinite(volume) & (volume != 0)
+    if not flags.any():
+        raise MapError(header.path, "the mask is empty: no voxel is other than 0", "check that it is the mask")
+    kinds = np.unique(volume[flags])
+    text = f"{file.source.path or 'mask'} ({int(flags.sum())} voxels)"
+    if kinds.size > 1:
+        text += (f"; it holds {kinds.size} different values from {kinds[0]:.3g} to {kinds[-1]:.3g}, and every voxel "
+                 "other than 0 counts")
+    return flags, header.grid, text
+
+
+def _place_mask(given: tuple[BoolArray, Grid, str], target: Grid) -> tuple[BoolArray, str]:
+    flags, grid, text = given
+    if same_grid(grid, target):
+        return flags, f"as given: {text}"
+    if not (grid.known and target.known):
+        raise InputError(f"the mask ({grid.describe()}) cannot be placed on the grid of comparison "
+                         f"({target.describe()}): an orientation is missing in a header")
+    placed = sample_flags(flags, grid, target)
+    return placed, f"as given: {text}; brought to the grid (nearest voxel): {int(placed.sum())} voxels"
+
+
+def _mni152(target: Grid) -> BoolArray:
+    from nilearn.datasets import load_mni152_brain_mask
+
+    if not target.known:
+        raise InputError("--mask mni152 needs maps whose headers tell their orientation: give --mask FILE")
+    image = load_mni152_brain_mask(resolution=1 if min(target.voxel_mm) < 1.5 else 2)
+    grid = Grid(image.shape, np.asarray(image.affine, dtype=np.float64))
+    return sample_flags(np.asarray(image.dataobj) > 0, grid, target)
+
+
+def _question(mask: BoolArray, grid: Grid) -> list[str]:
+    litres = float(mask.sum()) * grid.voxel_volume / 1e6
+    if min(grid.voxel_mm) < HUMAN_VOXEL_MM or not grid.known or BRAIN_LITRES[0] <= litres <= BRAIN_LITRES[1]:
+        return []
+    return [f"the mask holds {litres:.2g} litres; a human brain has 1 to 1.7. If these are whole human brains, give "
+            "the brain mask with --mask."]
+
+
+def _digits(volume: float) -> float:
+    """Voxel volumes equal to a thousandth are ties."""
+    return float(f"{volume:.3g}")
+
+
+def _x(shape: tuple[int, ...]) -> str:
+    return "×".join(map(str, shape))

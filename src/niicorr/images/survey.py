@@ -1,0 +1,218 @@
+"""Every map of a set read once: checked to its last byte, its background and zeros understood.
+
+Readings keep what is needed to choose grid and mask; the voxels themselves wait on a shelf of bounded size
+until they are extracted, and are read again where the shelf was full.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+from typing import TypeVar
+
+from niicorr.errors import MapError
+from niicorr.images.inspect import BackgroundOption, Inspection, inspect
+from niicorr.images.load import FileFacts, volumes
+from niicorr.images.mapset import MapFile, MapSet, record
+from niicorr.images.voxels import Voxels
+from niicorr.records import Decision, MapRecord
+from niicorr.space import Grid
+from niicorr.typing import BitArray, ZeroReading, Zeros
+
+T = TypeVar("T")
+R = TypeVar("R")
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True, eq=False)
+class MapReading:
+    """One map, read.
+
+    Attributes
+    ----------
+    record : MapRecord
+        With background and decisions; ``error`` says why a map could not be read.
+    grid : Grid or None
+        Its own; None where it could not be read.
+    inside_bits : ndarray of uint8 or None
+        Finite voxels that are not background, packed.
+    outline : bool
+        Whether a mask can be made from it.
+    zeros : {'data', 'missing'} or None
+        How its zeros are read.
+    by_rule : bool
+        Whether rule 5 decided that.
+    problem : MapError or None
+        What is wrong with the file.
+    """
+
+    record: MapRecord
+    grid: Grid | None = None
+    inside_bits: BitArray | None = None
+    outline: bool = False
+    zeros: ZeroReading | None = None
+    by_rule: bool = False
+    problem: MapError | None = None
+
+    def fail(self, problem: MapError) -> MapReading:
+        """The same map, unusable."""
+        return MapReading(replace(self.record, error=problem.text), problem=problem)
+
+    def decide(self, *decisions: Decision) -> MapReading:
+        """The same map with more decisions."""
+        return replace(self, record=replace(self.record, decisions=(*self.record.decisions, *decisions)))
+
+
+class Shelf:
+    """Voxels waiting for extraction, up to a number of bytes; what does not fit is read again later."""
+
+    def __init__(self, limit: float) -> None:
+        self._limit, self._held = limit, 0
+        self._voxels: dict[int, Voxels] = {}
+        self._lock = threading.Lock()
+
+    def put(self, index: int, voxels: Voxels) -> None:
+        """Keep the voxels of map ``index`` if there is room."""
+        with self._lock:
+            if self._held + voxels.nbytes <= self._limit:
+                self._voxels[index] = voxels
+                self._held += voxels.nbytes
+
+    def take(self, index: int) -> Voxels | None:
+        """Hand the voxels over and forget them."""
+        with self._lock:
+            voxels = self._voxels.pop(index, None)
+            self._held -= 0 if voxels is None else voxels.nbytes
+            return voxels
+
+
+@dataclass(frozen=True, eq=False)
+class Survey:
+    """A set of maps, read.
+
+    Attributes
+    ----------
+    maps : MapSet
+        What was asked for.
+    readings : tuple of MapReading
+        One for each map, in order.
+    shelf : Shelf
+        The voxels that are still in memory.
+    background, zeros
+        The options they were read with.
+    settled : bool
+        Whether it has been said how each map gets to the grid of comparison.
+    """
+
+    maps: MapSet
+    readings: tuple[MapReading, ...]
+    shelf: Shelf
+    background: BackgroundOption
+    zeros: Zeros
+    settled: bool = False
+
+    @property
+    def problems(self) -> list[MapError]:
+        """What is wrong with the maps that cannot be used."""
+        return [r.problem for r in self.readings if r.problem is not None]
+
+    def voxels(self, file: MapFile) -> Iterator[tuple[int, Voxels]]:
+        """(position in the set, voxels) of each usable map of a file; from the shelf or read again."""
+        positions = range(file.first, file.first + len(file.labels))
+        held = [self.shelf.take(i) for i in positions]
+        again = None
+        if any(v is None for v in held) and file.header is not None:
+            again = volumes(file.header, file.which, FileFacts())
+        for i, voxels in zip(positions, held, strict=True):
+            volume = next(again) if again is not None else None
+            if self.readings[i].problem is not None:
+                continue
+            if voxels is None and volume is not None:
+                voxels = inspect(volume, self.background, self.zeros).voxels
+            if voxels is not None:
+                yield i, voxels
+
+
+def survey(
+    maps: MapSet,
+    *,
+    background: BackgroundOption = "auto",
+    zeros: Zeros = "auto",
+    jobs: int = 1,
+    keep: float = float("inf"),
+    progress: Progress | None = None,
+) -> Survey:
+    """Read every map of a set once.
+
+    Files that cannot be used do not raise here: their readings carry the problem, so that all bad files of
+    both sets can be named together.
+
+    Parameters
+    ----------
+    maps : MapSet
+        From `read_maps`.
+    background, zeros
+        See `niicorr.images.inspect.inspect`.
+    jobs : int
+        Files read at once (threads: inflating and arithmetic leave the interpreter free).
+    keep : float
+        Bytes of voxels that may stay in memory.
+    progress : callable, optional
+        Called with the number of maps done.
+    """
+    shelf = Shelf(keep)
+
+    def read(file: MapFile) -> list[MapReading]:
+        readings = _read_file(file, shelf, background, zeros)
+        if progress is not None:
+            progress(len(readings))
+        return readings
+
+    return Survey(maps, tuple(r for part in in_threads(read, maps.files, jobs) for r in part), shelf, background, zeros)
+
+
+def in_threads(work: Callable[[T], R], items: Sequence[T], jobs: int) -> list[R]:
+    """Do the work for every item, in order; on an error or an interrupt, start no more of it."""
+    if jobs <= 1 or len(items) <= 1:
+        return [work(item) for item in items]
+    with ThreadPoolExecutor(min(jobs, len(items))) as pool:
+        futures = [pool.submit(work, item) for item in items]
+        try:
+            return [future.result() for future in futures]
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+
+
+def _read_file(
+    file: MapFile, shelf: Shelf, background: BackgroundOption, zeros: Zeros
+) -> list[MapReading]:
+    records = [record(file, volume, label) for volume, label in zip_longest(file.which, file.labels)]
+    if file.header is None or file.problem is not None:
+        return [MapReading(r, problem=file.problem) for r in records]
+    facts = FileFacts()
+    readings: list[MapReading] = []
+    try:
+        stack = volumes(file.header, file.which, facts)
+        for k, volume in enumerate(stack):
+            found = inspect(volume, background, zeros)
+            shelf.put(file.first + k, found.voxels)
+            readings.append(_reading(records[k], file.header.grid, found))
+    except MapError as problem:
+        for k in range(len(readings)):
+            shelf.take(file.first + k)
+        return [MapReading(replace(r, error=problem.text), problem=problem) for r in records]
+    extra = ()
+    if facts.trailing:
+        extra = (Decision("file", f"{facts.trailing} bytes follow after the last voxel and were not used"),)
+    return [replace(r, record=replace(r.record, size=facts.size, blake2b=facts.blake2b)).decide(*extra)
+            for r in readings]
+
+
+def _reading(base: MapRecord, grid: Grid, found: Inspection) -> MapReading:
+    known = replace(base, background=found.background, background_share=found.share,
+                    decisions=(*base.decisions, *found.decisions))
+    return MapReading(known, grid, found.inside_bits, found.outline, found.zeros, found.by_rule)

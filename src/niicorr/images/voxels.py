@@ -1,0 +1,100 @@
+"""One map as it is kept between reading and extraction: its data voxels, packed.
+
+A brain map is mostly outside. Keeping the values of the voxels that hold data, and one bit per voxel for
+where they are, lets every file be read once and still leaves grid and mask open until all have been seen.
+
+Bits are packed eight to a byte along the first axis, each line padded to whole bytes: shape (n3, n2,
+ceil(n1/8)), so that unpacking gives the volume in Fortran order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from niicorr.typing import BitArray, BoolArray, FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Voxels:
+    """The data of one map on its own grid.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Of the volume.
+    bits : ndarray of uint8
+        Where values are data: finite, not the background, not zero.
+    zero_bits : ndarray of uint8 or None
+        Where the map is exactly zero and zero is not its background by option; None where nowhere.
+    values : ndarray, shape (data voxels,)
+        In Fortran order.
+    background : float
+        What the other voxels hold (0 where that is not finite).
+    zeros_are_data : bool
+        How zeros are read.
+    """
+
+    shape: tuple[int, int, int]
+    bits: BitArray
+    zero_bits: BitArray | None
+    values: FloatArray
+    background: float
+    zeros_are_data: bool
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return self.bits.nbytes + self.values.nbytes + (0 if self.zero_bits is None else self.zero_bits.nbytes)
+
+    @property
+    def valid_bits(self) -> BitArray:
+        """Where the map has data under its own reading of zeros."""
+        if self.zeros_are_data and self.zero_bits is not None:
+            return self.bits | self.zero_bits
+        return self.bits
+
+    def volume(self, missing: float) -> FloatArray:
+        """Return the map as a volume in Fortran order, ``missing`` where it has no data; zeros stay zero."""
+        flat = np.full(int(np.prod(self.shape)), missing, dtype=self.values.dtype)
+        if self.zero_bits is not None:
+            flat[unpack(self.zero_bits, self.shape)] = 0
+        flat[unpack(self.bits, self.shape)] = self.values
+        return flat.reshape(self.shape, order="F")
+
+
+def pack(flags: BoolArray, shape: tuple[int, int, int]) -> BitArray:
+    """Pack one flag per voxel, flat in Fortran order."""
+    return np.packbits(flags.reshape(shape[::-1]), axis=-1)
+
+
+def unpack(bits: BitArray, shape: tuple[int, int, int]) -> BoolArray:
+    """Return one flag per voxel, flat in Fortran order."""
+    return np.unpackbits(bits, axis=-1, count=shape[0]).reshape(-1).view(np.bool_)
+
+
+def count(bits: BitArray) -> int:
+    """Return how many voxels are set."""
+    return int(np.bitwise_count(bits).sum(dtype=np.int64))
+
+
+def touching(bits: BitArray) -> BitArray:
+    """Voxels that share a face with a set one (padding bits may be set, too: mask the outcome)."""
+    near = (bits >> 1) | (bits << 1)
+    near[..., 1:] |= bits[..., :-1] << 7
+    near[..., :-1] |= bits[..., 1:] >> 7
+    near[:, 1:] |= bits[:, :-1]
+    near[:, :-1] |= bits[:, 1:]
+    near[1:] |= bits[:-1]
+    near[:-1] |= bits[1:]
+    return near
+
+
+def box_volume(bits: BitArray, shape: tuple[int, int, int]) -> int:
+    """Voxels in the smallest box around the set ones."""
+    along_1 = np.unpackbits(np.bitwise_or.reduce(bits, axis=(0, 1)), count=shape[0])
+    lines = bits.any(axis=2)
+    sides = (along_1.astype(bool), lines.any(axis=0), lines.any(axis=1))
+    edges = [np.flatnonzero(side) for side in sides]
+    return 0 if any(e.size == 0 for e in edges) else int(np.prod([e[-1] - e[0] + 1 for e in edges]))

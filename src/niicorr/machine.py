@@ -1,0 +1,58 @@
+"""What this process may use: processors and memory."""
+
+from __future__ import annotations
+
+import os
+
+SHARE = 0.6
+"""Of the free memory, unless ``--memory`` says otherwise."""
+
+MAX_JOBS = 8
+"""Reading gains little from more threads than this."""
+
+
+def default_jobs() -> int:
+    """Processors this process may run on, at most `MAX_JOBS`."""
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(available, MAX_JOBS))
+
+
+def memory_budget(option: int | None) -> int:
+    """Bytes that may be held: as asked for, else a share of what is free, limits of the process respected."""
+    if option is not None:
+        return option
+    free = [n for n in (_meminfo(), _cgroup(), _address_space()) if n is not None]
+    return int(SHARE * min(free, default=2**31))
+
+
+def _meminfo() -> int | None:
+    try:
+        with open("/proc/meminfo", encoding="ascii") as file:
+            lines = dict(line.split(":", 1) for line in file)
+        return int(lines["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError, ValueError):
+        return None
+
+
+def _cgroup() -> int | None:
+    try:
+        with open("/sys/fs/cgroup/memory.max", encoding="ascii") as limit:
+            most = limit.read().strip()
+        with open("/sys/fs/cgroup/memory.current", encoding="ascii") as current:
+            return None if most == "max" else max(0, int(most) - int(current.read()))
+    except (OSError, ValueError):
+        return None
+
+
+def _address_space() -> int | None:
+    try:
+        import resource
+
+        soft, _ = resource.getrlimit(resource.RLIMIT_AS)
+        if soft == resource.RLIM_INFINITY:
+            return None
+        with open("/proc/self/statm", encoding="ascii") as file:
+            used = int(file.read().split()[0]) * resource.getpagesize()
+        return max(0, soft - used)
+    except (ImportError, OSError, ValueError):
+        return None

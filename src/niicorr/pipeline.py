@@ -1,0 +1,328 @@
+"""Files to result: the one place where images and numerics meet.
+
+    read_maps → survey → choose_sampling → extract → analyse
+
+each taking an immutable value and returning the next. `correlate` walks the whole road; `check` stops before
+any number.
+"""
+
+from __future__ import annotations
+
+import platform
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from niicorr._version import __version__
+from niicorr.analysis import analyse
+from niicorr.errors import DomainWarning, InputError, NiicorrError, UnusableMapsError, UsageError
+from niicorr.images.extract import extract, naive_step
+from niicorr.images.header import MAX_MAP_SIZE
+from niicorr.images.inspect import BackgroundOption
+from niicorr.images.mapset import MapSet, read_maps
+from niicorr.images.sampling import Sampling, choose_sampling, settle
+from niicorr.images.survey import Survey, survey
+from niicorr.machine import default_jobs, memory_budget
+from niicorr.matrix import MapMatrix
+from niicorr.records import Decision, MapRecord, Provenance
+from niicorr.result import CorrelationResult
+from niicorr.tables import path_text
+from niicorr.typing import Interpolation, Method, Null, OnError, Resample, Zeros
+
+Progress = Callable[[int, str], AbstractContextManager[Callable[[int], None]]]
+"""``progress(total, what)`` gives a context whose value is called with the number of items done."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How maps are read and compared; the fields are the options of `correlate` and of the command line."""
+
+    mask: Any = "auto"
+    background: BackgroundOption = "auto"
+    volumes: str | None = None
+    zeros: Zeros = "auto"
+    grid: Any = "auto"
+    resample: Resample = "auto"
+    interpolation: Interpolation = "auto"
+    method: Method = "pearson"
+    null: Null = "none"
+    on_error: OnError = "stop"
+    max_map_size: int = MAX_MAP_SIZE
+    memory: int | None = None
+    jobs: int | None = None
+
+    def resolved(self) -> dict[str, Any]:
+        """All of them as plain JSON values."""
+        return {name: _plain(value) for name, value in self.__dict__.items()}
+
+
+@dataclass(frozen=True, eq=False)
+class CheckReport:
+    """What `run` would do with these files.
+
+    Attributes
+    ----------
+    x_maps, y_maps : tuple of MapRecord
+        Every map with its decisions; ``error`` where it cannot be used. ``y_maps`` is empty for one set.
+    decisions, warnings
+        About all maps together.
+    refusal : str or None
+        Why ``run`` would refuse; None where it would not.
+    """
+
+    x_maps: tuple[MapRecord, ...]
+    y_maps: tuple[MapRecord, ...]
+    decisions: tuple[Decision, ...] = ()
+    warnings: tuple[str, ...] = ()
+    refusal: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class _Prepared:
+    """Maps read and settled; ``failure`` is what stopped the way to a sampling."""
+
+    x: Survey
+    y: Survey | None
+    sampling: Sampling | None
+    failure: NiicorrError | None
+    timings: dict[str, float] = field(default_factory=dict)
+
+
+def correlate(x: Any, y: Any = None, *, masker: Any = None, command: str | None = None,
+              progress: Progress | None = None, warn: bool = True, **options: Any) -> CorrelationResult:
+    """Correlate every map of ``y`` (rows) with every map of ``x`` (columns).
+
+    Parameters
+    ----------
+    x, y : str, path, image, (array, affine), DataFrame with ``path``, MapMatrix, array, or a list of these
+        Files, folders, patterns, ``.tsv`` manifests, nibabel images; or arrays of maps × features, NaN where
+        missing. Without ``y`` the set is compared with itself.
+    masker : fitted nilearn masker, optional
+        Its mask is used.
+    mask : 'auto', 'none', 'mni152', path, image or (array, affine)
+        Which voxels may count.
+    background : 'auto', 'none' or float
+        The value that means "no data here", per map.
+    volumes : 'all', 'A:B' or None
+        Volumes of 4-D files.
+    zeros : 'auto', 'data' or 'missing'
+        What an exact zero inside the mask means.
+    grid : 'auto', 'x', 'y', path or image
+        The grid on which maps are compared.
+    resample : 'auto' or 'never'
+        Whether maps of other grids are brought to it.
+    interpolation : 'auto', 'linear', 'nearest' or 'cubic'
+        How.
+    method : 'pearson'
+        The similarity.
+    null : 'none'
+        p-values are not computed in this version.
+    on_error : 'stop' or 'skip'
+        Bad files raise, or leave their row empty with the reason.
+    max_map_size, memory : int
+        Bytes.
+    jobs : int
+        Threads.
+
+    Returns
+    -------
+    CorrelationResult
+
+    Raises
+    ------
+    UsageError, InputError, ResourceError
+
+    Warns
+    -----
+    DomainWarning
+        What must be known before any number; also in ``result.warnings``.
+
+    Notes
+    -----
+    Pearson's r of each pair over the voxels valid in both maps. Voxels of brain maps are not independent, so
+    r alone says nothing about chance.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> correlate(np.array([[1.0, 2.0, 3.0, 5.0]]), np.array([[2.0, 1.0, 4.0, np.nan]])).r
+              map0
+    map0  0.654654
+    """
+    chosen = _options(options, masker)
+    start = time.perf_counter()
+    if is_matrix(x) and (y is None or is_matrix(y)):
+        result = _from_matrices(x, y, chosen, command)
+    else:
+        result = _from_files(x, y, chosen, command, progress or _silent)
+    timings = {**result.provenance.timings, "total": time.perf_counter() - start}
+    result = replace(result, provenance=replace(result.provenance, timings=timings))
+    if warn:
+        for text in result.warnings:
+            warnings.warn(text, DomainWarning, stacklevel=2)
+    return result
+
+
+def check(x: Any, y: Any = None, *, progress: Progress | None = None, **options: Any) -> CheckReport:
+    """Read and judge every file as `correlate` would, and compute nothing.
+
+    Takes the arguments of `correlate`; does not raise for files that cannot be used.
+    """
+    chosen = _options(options, None)
+    prepared = _prepare(x, y, chosen, progress or _silent)
+    failure, sampling = prepared.failure, prepared.sampling
+    sets = [s for s in (prepared.x, prepared.y) if s is not None]
+    records = [tuple(r.record for r in s.readings) for s in sets]
+    if sampling is not None:
+        records = [extract(s, sampling, resample_option=chosen.resample, jobs=chosen.jobs or default_jobs()).records
+                   for s in sets]
+        failure = failure or _refusal(sets, chosen)
+    return CheckReport(records[0], records[1] if len(records) > 1 else (),
+                       () if sampling is None else sampling.decisions,
+                       () if sampling is None else sampling.warnings, None if failure is None else str(failure))
+
+
+def is_matrix(value: Any) -> bool:
+    """Whether maps come as numbers alone: a MapMatrix, or an array of maps × features."""
+    return isinstance(value, MapMatrix) or (isinstance(value, np.ndarray) and value.ndim <= 2)
+
+
+def versions() -> dict[str, str]:
+    """What the numbers were made with: Python and the packages that are loaded."""
+    found = {"niicorr": __version__, "python": platform.python_version(), "platform": platform.platform()}
+    for name in ("numpy", "scipy", "nibabel", "nilearn", "zlib_ng", "pandas", "matplotlib", "seaborn"):
+        module = sys.modules.get(name)
+        if module is not None:
+            found[name] = str(getattr(module, "__version__", "unknown"))
+    return found
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, str):
+        return path_text(value)
+    if isinstance(value, float):
+        return value if np.isfinite(value) else str(value)
+    return value if value is None or isinstance(value, int) else f"<{type(value).__name__}>"
+
+
+def _options(options: dict[str, Any], masker: Any) -> Options:
+    unknown = set(options) - set(Options.__dataclass_fields__)
+    if unknown:
+        raise UsageError(f"unknown option {sorted(unknown)[0]!r}; known are {', '.join(Options.__dataclass_fields__)}")
+    if masker is not None:
+        if "mask" in options:
+            raise UsageError("give mask or masker, not both")
+        image = getattr(masker, "mask_img_", None)
+        if image is None or hasattr(masker, "labels_img"):
+            raise UsageError("masker must be a fitted NiftiMasker (one with mask_img_); fit it first")
+        options = {**options, "mask": image}
+    chosen = Options(**options)
+    _one_of(chosen)
+    return chosen
+
+
+def _one_of(options: Options) -> None:
+    from typing import get_args
+
+    for name, kind in (("zeros", Zeros), ("resample", Resample), ("interpolation", Interpolation),
+                       ("method", Method), ("null", Null), ("on_error", OnError)):
+        value = getattr(options, name)
+        if value not in get_args(kind):
+            raise UsageError(f"{name} is one of {', '.join(get_args(kind))}, not {value!r}")
+    if options.jobs is not None and options.jobs < 1:
+        raise UsageError(f"jobs is at least 1, not {options.jobs}")
+
+
+def _from_matrices(x: Any, y: Any, options: Options, command: str | None) -> CorrelationResult:
+    first = x if isinstance(x, MapMatrix) else MapMatrix.from_array(x)
+    second = y if y is None or isinstance(y, MapMatrix) else MapMatrix.from_array(y)
+    provenance = Provenance(options.resolved(), command, versions())
+    return analyse(first, second, method=options.method, null=options.null, provenance=provenance,
+                   jobs=options.jobs or default_jobs())
+
+
+def _from_files(x: Any, y: Any, options: Options, command: str | None, progress: Progress) -> CorrelationResult:
+    prepared = _prepare(x, y, options, progress)
+    sets = [s for s in (prepared.x, prepared.y) if s is not None]
+    problem = prepared.failure or _refusal(sets, options)
+    if problem is not None:
+        raise problem
+    sampling = prepared.sampling
+    assert sampling is not None  # without a failure there is one
+    jobs = options.jobs or default_jobs()
+    n_maps = sum(len(s.maps) for s in sets)
+    step = naive_step(sampling.grid.size, n_maps) if _rules_mattered(sets) else 0
+    start = time.perf_counter()
+    matrices = [extract(s, sampling, resample_option=options.resample, naive_step=step, n_maps=n_maps, jobs=jobs)
+                for s in sets]
+    extracted = time.perf_counter()
+    provenance = Provenance(options.resolved(), command, versions(), sampling.decisions, sampling.warnings,
+                            {**prepared.timings, "extract": extracted - start})
+    result = analyse(matrices[0], matrices[1] if len(matrices) > 1 else None, method=options.method,
+                     null=options.null, naive_step=step, mask=sampling.mask, provenance=provenance, jobs=jobs)
+    if options.on_error == "skip" and not np.isfinite(result.estimate).any():
+        raise _nothing_left(sets)
+    timings = {**provenance.timings, "correlate": time.perf_counter() - extracted}
+    return replace(result, provenance=replace(result.provenance, timings=timings))
+
+
+def _prepare(x: Any, y: Any, options: Options, progress: Progress) -> _Prepared:
+    """Read every map and settle how it gets to the grid of comparison; raises for wrong calls only."""
+    start = time.perf_counter()
+    read: dict[str, Any] = {"volumes": options.volumes, "on_error": "skip", "max_map_size": options.max_map_size}
+    sets: list[MapSet] = [read_maps(part, **read) for part in (x, y) if part is not None]
+    headers = time.perf_counter()
+    jobs = options.jobs or default_jobs()
+    keep = memory_budget(options.memory) / 2 / len(sets)
+    with progress(sum(map(len, sets)), "reading maps") as advance:
+        surveys = [survey(maps, background=options.background, zeros=options.zeros, jobs=jobs, keep=keep,
+                          progress=advance) for maps in sets]
+    sampling, failure = None, None
+    try:
+        sampling = choose_sampling(surveys[0], surveys[1] if len(surveys) > 1 else None, mask=options.mask,
+                                   grid=options.grid, interpolation=options.interpolation)
+    except NiicorrError as error:
+        problems = [p for s in surveys for p in s.problems]
+        failure = error
+        if problems and (options.on_error == "stop" or len(problems) == sum(map(len, sets))):
+            failure = UnusableMapsError(_once(problems), sum(map(len, sets)))
+    if sampling is not None:
+        surveys = [settle(s, sampling, options.resample) for s in surveys]
+    timings = {"headers": headers - start, "read": time.perf_counter() - headers}
+    return _Prepared(surveys[0], surveys[1] if len(surveys) > 1 else None, sampling, failure, timings)
+
+
+def _refusal(sets: list[Survey], options: Options) -> NiicorrError | None:
+    """All maps that cannot be used, as one error; None where the run may go on without them."""
+    problems = [p for s in sets for p in s.problems]
+    if not problems or (options.on_error == "skip" and all(len(s.problems) < len(s.maps) for s in sets)):
+        return None
+    return UnusableMapsError(_once(problems), sum(len(s.maps) for s in sets))
+
+
+def _once(problems: list[Any]) -> list[Any]:
+    """A file with many maps, or one in both sets, is named once."""
+    return list({(p.path, p.text): p for p in problems}.values())
+
+
+def _nothing_left(sets: list[Survey]) -> InputError:
+    problems = _once([p for s in sets for p in s.problems])
+    if problems:
+        return UnusableMapsError(problems, sum(len(s.maps) for s in sets))
+    return InputError("no pair of maps has a number: every pair has too few common voxels or a constant map")
+
+
+def _rules_mattered(sets: list[Survey]) -> bool:
+    return any(r.record.background is not None or r.by_rule for s in sets for r in s.readings)
+
+
+def _silent(total: int, what: str) -> AbstractContextManager[Callable[[int], None]]:
+    return nullcontext(lambda done: None)
+
+

@@ -1,0 +1,132 @@
+"""The parts of a heatmap that are ours: names, numbers, marks, the colour bar's words, captions.
+
+Each takes axes that already hold seaborn's mesh, and a plan; none decides anything but colours.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from niicorr.plot import captions
+from niicorr.plot import layout as lay
+from niicorr.plot.colormaps import text_colours
+from niicorr.plot.labels import number_text
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.collections import QuadMesh
+
+    from niicorr.plot.layout import Layout
+    from niicorr.plot.picture import Picture
+
+MISSING_FACE, MISSING_HATCH, MISSING_TEXT = "#f7f7f7", "#d2d2d2", "#404040"
+DIAGONAL_FACE, DIAGONAL_TEXT = "#e6e6e6", "#666666"
+NAME_COLOUR, SMALL_PRINT_COLOUR, HEADLINE_COLOUR = "0.3", "0.4", "#a33b00"
+
+MARK = "–"
+"""Stands in cells without a number."""
+
+
+def plain(picture: Picture) -> dict[str, Any]:
+    """Text properties under which a label is only text: ``$`` opens no mathematics, no TeX runs."""
+    return {"parse_math": False, "usetex": False, "fontfamily": picture.families}
+
+
+def name_axes(ax: Axes, picture: Picture, layout: Layout) -> None:
+    """Write the names of maps and sets; only every so many-th where there is no room for all."""
+    n_rows, n_columns = picture.shape
+    rows, columns = np.arange(0, n_rows, layout.y_step), np.arange(0, n_columns, layout.x_step)
+    # Slanted names end at their column, the others stand under its middle.
+    slanted: dict[str, Any] = {"ha": "right", "va": "center", "rotation_mode": "anchor"}
+    ax.set_xticks(columns + 0.5)
+    ax.set_xticklabels(
+        [picture.x_labels[j] for j in columns], rotation=layout.rotation, fontsize=layout.label_size,
+        **(slanted if layout.rotation == 45 else {"ha": "center", "va": "top"}), **plain(picture),
+    )  # fmt: skip
+    ax.set_yticks(rows + 0.5)
+    ax.set_yticklabels(
+        [picture.y_labels[i] for i in rows], rotation=0, va="center", fontsize=layout.label_size,
+        ha="left" if picture.left_tree else "right", **plain(picture),
+    )  # fmt: skip
+    if picture.left_tree:
+        ax.yaxis.tick_right()
+        ax.yaxis.set_label_position("right")
+    # A mark shows which column a name means where not all have one; elsewhere it would only be ink.
+    ax.tick_params(axis="x", length=2.5 if layout.x_step > 1 else 0, width=0.6,
+                   pad=6 if layout.rotation == 45 else 4)  # fmt: skip
+    ax.tick_params(axis="y", length=2.5 if layout.y_step > 1 else 0, width=0.6, pad=4)
+    style = {"fontsize": lay.LABEL_SIZE, "color": NAME_COLOUR, "labelpad": 5, **plain(picture)}
+    ax.set_xlabel(captions.axis_label(picture.x_name, n_columns, layout.x_step), **style)
+    y_name = captions.axis_label(picture.y_name, n_rows, layout.y_step)
+    if layout.y_name_upright:
+        ax.set_ylabel(y_name, **style)
+    else:
+        ax.set_ylabel(y_name.replace(" (", "\n(", 1), rotation=0, va="center",
+                      ha="left" if picture.left_tree else "right", **style)  # fmt: skip
+
+
+def mark_cells(ax: Axes, picture: Picture) -> None:
+    """Hatch the cells without a number, and mute the cells of a map with itself."""
+    if picture.missing.any():
+        # Masked cells are holes in the mesh: what shows through them is the background of the axes.
+        ax.patch.set(facecolor=MISSING_FACE, edgecolor=MISSING_HATCH, linewidth=0, hatch="/////")
+    if picture.diagonal.any():
+        from matplotlib.collections import PolyCollection
+
+        corners = np.array([(0, 0), (1, 0), (1, 1), (0, 1)])
+        squares = np.argwhere(picture.diagonal)[:, None, ::-1] + corners
+        many = len(squares) > lay.VALUES_UP_TO
+        edge = {"linewidths": 0} if many else {"linewidths": 0.6, "edgecolors": "white"}
+        muted = PolyCollection(list(squares), facecolors=DIAGONAL_FACE, label="_diagonal", **edge)
+        muted.set_rasterized(many)
+        ax.add_collection(muted, autolim=False)
+
+
+def write_values(ax: Axes, mesh: QuadMesh, picture: Picture, layout: Layout) -> None:
+    """Write the number into every cell, dark or white, whichever stands out more on its colour."""
+    shades = mesh.norm(np.where(picture.missing, 0, picture.values).ravel())
+    colours = text_colours(np.asarray(mesh.cmap(shades)))
+    for (i, j), value in np.ndenumerate(picture.values):
+        text, colour = number_text(value), colours[i * picture.shape[1] + j]
+        if picture.missing[i, j]:
+            text, colour = MARK, MISSING_TEXT
+        elif picture.diagonal[i, j]:
+            colour = DIAGONAL_TEXT
+        weight = "bold" if picture.missing[i, j] else "normal"
+        ax.text(j + 0.5, i + 0.5, text, ha="center", va="center", color=colour, fontsize=layout.value_size,
+                weight=weight)  # fmt: skip
+
+
+def finish_bar(mesh: QuadMesh, picture: Picture) -> None:
+    """Label the colour bar."""
+    bar = mesh.colorbar
+    assert bar is not None, "seaborn drew none"
+    at = np.linspace(-picture.vmax, picture.vmax, 5)
+    bar.set_ticks(list(at), labels=[number_text(value) for value in at])
+    bar.ax.tick_params(labelsize=lay.SMALL_SIZE + 0.5, length=2.5, width=0.6)
+    bar.set_label(picture.bar_label, fontsize=lay.SMALL_SIZE + 0.5, linespacing=1.1)
+
+
+def write_captions(ax: Axes, picture: Picture, layout: Layout) -> None:
+    """Write the title, the warning above it, and the small print below."""
+    title_up = (lay.TREE + lay.TREE_GAP if picture.top_tree else 0) / lay.POINT + 7
+    ax.set_title(picture.title, loc="left", fontsize=lay.TITLE_SIZE, pad=title_up, **plain(picture))
+    small: dict[str, Any] = {"textcoords": "offset points", "annotation_clip": False, "ha": "left"}
+    small |= {"linespacing": lay.LINE, **plain(picture)}
+    if picture.headline:
+        note = wrap(picture.headline, layout.text_room, lay.SMALL_SIZE + 0.5)
+        ax.annotate("\n".join(note), (0, 1), (0, title_up + lay.TITLE_SIZE * lay.LINE + 2), "axes fraction",
+                    va="bottom", fontsize=lay.SMALL_SIZE + 0.5, color=HEADLINE_COLOUR, label="_headline",
+                    **small)  # fmt: skip
+    lines = [part for line in picture.small_print for part in wrap(line, layout.text_room, lay.SMALL_SIZE)]
+    ax.annotate("\n".join(lines), (0, 0), (0, -layout.small_print_at / lay.POINT), "axes fraction",
+                va="top", fontsize=lay.SMALL_SIZE, color=SMALL_PRINT_COLOUR, label="_small print",
+                **small)  # fmt: skip
+
+
+def wrap(text: str, inches: float, size: float) -> list[str]:
+    """Break a text into lines that fit, taking a letter for half as wide as high."""
+    return textwrap.wrap(text, max(int(inches / lay.POINT / (size * 0.5)), 20))

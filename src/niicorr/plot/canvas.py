@@ -1,0 +1,92 @@
+"""The axes a heatmap is drawn on: a figure of our own that fits it, or given ones that it is fitted to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from niicorr.plot import captions
+from niicorr.plot import layout as lay
+from niicorr.plot.artists import wrap
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from niicorr.plot.layout import Layout
+    from niicorr.plot.picture import Picture
+
+
+def own_axes(picture: Picture, values: bool | None) -> tuple[Axes, Axes, Layout]:
+    """Make a figure that fits its cells and words; return axes for cells and colour bar, and the layout."""
+    from matplotlib.figure import Figure
+
+    n_rows, n_columns = picture.shape
+    wanted = max(picture.shape) <= lay.VALUES_UP_TO if values is None else values
+    layout = _plan(picture, lay.cell_sizes(n_rows, n_columns, wanted, picture.square), values)
+    width, height = n_columns * layout.cell[0], n_rows * layout.cell[1]
+    names = row_names(picture, layout)
+    tree = lay.TREE + lay.TREE_GAP
+    left = lay.MARGIN + max(tree if picture.left_tree else names, layout.overhang)
+    # Under few columns the name of their set is wider than they are; the bar keeps clear of it.
+    x_name = picture.width([captions.axis_label(picture.x_name, n_columns, layout.x_step)], lay.LABEL_SIZE)
+    x_name_end = (width + x_name * lay.POINT) / 2
+    bar_at = left + max(width + (names + lay.GAP if picture.left_tree else lay.BAR_GAP), x_name_end + lay.GAP)
+    title = picture.width([picture.title], lay.TITLE_SIZE) * lay.POINT
+    lines = min(picture.width(picture.small_print, lay.SMALL_SIZE) * lay.POINT * 1.1, lay.UNBROKEN)
+    total = max(bar_at + lay.BAR_WIDTH + lay.BAR_TEXT, left + max(title, lines) + lay.MARGIN)
+    # Beside few rows the bar is longer than they are high and hangs down next to their names.
+    bar = min(max(height, lay.BAR_SHORTEST), lay.BAR_LONGEST)
+    layout = replace(
+        layout,
+        small_print_at=max(layout.small_print_at, bar - height + 2 * lay.GAP),
+        text_room=total - left - lay.MARGIN,
+    )
+    small_print = sum(len(wrap(line, layout.text_room, lay.SMALL_SIZE)) for line in picture.small_print)
+    headline = len(wrap(picture.headline or "", layout.text_room, lay.SMALL_SIZE + 0.5))
+    below = layout.small_print_at + small_print * lay.SMALL_SIZE * lay.LINE * lay.POINT + lay.MARGIN
+    words = 7 + (lay.TITLE_SIZE + headline * (lay.SMALL_SIZE + 0.5)) * lay.LINE
+    above = (tree if picture.top_tree else 0.0) + words * lay.POINT + lay.MARGIN
+    figure = Figure(figsize=(total, above + height + below))
+    tall = above + height + below
+    ax = figure.add_axes((left / total, below / tall, width / total, height / tall))
+    bar_box = (bar_at / total, (below + height - bar) / tall, lay.BAR_WIDTH / total, bar / tall)
+    return ax, figure.add_axes(bar_box), layout
+
+
+def room_for_bar(ax: Axes, picture: Picture) -> dict[str, Any]:
+    """Return how a colour bar is placed beside given axes, whose names of rows may stand in between."""
+    width = inches(ax)[0]
+    longest = picture.width(picture.y_labels, lay.LABEL_SIZE) * lay.POINT + lay.NAME + 3 * lay.GAP
+    pad = 0.03 + (longest / width if picture.left_tree else 0.0)
+    return {"fraction": 0.1, "pad": min(pad, 0.6), "aspect": 25}
+
+
+def fitted(ax: Axes, picture: Picture, values: bool | None) -> Layout:
+    """Return the layout of a heatmap on given axes."""
+    ax.apply_aspect()
+    width, height = inches(ax)
+    n_rows, n_columns = picture.shape
+    return _plan(picture, (width / n_columns, height / n_rows), values)
+
+
+def inches(ax: Axes) -> tuple[float, float]:
+    """Width and height of axes."""
+    box, dpi = ax.get_window_extent(), ax.figure.dpi
+    return max(box.width / dpi, 1e-3), max(box.height / dpi, 1e-3)
+
+
+def row_names(picture: Picture, layout: Layout) -> float:
+    """Inches that the names of rows and of their set take."""
+    if layout.y_name_upright:
+        return layout.beside + 2 * lay.GAP + lay.NAME
+    level = picture.width([picture.y_name], lay.LABEL_SIZE) * lay.POINT
+    return layout.beside + 2 * lay.GAP + max(level, 0.7)
+
+
+def _plan(picture: Picture, cell: tuple[float, float], values: bool | None) -> Layout:
+    y_step, x_step = lay.steps(picture.shape, cell)
+    shown = picture.y_labels[::y_step], picture.x_labels[::x_step]
+    widest = picture.width(shown[0], lay.LABEL_SIZE), picture.width(shown[1], lay.LABEL_SIZE)
+    y_name = picture.width([captions.axis_label(picture.y_name, picture.shape[0], y_step)], lay.LABEL_SIZE)
+    room_left = lay.TREE if picture.left_tree else lay.NAME
+    return lay.plan(picture.shape, cell, widest, y_name, values=values, room_left=room_left)

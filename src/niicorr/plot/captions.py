@@ -1,0 +1,72 @@
+"""The words around a heatmap: what it shows, over how many voxels, and what a reader must know first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from niicorr.plot.labels import shorten_middle
+from niicorr.tables import printable
+
+if TYPE_CHECKING:
+    from niicorr.result import CorrelationResult
+    from niicorr.typing import BoolArray
+
+LONGEST_REASON = 80
+
+
+def title(result: CorrelationResult) -> str:
+    """Return the title: the method and how many maps."""
+    method = result.method.capitalize()
+    n_x, n_y = len(result.x_maps), len(result.y_maps)
+    if result.same_set:
+        return f"{method} correlation among {n_x} brain maps"
+    return f"{method} correlation of {n_x} × {n_y} brain maps"
+
+
+def method_label(result: CorrelationResult, vmax: float) -> str:
+    """Return the label of the colour bar: the number, and how far the colours reach."""
+    symbol = {"pearson": "Pearson r"}.get(result.method, result.method.capitalize())
+    limit = f"{vmax:.3g}".removeprefix("0") if vmax < 1 else f"{vmax:g}"
+    return f"{symbol}\n(colours span ±{limit})"
+
+
+def axis_label(name: str, n: int, step: int) -> str:
+    """Return the label of an axis: the set, its size, and which maps are named."""
+    maps = "map" if n == 1 else "maps"
+    if step == 1:
+        return f"{name} ({n} {maps})"
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(step % 10 if step // 10 % 10 != 1 else 0, "th")
+    return f"{name} ({n} {maps}, every {step}{ending} named)"
+
+
+def footer(result: CorrelationResult) -> str:
+    """Return the line below: voxels per cell, and the null model."""
+    numbered = np.isfinite(result.estimate)
+    if result.same_set:
+        numbered &= ~np.eye(len(numbered), dtype=bool) if len(numbered) > 1 else True
+    counts = result.counts[numbered]
+    parts = []
+    if counts.size:
+        low, high = (f"{int(n):,}".replace(",", "\N{NO-BREAK SPACE}") for n in (counts.min(), counts.max()))
+        unit = " voxels" if result.grid is not None else ""
+        parts.append(f"n = {low if low == high else f'{low} to {high}'}{unit} per cell")
+    return "; ".join([*parts, result.null_text])
+
+
+def missing_line(result: CorrelationResult, missing: BoolArray) -> str | None:
+    """Return what hatched cells mean: the reason if all share one, else where the reasons stand."""
+    if not missing.any():
+        return None
+    reasons = {result.notes.get((int(i), int(j)), "") for i, j in np.argwhere(missing)} - {""}
+    if len(reasons) == 1:
+        return f"Hatched (–): no number: {shorten_middle(printable(reasons.pop()), LONGEST_REASON)}"
+    return "Hatched (–): no number; the column “note” of pairs.tsv says why"
+
+
+def headline(result: CorrelationResult) -> str | None:
+    """Return the warning that heads the figure: that background may have been correlated with background."""
+    if result.warnings and "whole grid" in result.warnings[0]:
+        return printable(result.warnings[0])
+    return None

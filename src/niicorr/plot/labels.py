@@ -1,0 +1,124 @@
+"""Names of maps as they stand in a figure: printable, short, distinct, and in a font that has them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from niicorr.tables import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.font_manager import FontProperties
+
+    from niicorr.records import MapRecord
+
+LONGEST = 40
+"""Longer labels lose their middle: what tells maps apart is mostly at the ends."""
+
+WIDE_FONTS = (
+    "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans CJK KR", "Source Han Sans SC", "PingFang SC",
+    "Hiragino Sans", "Apple SD Gothic Neo", "Microsoft YaHei", "Yu Gothic", "Malgun Gothic", "Nirmala UI",
+    "Noto Sans", "Arial Unicode MS", "WenQuanYi Zen Hei", "Droid Sans Fallback", "Unifont",
+)  # fmt: skip
+"""Fonts with more scripts than matplotlib's own, asked in this order if a label needs one."""
+
+MINUS, ELLIPSIS = "\N{MINUS SIGN}", "\N{HORIZONTAL ELLIPSIS}"
+
+
+def shown(labels: Sequence[str], families: Sequence[str]) -> list[str]:
+    r"""Return labels for a figure: no control characters, none over-long, all different, all drawable.
+
+    Parameters
+    ----------
+    labels : sequence of str
+        Unique labels.
+    families : sequence of str
+        The fonts there are; characters that none of them has are shown as escapes such as ``\u6050``,
+        which, unlike empty boxes, still tell two maps apart.
+    """
+    drawable = [escape_missing(printable(label), families) for label in labels]
+    short = [shorten_middle(label) for label in drawable]
+    seen = Counter(short)
+    return [text if seen[text] == 1 else f"{text} ({i + 1})" for i, text in enumerate(short)]
+
+
+def shorten_middle(text: str, longest: int = LONGEST) -> str:
+    """Replace the middle of a long text by an ellipsis."""
+    if len(text) <= longest:
+        return text
+    tail = (longest - 1) // 2
+    return text[: longest - 1 - tail] + ELLIPSIS + text[-tail:]
+
+
+def natural_key(label: str) -> tuple[list[tuple[bool, int, str]], str]:
+    """Sort key under which ``run-2`` stands before ``run-10``."""
+    parts = re.split(r"([0-9]+)", label.casefold())
+    return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts if part], label
+
+
+def set_name(records: Sequence[MapRecord], fallback: str) -> str:
+    """Return what a set of maps is called: the one folder all its files lie in, else the fallback."""
+    folders = {os.path.dirname(record.path) for record in records}
+    name = os.path.basename(folders.pop()) if len(folders) == 1 else ""
+    return shorten_middle(printable(name)) if name.strip(".") else fallback
+
+
+def number_text(value: float) -> str:
+    """Two decimals as papers print correlations: ``.42``, ``−.07``, ``1.00``; zero has no sign.
+
+    >>> number_text(0.4249), number_text(-0.001), number_text(-1.0)
+    ('.42', '.00', '−1.00')
+    """
+    text = f"{abs(value):.2f}"
+    digits = text[1:] if text.startswith("0.") else text
+    return digits if float(text) == 0 or value > 0 else MINUS + digits
+
+
+def font_families(texts: Sequence[str]) -> list[str]:
+    """Return the fonts set for figures and, where a text needs more, installed ones that have it."""
+    import matplotlib
+
+    families = list(matplotlib.rcParams["font.family"])
+    missing = _missing("".join(texts), families)
+    if missing:
+        from matplotlib.font_manager import fontManager
+
+        installed = {entry.name for entry in fontManager.ttflist}
+        for family in WIDE_FONTS:
+            if family in installed and (left := _missing("".join(missing), [family])) != missing:
+                families.append(family)
+                missing = left
+    return families
+
+
+def escape_missing(text: str, families: Sequence[str]) -> str:
+    """Text with the characters that no font has shown as escapes."""
+    missing = _missing(text, families)
+    return "".join(c.encode("unicode_escape").decode("ascii") if c in missing else c for c in text)
+
+
+def text_width(texts: Sequence[str], font: FontProperties) -> float:
+    """Width of the widest text in points."""
+    from matplotlib.backends.backend_agg import RendererAgg
+
+    renderer: Any = RendererAgg(1, 1, 72)  # type: ignore[no-untyped-call]
+    measured = (renderer.get_text_width_height_descent(text, font, ismath=False) for text in texts if text)
+    return max((width for width, _, _ in measured), default=0.0)
+
+
+def _missing(text: str, families: Sequence[str]) -> set[str]:
+    """Characters that none of the fonts has."""
+    # Latin letters are in every font; no file is opened for them.
+    unusual = {char for char in text if ord(char) > 0x24F}
+    if not unusual:
+        return unusual
+    from matplotlib.font_manager import FontProperties, findfont, get_font
+
+    for family in families:
+        glyphs = get_font(findfont(FontProperties(family=[family]))).get_charmap()
+        unusual = {char for char in unusual if ord(char) not in glyphs}
+    return unusual

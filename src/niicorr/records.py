@@ -1,0 +1,93 @@
+"""What is written down about a run: decisions, maps, provenance.
+
+These are plain frozen values that travel with the numbers from the file to the last table, so that
+nothing niicorr decides on a user's behalf is lost on the way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One thing niicorr decided, in words.
+
+    ``topic`` is a stable key (``affine``, ``background``, ``zeros``, ``grid``, ``resample``, ``mask``,
+    ``volumes``, ``file``, ``label``); ``text`` is a sentence with numbers.
+    """
+
+    topic: str
+    text: str
+
+
+@dataclass(frozen=True)
+class MapRecord:
+    """What is known of one map: a row of ``maps.tsv``.
+
+    Attributes
+    ----------
+    label, path : str
+        The unique name in its set, and the file it came from (printable text).
+    shape : tuple of int
+        Voxels along each axis, as stored.
+    voxel_mm : tuple of float
+        Edge lengths in mm.
+    orientation : str
+        Axis codes such as ``LAS``; ``???`` where the header tells no orientation.
+    dtype : str
+        As stored on disk.
+    volume : int or None
+        Index in a file of several volumes.
+    background : float or None
+        The value that means "no data here"; None where none was found.
+    background_share : float
+        Share of the volume that holds it.
+    n_voxels : int
+        Voxels of the mask in which this map has data.
+    coverage : float
+        ``n_voxels`` over the voxels of the mask.
+    decisions : tuple of Decision
+        Everything decided about this map alone.
+    error : str or None
+        Why the map could not be used (``--on-error skip``).
+    size : int or None
+        Bytes of the file.
+    blake2b : str or None
+        BLAKE2b hash (16 bytes, hexadecimal) of the file.
+    metadata : dict
+        Further columns of the manifest.
+    """
+
+    label: str
+    path: str
+    shape: tuple[int, ...] = ()
+    voxel_mm: tuple[float, ...] = ()
+    orientation: str = "???"
+    dtype: str = ""
+    volume: int | None = None
+    background: float | None = None
+    background_share: float = 0.0
+    n_voxels: int = 0
+    coverage: float = 0.0
+    decisions: tuple[Decision, ...] = ()
+    error: str | None = None
+    size: int | None = None
+    blake2b: str | None = None
+    metadata: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """How a result came about: what ``run.json`` holds beside the maps.
+
+    ``options`` are resolved (defaults filled in), ``timings`` are seconds of wall time by stage.
+    """
+
+    options: dict[str, Any] = field(default_factory=dict)
+    command: str | None = None
+    versions: dict[str, str] = field(default_factory=dict)
+    decisions: tuple[Decision, ...] = ()
+    warnings: tuple[str, ...] = ()
+    timings: dict[str, float] = field(default_factory=dict)

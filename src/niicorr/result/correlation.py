@@ -1,0 +1,217 @@
+"""The result: numbers with their labels, and everything needed to trust and repeat them.
+
+A `CorrelationResult` is what the three verbs end in and what figures, tables and the terminal start from.
+"""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from niicorr.records import Decision, MapRecord, Provenance
+from niicorr.space import Grid
+from niicorr.tables import printable
+from niicorr.typing import BoolArray, Float64Array, IntArray
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pandas as pd
+
+NO_NULL = "no p-values (null model: none)"
+
+REPR_SIDE = 12
+"""A notebook shows the matrix up to this many rows and columns."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sensitivity:
+    """What the domain rules changed.
+
+    Attributes
+    ----------
+    naive : ndarray, shape (rows y, columns x), float64
+        r over the whole grid with background and zeros counted as data (non-finite values as 0).
+    step : int
+        Every ``step``-th voxel of the grid was used for it (1: all).
+    zeros_matter : ndarray of float64, shape (rows y, columns x)
+        r under the other reading of zeros where that differs by more than .1 or in sign; NaN elsewhere.
+    """
+
+    naive: Float64Array
+    step: int
+    zeros_matter: Float64Array
+
+    def largest_error(self, r: Float64Array) -> tuple[float, int, int]:
+        """Largest |naive − r|, how many signs flip, and how many cells have both numbers."""
+        both = np.isfinite(self.naive) & np.isfinite(r)
+        if not both.any():
+            return 0.0, 0, 0
+        flips = both & (np.sign(self.naive) * np.sign(r) < 0)
+        return float(np.abs(self.naive - r)[both].max()), int(flips.sum()), int(both.sum())
+
+
+@dataclass(frozen=True, eq=False)
+class CorrelationResult:
+    """Every map of set y (rows) with every map of set x (columns).
+
+    Attributes
+    ----------
+    estimate : ndarray, shape (rows y, columns x), float64
+        The similarity; NaN where a cell has no number (then ``notes`` says why). See ``r``.
+    counts : ndarray of int, shape (rows y, columns x)
+        Features valid in both maps of a cell.
+    x_maps, y_maps : tuple of MapRecord
+        What is known of each map; ``label`` names it.
+    method : str
+        The similarity, such as ``pearson``.
+    null : str
+        How p-values were found; ``none`` where they were not asked for.
+    same_set : bool
+        Whether the set was compared with itself (x is y; the diagonal is 1 by definition).
+    notes : dict of (row, column) to str
+        Remarks on single cells.
+    grid : Grid or None
+        Where maps were compared; None for bare arrays.
+    mask : ndarray of bool, shape ``grid.shape``, or None
+        The voxels that could count.
+    sensitivity : Sensitivity or None
+        What the domain rules changed; None where they changed nothing.
+    provenance : Provenance
+        Options, versions, decisions, warnings, timings.
+    """
+
+    estimate: Float64Array
+    counts: IntArray
+    x_maps: tuple[MapRecord, ...]
+    y_maps: tuple[MapRecord, ...]
+    method: str = "pearson"
+    null: str = "none"
+    same_set: bool = False
+    notes: dict[tuple[int, int], str] = field(default_factory=dict)
+    grid: Grid | None = None
+    mask: BoolArray | None = None
+    sensitivity: Sensitivity | None = None
+    provenance: Provenance = field(default_factory=Provenance)
+
+    @cached_property
+    def x_labels(self) -> tuple[str, ...]:
+        """Names of the columns."""
+        return tuple(record.label for record in self.x_maps)
+
+    @cached_property
+    def y_labels(self) -> tuple[str, ...]:
+        """Names of the rows."""
+        return tuple(record.label for record in self.y_maps)
+
+    @property
+    def decisions(self) -> tuple[Decision, ...]:
+        """What was decided about all maps together (grid, mask, …)."""
+        return self.provenance.decisions
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the reader must know before any number."""
+        return self.provenance.warnings
+
+    @property
+    def null_text(self) -> str:
+        """The null model in words."""
+        return NO_NULL if self.null == "none" else f"null model: {self.null}"
+
+    @property
+    def r(self) -> pd.DataFrame:
+        """The similarities; rows y, columns x."""
+        return self._frame(self.estimate)
+
+    @property
+    def n(self) -> pd.DataFrame:
+        """Features valid in both maps; rows y, columns x."""
+        return self._frame(self.counts)
+
+    def cells(self) -> Iterator[tuple[int, int]]:
+        """(row, column) of every pair once: all cells, or the lower triangle of a set against itself."""
+        for i in range(len(self.y_maps)):
+            for j in range(i if self.same_set else len(self.x_maps)):
+                yield i, j
+
+    def strongest(self, count: int) -> list[tuple[int, int]]:
+        """(row, column) of the pairs with the largest \\|r\\|, strongest first."""
+        cells = [cell for cell in self.cells() if np.isfinite(self.estimate[cell])]
+        return sorted(cells, key=lambda cell: (-abs(self.estimate[cell]), cell))[:count]
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per pair, with the columns of ``pairs.tsv``."""
+        import pandas as pd
+
+        from niicorr.tables import PAIR_COLUMNS, pair_rows
+
+        rows = pair_rows(self.x_labels, self.y_labels, self.estimate, self.counts, self.notes, self.cells())
+        frame = pd.DataFrame(list(rows), columns=list(PAIR_COLUMNS))
+        numbers = [name for name in PAIR_COLUMNS if name not in ("x", "y", "n", "note")]
+        return frame.astype(dict.fromkeys(numbers, "float64"))
+
+    def save(self, out: str, *, overwrite: bool = True) -> None:
+        """Write the tables, the mask and ``run.json`` into folder ``out``, whole or not at all.
+
+        See Also
+        --------
+        niicorr.load : read them back.
+        """
+        from niicorr.folder import OutputFolder
+        from niicorr.result.saved import write_result
+
+        with OutputFolder(out, overwrite=overwrite) as folder:
+            write_result(self, folder.work)
+            folder.commit()
+
+    def replace(self, **changes: Any) -> CorrelationResult:
+        """Return a copy with other fields."""
+        return replace(self, **changes)
+
+    def _frame(self, values: Any) -> pd.DataFrame:
+        import pandas as pd
+
+        return pd.DataFrame(values, index=list(self.y_labels), columns=list(self.x_labels))
+
+    def __repr__(self) -> str:
+        head = f"CorrelationResult: {len(self.y_maps)} × {len(self.x_maps)} {self.method} correlations"
+        numbers = self.estimate[np.isfinite(self.estimate)]
+        if numbers.size:
+            head += f", r from {numbers.min():.2f} to {numbers.max():.2f}"
+        if self.counts.size:
+            low, high = int(self.counts.min()), int(self.counts.max())
+            head += f", n = {low}" if low == high else f", n from {low} to {high}"
+        return f"{head}; {self.null_text}"
+
+    def _repr_html_(self) -> str:
+        """A small table for notebooks: no script, safe on code hosts."""
+        rows, columns = len(self.y_maps), len(self.x_maps)
+        cut = rows > REPR_SIDE or columns > REPR_SIDE
+        head = "".join(f"<th>{_escape(label)}</th>" for label in self.x_labels[:REPR_SIDE])
+        body = "".join(
+            f"<tr><th>{_escape(self.y_labels[i])}</th>"
+            + "".join(_cell(self.estimate[i, j]) for j in range(min(columns, REPR_SIDE)))
+            + "</tr>"
+            for i in range(min(rows, REPR_SIDE))
+        )
+        more = f"<p>first {REPR_SIDE} of {rows} rows, {REPR_SIDE} of {columns} columns at most</p>" if cut else ""
+        warned = "".join(f"<p><b>Warning</b> {_escape(text)}</p>" for text in self.warnings)
+        return (f"<div><p>{_escape(repr(self))}</p>{warned}<table><thead><tr><th></th>{head}</tr></thead>"
+                f"<tbody>{body}</tbody></table>{more}</div>")
+
+
+def _escape(text: str) -> str:
+    return html.escape(printable(text))
+
+
+def _cell(value: float) -> str:
+    if not np.isfinite(value):
+        return "<td>–</td>"
+    # Blue for negative, red for positive, ever fainter towards 0; legible on light and dark pages.
+    colour = "178,24,43" if value > 0 else "33,102,172"
+    return f'<td style="background:rgba({colour},{min(abs(value), 1) * 0.6:.2f})">{value:.2f}</td>'

@@ -1,0 +1,174 @@
+"""A result on disk: tables for people and programs, ``run.json`` to trust and repeat it, and back again."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from niicorr._version import __version__
+from niicorr.errors import InputError
+from niicorr.folder import PROGRAM, RECORD, is_result
+from niicorr.images.write import write_mask
+from niicorr.records import Decision, MapRecord, Provenance
+from niicorr.result.correlation import CorrelationResult, Sensitivity
+from niicorr.space import Grid, format_mm
+from niicorr.tables import MAP_COLUMNS, PAIR_COLUMNS, number, pair_rows, write_matrix, write_tsv
+
+SCHEMA = 1
+"""Version of ``run.json`` and ``report_data.npz``; older ones stay readable."""
+
+ARRAYS = "report_data.npz"
+
+
+def write_result(result: CorrelationResult, folder: str, extra_files: Sequence[str] = ()) -> list[str]:
+    """Write tables, mask, arrays and ``run.json`` into a folder; return their names.
+
+    ``extra_files`` (figures already there) are listed in ``run.json`` too.
+    """
+    def at(name: str) -> str:
+        return os.path.join(folder, name)
+
+    write_matrix(at("correlations.csv"), result.x_labels, result.y_labels, result.estimate)
+    pairs = pair_rows(result.x_labels, result.y_labels, result.estimate, result.counts, result.notes, result.cells())
+    write_tsv(at("pairs.tsv"), PAIR_COLUMNS, pairs)
+    write_tsv(at("maps.tsv"), MAP_COLUMNS, _map_rows(result))
+    names = ["correlations.csv", "pairs.tsv", "maps.tsv", ARRAYS]
+    if result.mask is not None and result.grid is not None:
+        write_mask(at("mask.nii.gz"), result.mask, result.grid)
+        names.append("mask.nii.gz")
+    arrays = {"estimate": result.estimate, "counts": result.counts}
+    if result.sensitivity is not None:
+        arrays |= {"naive": result.sensitivity.naive, "zeros_matter": result.sensitivity.zeros_matter}
+    np.savez(at(ARRAYS), **arrays)
+    names = sorted([*names, *extra_files, RECORD])
+    with open(at(RECORD), "w", encoding="utf-8") as file:
+        json.dump(_record(result, names), file, indent=1, ensure_ascii=False, allow_nan=False)
+        file.write("\n")
+    return names
+
+
+def load(path: str) -> CorrelationResult:
+    """Read a saved result.
+
+    Parameters
+    ----------
+    path : str
+        A folder that ``niicorr run`` or `CorrelationResult.save` wrote.
+
+    Raises
+    ------
+    InputError
+        Where the folder holds no result, or a damaged one.
+    """
+    if not is_result(path):
+        raise InputError(f"{path} holds no niicorr result (no {RECORD} of niicorr in it)")
+    try:
+        with open(os.path.join(path, RECORD), encoding="utf-8") as file:
+            record = json.load(file)
+        if record["schema"] > SCHEMA:
+            raise InputError(f"{path} was written by niicorr {record['version']}, newer than this {__version__}: "
+                             "update niicorr")
+        # Never a pickle: a saved result is data, not code.
+        with np.load(os.path.join(path, ARRAYS), allow_pickle=False) as arrays:
+            return _restore(path, record, dict(arrays))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path}: the saved result is damaged ({type(error).__name__}: {error}); run it again") from None
+
+
+def _map_rows(result: CorrelationResult) -> list[list[Any]]:
+    sets = [("x", result.x_maps)] if result.same_set else [("x", result.x_maps), ("y", result.y_maps)]
+    return [[name, m.label, m.path, "×".join(map(str, m.shape)), format_mm(m.voxel_mm), m.orientation, m.dtype,
+             "" if m.background is None else _background(m.background), m.n_voxels, float(m.coverage),
+             "; ".join([*([f"not used: {m.error}"] if m.error else []), *(f"{d.topic}: {d.text}" for d in m.decisions)])]
+            for name, maps in sets for m in maps]
+
+
+def _background(value: float) -> str:
+    # A background is data, not a formula: the leading minus must stay a minus.
+    return number(value) or str(value)
+
+
+def _record(result: CorrelationResult, names: list[str]) -> dict[str, Any]:
+    provenance, grid, sensitivity = result.provenance, result.grid, result.sensitivity
+    record: dict[str, Any] = {
+        "program": PROGRAM,
+        "version": __version__,
+        "schema": SCHEMA,
+        "command": provenance.command,
+        "options": provenance.options,
+        "method": result.method,
+        "null": {"model": result.null, "text": result.null_text},
+        "same_set": result.same_set,
+        "grid": None if grid is None else {
+            "shape": list(grid.shape), "affine": grid.affine.tolist(), "known": grid.known, "mni": grid.mni,
+            "text": grid.describe()},
+        "mask": None if result.mask is None else {"n_voxels": int(result.mask.sum()), "file": "mask.nii.gz"},
+        "decisions": [asdict(d) for d in provenance.decisions],
+        "warnings": list(provenance.warnings),
+        "sensitivity": None,
+        "x_maps": [_json_map(m) for m in result.x_maps],
+        "y_maps": None if result.same_set else [_json_map(m) for m in result.y_maps],
+        "skipped": sorted({m.path for m in (*result.x_maps, *result.y_maps) if m.error}),
+        "notes": [{"y": i, "x": j, "note": text} for (i, j), text in sorted(result.notes.items())],
+        "versions": provenance.versions,
+        "timings": provenance.timings,
+        "files": names,
+    }
+    if sensitivity is not None:
+        error, flips, cells = sensitivity.largest_error(result.estimate)
+        record["sensitivity"] = {
+            "text": "naive: every voxel of the grid counts, background and zeros as data, non-finite values as 0",
+            "every_kth_voxel": sensitivity.step, "largest_error": error, "sign_flips": flips, "cells": cells,
+            "cells_where_zeros_matter": int(np.isfinite(sensitivity.zeros_matter).sum())}
+    return record
+
+
+def _json_map(record: MapRecord) -> dict[str, Any]:
+    entry = asdict(record)
+    value = record.background
+    entry["background"] = str(value) if value is not None and not np.isfinite(value) else value
+    return entry
+
+
+def _restore(path: str, record: dict[str, Any], arrays: dict[str, Any]) -> CorrelationResult:
+    x_maps = tuple(_map(entry) for entry in record["x_maps"])
+    y_maps = x_maps if record["same_set"] else tuple(_map(entry) for entry in record["y_maps"])
+    estimate, counts = arrays["estimate"], arrays["counts"]
+    if estimate.shape != (len(y_maps), len(x_maps)) or counts.shape != estimate.shape:
+        raise InputError(f"{path}: {ARRAYS} holds {estimate.shape} numbers for {len(y_maps)} × {len(x_maps)} maps")
+    grid = record["grid"]
+    sensitivity = record["sensitivity"]
+    return CorrelationResult(
+        estimate=estimate, counts=counts, x_maps=x_maps, y_maps=y_maps, method=record["method"],
+        null=record["null"]["model"], same_set=record["same_set"],
+        notes={(entry["y"], entry["x"]): entry["note"] for entry in record["notes"]},
+        grid=None if grid is None else Grid(tuple(grid["shape"]), np.array(grid["affine"]), grid["known"], grid["mni"]),
+        mask=None if record["mask"] is None else _read_mask(os.path.join(path, record["mask"]["file"])),
+        sensitivity=None if sensitivity is None else Sensitivity(
+            arrays["naive"], sensitivity["every_kth_voxel"], arrays["zeros_matter"]),
+        provenance=Provenance(
+            record["options"], record["command"], record["versions"],
+            tuple(Decision(**d) for d in record["decisions"]), tuple(record["warnings"]), record["timings"]),
+    )
+
+
+def _map(entry: dict[str, Any]) -> MapRecord:
+    value = entry["background"]
+    return MapRecord(**{**entry, "background": None if value is None else float(value),
+                        "shape": tuple(entry["shape"]), "voxel_mm": tuple(entry["voxel_mm"]),
+                        "decisions": tuple(Decision(**d) for d in entry["decisions"])})
+
+
+def _read_mask(path: str) -> Any:
+    from niicorr.images.header import read_header
+    from niicorr.images.load import FileFacts, volumes
+
+    (volume,) = volumes(read_header(path), (0,), FileFacts())
+    return volume != 0

@@ -1,0 +1,85 @@
+"""Tables as other programs read them: UTF-8, 17 digits, empty cells for no number, nothing executable."""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+import unicodedata
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from niicorr.typing import Float64Array, IntArray
+
+PAIR_COLUMNS = ("x", "y", "r", "n", "n_effective", "ci_low", "ci_high", "p", "p_fdr", "p_fwe", "note")
+MAP_COLUMNS = ("set", "label", "path", "shape", "voxel_mm", "orientation", "dtype", "background", "n_voxels",
+               "coverage", "decisions")
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def number(value: float | None) -> str:
+    """Seventeen digits, so that reading it back gives the same float64; empty for no number."""
+    return "" if value is None or not math.isfinite(value) else format(value, ".17g")
+
+
+def cell_text(text: str) -> str:
+    """Text that no spreadsheet takes for a formula (a leading apostrophe is the usual guard)."""
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def printable(text: str) -> str:
+    """Text with control characters, bidirectional overrides and lone surrogates shown as escapes."""
+    return "".join(
+        char if unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Zl", "Zp")
+        else char.encode("unicode_escape").decode("ascii")
+        for char in text
+    )
+
+
+def path_text(path: str) -> str:
+    """Decode a path as valid Unicode: bytes that are no UTF-8 become escapes."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def pair_rows(
+    x_labels: Sequence[str],
+    y_labels: Sequence[str],
+    estimate: Float64Array,
+    counts: IntArray,
+    notes: Mapping[tuple[int, int], str],
+    cells: Iterable[tuple[int, int]],
+) -> Iterator[tuple[Any, ...]]:
+    """Yield one row per cell, in the order of ``PAIR_COLUMNS``; None where a column does not apply yet."""
+    for i, j in cells:
+        yield (x_labels[j], y_labels[i], float(estimate[i, j]), int(counts[i, j]),
+               None, None, None, None, None, None, notes.get((i, j), ""))
+
+
+def write_matrix(path: str, x_labels: Sequence[str], y_labels: Sequence[str], values: Float64Array) -> None:
+    """Write ``correlations.csv``: header "", then x labels; one row per y label."""
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        # csv.writer leaves an empty first cell bare; the contract names it "" as pandas writes it.
+        file.write('""')
+        writer.writerow(["", *map(cell_text, x_labels)]) if x_labels else file.write("\n")
+        for label, row in zip(y_labels, values, strict=True):
+            writer.writerow([cell_text(label), *map(number, row)])
+
+
+def write_tsv(path: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Write a table of text, whole numbers and floats; None is an empty cell."""
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, delimiter="\t", lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows([_tsv_cell(value) for value in row] for row in rows)
+
+
+def _tsv_cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return number(value)
+    return cell_text(str(value))

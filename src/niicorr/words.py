@@ -1,0 +1,14 @@
+"""The words that options may take; the command line, the library and the tests read them from here."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Method = Literal["pearson"]
+Null = Literal["none"]
+Zeros = Literal["auto", "data", "missing"]
+ZeroReading = Literal["data", "missing"]
+Resample = Literal["auto", "never"]
+Interpolation = Literal["auto", "linear", "nearest", "cubic"]
+OnError = Literal["stop", "skip"]
+Order = Literal["given", "name", "cluster"]

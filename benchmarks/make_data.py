@@ -40,19 +40,17 @@ def main():
 
 def small(folder):
     """20 x 4 maps of 57x66x40, float64, 0 outside the experiments and -1 outside the activity maps."""
-    from niicorr.demo import AFFINE, brain_mask, write_demo_data  # noqa: PLC0415  # M and L need no niicorr
+    from niicorr.demo import AFFINE, brain_mask, write_demo_data  # M and L need no niicorr
 
     for paths, name in zip(write_demo_data(folder), ("x", "y"), strict=True):
         shutil.rmtree(os.path.join(folder, name), ignore_errors=True)
         os.rename(os.path.dirname(paths[0]), os.path.join(folder, name))
-    nib.save(
-        nib.Nifti1Image(brain_mask().astype(np.uint8), np.array(AFFINE)), os.path.join(folder, "mask.nii.gz")
-    )
+    nib.save(nib.Nifti1Image(brain_mask().astype(np.uint8), np.array(AFFINE)), os.path.join(folder, "mask.nii.gz"))
 
 
 def large(folder, n_x, n_y, suffix):
     """Smooth fields in the MNI152 mask, two from each transform."""
-    from nilearn.datasets import load_mni152_brain_mask  # noqa: PLC0415  # two seconds that S need not spend
+    from nilearn.datasets import load_mni152_brain_mask  # two seconds that S need not spend
 
     image = load_mni152_brain_mask(resolution=2)
     mask = np.asarray(image.dataobj) != 0
@@ -70,9 +68,7 @@ def large(folder, n_x, n_y, suffix):
         return (part / part.std() for part in (field.real, field.imag))
 
     shared = [field for seed in range(SHARED // 2) for field in fields(seed)]
-    names = [f"x/experiment-{i + 1:03d}" for i in range(n_x)] + [
-        f"y/activity-{i + 1:03d}" for i in range(n_y)
-    ]
+    names = [f"x/experiment-{i + 1:03d}" for i in range(n_x)] + [f"y/activity-{i + 1:03d}" for i in range(n_y)]
     weights = np.random.default_rng(4).normal(0, 0.4, (len(names), SHARED))
     for name in ("x", "y"):
         os.makedirs(os.path.join(folder, name), exist_ok=True)

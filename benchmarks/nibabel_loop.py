@@ -12,9 +12,7 @@ import numpy as np
 
 def main(x_dir, y_dir, x_background, y_background, out):
     """Correlate every file of one folder with every file of the other."""
-    xs, ys = (
-        [nib.load(os.path.join(d, f)).get_fdata() for f in sorted(os.listdir(d))] for d in (x_dir, y_dir)
-    )
+    xs, ys = ([nib.load(os.path.join(d, f)).get_fdata() for f in sorted(os.listdir(d))] for d in (x_dir, y_dir))
     r = np.empty((len(ys), len(xs)))
     for i, y in enumerate(ys):
         for j, x in enumerate(xs):

@@ -140,8 +140,10 @@ def measure(rows, runs, scratch):
 
 def cost(command, folder, said):
     """Run one process; return CPU s, wall s, peak MiB and its exit status."""
+    # An installed package has its bytecode, so a checkout may write its own (in the round that does not count).
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     start = time.perf_counter()
-    process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+    process = subprocess.Popen(command, cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
     _, status, usage = os.wait4(process.pid, 0)
     wall = time.perf_counter() - start
     process.returncode = os.waitstatus_to_exitcode(status)  # reaped here, so that Popen does not look for it
@@ -158,9 +160,7 @@ def show(work, rows, runs):
         if row.fault:
             print(f"{row.name:<12}{row.fault}")
             continue
-        ratios = (
-            [a / b for a, b in zip(row.cpu, reference.cpu, strict=True)] if reference.cpu else [float("nan")]
-        )
+        ratios = [a / b for a, b in zip(row.cpu, reference.cpu, strict=True)] if reference.cpu else [float("nan")]
         ratio, peak = statistics.median(ratios), statistics.median(row.peak_mib)
         verdict = ""
         if row.budget is not None:
@@ -189,19 +189,14 @@ def imports(row, work):
     lines = [line.rpartition("|")[2] for line in said.splitlines() if line.startswith("import time:")]
     loaded = {line.strip() for line in lines}
     heavy = ["numpy", "scipy", "scipy.stats", "nibabel", "nilearn", "pandas", "matplotlib", "seaborn", "rich"]
-    print(
-        "niicorr imports: "
-        + (", ".join(name for name in heavy if name in loaded) or "none of the heavy ones")
-    )
+    print("niicorr imports: " + (", ".join(name for name in heavy if name in loaded) or "none of the heavy ones"))
     faults = []
     if work == "help" and "numpy" in loaded:
         faults.append("imports numpy")
     if work == "S-figure":
         faults += ["imports nilearn"] if "nilearn" in loaded else []
         through = importers(lines, "scipy.stats")
-        faults += (
-            [f"imports scipy.stats through {through[0]}"] if through and "seaborn" not in through else []
-        )
+        faults += [f"imports scipy.stats through {through[0]}"] if through and "seaborn" not in through else []
     for fault in faults:
         print(f"MISSED: {fault}")
     row.fault = "; ".join([*filter(None, [row.fault]), *faults])

@@ -77,7 +77,7 @@ def analyse(
             remarks.add(i, j, "same file")
     low = np.isfinite(r) & (found.n < LOW_OVERLAP * x.features.n)
     for i, j in np.argwhere(low):
-        remarks.add(int(i), int(j), f"low overlap: n is {found.n[i, j] / x.features.n:.0%} of the mask")
+        remarks.add(int(i), int(j), f"low overlap: {found.n[i, j]} of the {x.features.n} voxels of the mask")
     zeros_matter = _zeros_matter(r, x, y, jobs)
     for i, j in np.argwhere(np.isfinite(zeros_matter)):
         remarks.add(int(i), int(j), f"zeros matter: {_short(r[i, j])} / {_short(zeros_matter[i, j])}")
@@ -144,10 +144,10 @@ def _naive(x: MapMatrix, y: MapMatrix) -> Float64Array | None:
     """Correlate over the whole grid, background and zeros as data."""
     if x.naive is None or y.naive is None:
         return None
-    squares = [np.einsum("ij,ij->i", m.naive, m.naive, dtype=np.float64) for m in (x, y)]
+    x_length, y_length = np.linalg.norm(x.naive, axis=1), np.linalg.norm(y.naive, axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        r = (y.naive @ x.naive.T).astype(np.float64) / np.sqrt(squares[1][:, None] * squares[0])
-    return np.clip(r, -1, 1)
+        r = (y.naive @ x.naive.T).astype(np.float64) / (y_length[:, None] * x_length)
+    return np.asarray(np.clip(r, -1, 1))
 
 
 def _short(r: float) -> str:

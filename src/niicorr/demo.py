@@ -151,7 +151,7 @@ def _volume(brain: BoolArray, values: Float64Array, background: float) -> Float6
 
 def _write(path: str, volume: Float64Array) -> None:
     """Write one map; the same bytes for the same values, gzip's time stamp and file name left out."""
-    import nibabel as nib  # noqa: PLC0415  # a quarter of a second that only this step needs
+    import nibabel as nib  # a quarter of a second that only this step needs
 
     nifti: Any = nib.Nifti1Image  # nibabel's types stop half-way
     image = nifti(volume, np.array(AFFINE))

@@ -69,11 +69,13 @@ class OutputFolder:
             os.mkdir(self.work)
         return self
 
-    def __exit__(self, *exception: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         shutil.rmtree(self.work, ignore_errors=True)
         for folder in reversed(self._created):
             with contextlib.suppress(OSError):  # not empty any more: it is in use
                 os.rmdir(folder)
+        if isinstance(error, OSError) and not isinstance(error, ResourceError):
+            raise ResourceError(resource_text(self.path, error)) from None
 
     def commit(self) -> list[str]:
         """Put the finished files in place; return their names."""

@@ -7,6 +7,7 @@ map's support; supports are stored once each, since maps of one study mostly sha
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -72,6 +73,8 @@ class MapMatrix:
         For maps whose zeros were decided by rule: how they were read, and where in the row they are.
     naive : ndarray, shape (maps, voxels of the whole grid or every k-th), or None
         Standard scores with background and zeros taken as data (rule 8); NaN for interpolated maps.
+    exact : callable or None
+        Gives the values of one map in float64, for the few pairs that float32 rows are too coarse for.
     """
 
     rows: FloatArray
@@ -84,6 +87,7 @@ class MapMatrix:
     records: tuple[MapRecord, ...]
     zeros: dict[int, tuple[ZeroReading, BitArray]] = field(default_factory=dict)
     naive: FloatArray | None = None
+    exact: Callable[[int], Float64Array] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -131,19 +135,22 @@ class MapMatrix:
     def with_zeros_read_otherwise(self, which: IntArray) -> MapMatrix:
         """Return those maps, their zeros read the other way: missing for data, data for missing."""
         rows, supports = self.rows[which], self.supports[self.support_of[which]]
-        for row, support, index in zip(rows, supports, which, strict=True):
+        center, scale = np.empty(len(which)), np.empty(len(which))
+        for k, index in enumerate(which):
             reading, bits = self.zeros[int(index)]
             at = np.unpackbits(bits, count=self.features.n).astype(bool)
-            scale = self.scale[index]
-            # A map whose other values are constant has no scale; its zeros then stand one unit below them.
-            zero = -self.center[index] / scale if scale > 0 else -float(self.center[index] != 0)
-            row[at] = 0 if reading == "data" else zero
-            support[at] = reading == "missing"
+            # A map whose other values are constant has no scale; its own magnitude serves as one.
+            mean = self.center[index] if np.isfinite(self.center[index]) else 0.0
+            unit = self.scale[index] or abs(mean) or 1.0
+            rows[k][at] = -mean / unit
+            supports[k][at] = reading == "missing"
+            shift, spread = standardise(rows[k].copy(), supports[k], rows[k])
+            center[k], scale[k] = mean + unit * shift, unit * spread
         distinct, support_of = distinct_supports(supports)
         labels = tuple(self.labels[i] for i in which)
         records = tuple(self.records[i] for i in which)
-        return replace(self, rows=rows, center=self.center[which], scale=self.scale[which], supports=distinct,
-                       support_of=support_of, labels=labels, records=records, zeros={}, naive=None)
+        return replace(self, rows=rows, center=center, scale=scale, supports=distinct, support_of=support_of,
+                       labels=labels, records=records, zeros={}, naive=None, exact=None)
 
 
 def row_dtype(n_maps: int, n_features: int) -> type[np.float32 | np.float64]:

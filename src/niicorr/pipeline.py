@@ -235,6 +235,8 @@ def _one_of(options: Options) -> None:
         value = getattr(options, name)
         if value not in get_args(kind):
             raise UsageError(f"{name} is one of {', '.join(get_args(kind))}, not {value!r}")
+    if options.background not in ("auto", "none") and not isinstance(options.background, int | float):
+        raise UsageError(f"background is auto, none or a number, not {options.background!r}")
     if options.jobs is not None and options.jobs < 1:
         raise UsageError(f"jobs is at least 1, not {options.jobs}")
 
@@ -322,7 +324,7 @@ def _rules_mattered(sets: list[Survey]) -> bool:
     return any(r.record.background is not None or r.by_rule for s in sets for r in s.readings)
 
 
-def _silent(total: int, what: str) -> AbstractContextManager[Callable[[int], None]]:
-    return nullcontext(lambda done: None)
+def _silent(_total: int, _what: str) -> AbstractContextManager[Callable[[int], None]]:
+    return nullcontext(lambda _done: None)
 
 

@@ -17,6 +17,9 @@ PAIR_COLUMNS = ("x", "y", "r", "n", "n_effective", "ci_low", "ci_high", "p", "p_
 MAP_COLUMNS = ("set", "label", "path", "shape", "voxel_mm", "orientation", "dtype", "background", "n_voxels",
                "coverage", "decisions")
 
+_DIRECTION = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""They turn the order of what is shown around (``exe.gpj`` for ``jpg.exe``)."""
+
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -31,17 +34,20 @@ def cell_text(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Text with control characters, bidirectional overrides and lone surrogates shown as escapes."""
+    """Show control characters, line separators, directional overrides and lone surrogates as escapes."""
+    if text.isascii() and text.isprintable():
+        return text
     return "".join(
-        char if unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Zl", "Zp")
-        else char.encode("unicode_escape").decode("ascii")
+        char.encode("unicode_escape").decode("ascii")
+        if unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") or char in _DIRECTION
+        else char
         for char in text
     )
 
 
 def path_text(path: str) -> str:
-    """Decode a path as valid Unicode: bytes that are no UTF-8 become escapes."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+    """Return a path as text that is safe to show: no control characters, and bytes that are no UTF-8 as escapes."""
+    return printable(os.fsencode(path).decode("utf-8", "backslashreplace"))
 
 
 def pair_rows(

@@ -321,6 +321,13 @@ def test_backgrounds_of_their_own_are_a_range():
     assert "x: 10 values from −9 to −1 in 10 maps (51 to 71 % of the volume), none in 1 map" in text
 
 
+def test_only_all_is_a_hundred_percent():
+    maps = (map_record("some", share=0.99996), map_record("all", background=5.0, share=1.0))
+    assert "x: 0 in 1 map (99.9 % of the volume), 5 in 1 map (100 %)" in words(
+        shown(question(2, 4, x_maps=maps))
+    )
+
+
 def test_skipped_files_are_named_even_when_quiet():
     bad = tuple(MapRecord(f"bad{i}", f"/data/bad{i}.nii", error="gzip stream ends early") for i in range(13))
     result = question(13, 4, x_maps=bad)
@@ -371,6 +378,7 @@ def test_ascii_streams_are_never_given_more(monkeypatch, terminal):
 
 def test_wide_letters_keep_the_columns_straight():
     named = tuple(map_record("日本語" if i == 3 else "plain_name") for i in range(20))
+    assert columns("日本e\u0301") == 5
     rows = [line for line in shown(question(x_maps=named), Tty()).splitlines() if "│" in line]
     assert len({columns(line.split("│")[0]) for line in rows}) == 1
 
@@ -445,7 +453,7 @@ def test_neither_rich_nor_numpy_at_start_and_never_rich_for_a_log():
 # --- check
 
 LONG = (
-    "gzip stream ends early (2.1 of 3.6 MB), the last of its checksums is missing and so are the volumes behind "
+    "gzip stream ends early (2.1 of 3.6 MB), the last of its checksums is missing and so are the volumes after "
     "it: copy the file again"
 )
 
@@ -462,7 +470,7 @@ def test_check_gives_every_file_a_verdict():
             [map_record("pet", background=None)],
             stream=stream,
             decisions=(Decision("grid", "one grid"),),
-            refusal="1 of 4 maps cannot be used:\n  fear_042",
+            refusal=f"1 of 4 maps cannot be used:\n  {LONG}\nRemove it.",
         )
         rows = {line.split()[1]: line for line in text.splitlines()[1:] if line.startswith(("x ", "y "))}
         anger, joy, fear, pet = (rows[label] for label in ("anger", "joy", "fear_042", "pet"))
@@ -477,7 +485,8 @@ def test_check_gives_every_file_a_verdict():
         assert "none" in pet
         assert "refused" in fear
         assert f"/data/fear_042.nii.gz: {LONG}" in words(text)
-        assert "run would refuse this: 1 of 4 maps cannot be used" in text
+        assert words(text).count(LONG) == 1
+        assert "run would refuse this: 1 of 4 maps cannot be used Remove it." in words(text)
         assert "one grid" in text
 
 

@@ -13,16 +13,12 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
-from niicorr.cli.main import main
 from promised_files import write_nifti
 from promised_numbers import table
 
+from niicorr.cli.main import main
+
 NUMBERS_ONLY = ["--null", "none", "--no-figures", "--no-report"]
-
-PAIR_COLUMNS = ["x", "y", "r", "n", "n_effective", "ci_low", "ci_high", "p", "p_fdr", "p_fwe", "note"]
-MAP_COLUMNS = ["set", "label", "path", "shape", "voxel_mm", "orientation", "dtype", "background", "n_voxels"]
-MAP_COLUMNS += ["coverage", "decisions"]
-
 
 def squeezed(text):
     """Text in small letters without white space: lines may be wrapped anywhere."""

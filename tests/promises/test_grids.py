@@ -169,7 +169,7 @@ def test_more_than_one_percent_at_any_corner_is_another_grid(study, affine):
     """8.01 for 8 mm passes ``allclose`` with its usual tolerances, but moves the far corner by .27 mm."""
     study.x("a.nii", A)
     study.y("other.nii", B, affine)
-    study.run(*RAW, "--resample", "never").must_refuse("other.nii", "mm", "resample")
+    study.run(*RAW, "--resample", "never", "--grid", "x").must_refuse("other.nii", "mm", "resample")
 
 
 def test_the_limit_counts_the_smallest_edge(study):
@@ -270,6 +270,40 @@ def test_a_nan_in_an_unused_qform_does_no_harm(study):
     study.run(*RAW, "--resample", "never").must_be([A], [B])
 
 
+def test_a_bad_quaternion_is_refused_where_it_is_all_there_is(study):
+    study.x("bent.nii", A, sform=0, qform=1, fields={"quatern_b": 5.0})
+    study.y("b.nii", B)
+    study.run(*RAW).must_refuse("bent.nii")
+
+
+def test_a_bad_quaternion_beside_an_sform_does_no_harm(study):
+    study.x("a.nii", A, fields={"quatern_b": 5.0})
+    study.x("nan.nii", A, fields={"quatern_c": np.nan})
+    study.y("b.nii", B)
+    study.run(*RAW, "--resample", "never").must_be([A, A], [B])
+
+
+@pytest.mark.parametrize("edge", [0.0, np.nan, np.inf])
+def test_a_qform_without_voxel_sizes_is_refused(study, edge):
+    study.x("flat.nii", A, sform=0, qform=1, fields={"pixdim": (1, 8, edge, 8, 0, 0, 0, 0)})
+    study.y("b.nii", B)
+    study.run(*RAW).must_refuse("flat.nii")
+
+
+@pytest.mark.parametrize(("sform", "qform"), [(99, 0), (-1, 1), (0, 99), (4, 4), (1, 3)])
+def test_codes_beyond_the_usual(study, sform, qform):
+    study.x("a.nii", *reoriented(A, (1, 2, 0), (True, False, True)), sform=sform, qform=qform)
+    study.y("b.nii", B)
+    study.run(*RAW, "--resample", "never").must_be([A], [B])
+
+
+@pytest.mark.parametrize("units", [0, 7, 255])
+def test_unknown_units_are_millimetres(study, units):
+    study.x("a.nii", A, fields={"xyzt_units": units})
+    study.y("b.nii", B)
+    study.run(*RAW, "--resample", "never").must_be([A], [B])
+
+
 # Rule 3: the common grid, and resampling
 
 OFF = shifted(2.4, shifted(1.6, shifted(0.8, axis=2), axis=1))
@@ -292,6 +326,14 @@ def test_nan_outside_does_not_spread_in_resampling(study):
     study.y("off.nii", only(B, BRAIN), OFF)
     expected = linear(only(B, BRAIN), OFF)
     study.run("--grid", "x", "--mask", "none").must_be([only(A, BRAIN)], [expected], tol=1e-5)
+
+
+def test_zeros_that_are_missing_never_bleed_into_data(study):
+    study.x("a.nii", np.where(BRAIN, A, -1))
+    study.y("off.nii", np.where(BRAIN, B + 50, 0), OFF)
+    expected = linear(only(B + 50, BRAIN), OFF)
+    outcome = study.run("--grid", "x", "--mask", "none")
+    outcome.must_be([only(A, BRAIN)], [expected], tol=1e-5)
 
 
 def test_zeros_that_are_data_are_interpolated_as_data(study):

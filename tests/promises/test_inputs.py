@@ -97,7 +97,7 @@ def test_manifests_from_spreadsheets(study, ending, mark):
     assert study.run(*RAW).must_be([A], [B]).x_labels == ["Großhirn"]
 
 
-@pytest.mark.parametrize("text", ["name\tvalue\na\t1\n", "", "path\n"], ids=["no path column", "empty", "no rows"])
+@pytest.mark.parametrize("text", ["name\tvalue\na\t1\n", "", "path\n"], ids=["no path", "empty", "no rows"])
 def test_a_manifest_that_names_nothing_is_refused(study, text):
     (study.tmp / "maps.tsv").write_text(text)
     study.x_paths = [str(study.tmp / "maps.tsv")]
@@ -131,7 +131,7 @@ def test_scaled_integers_in_4d(study):
     study.run(*RAW).must_be([-0.5 * raw[..., i] + 10 for i in range(4)], [B])
 
 
-@pytest.mark.parametrize(("text", "chosen"), [("all", [0, 1, 2, 3]), ("1:3", [1, 2]), ("0:1", [0]), ("2:4", [2, 3])])
+@pytest.mark.parametrize(("text", "chosen"), [("all", [0, 1, 2, 3]), ("1:3", [1, 2]), ("0:1", [0])])
 def test_volumes_can_be_chosen_and_keep_their_numbers(study, text, chosen):
     study.x("stack.nii.gz", FOUR)
     study.y("y.nii", B)
@@ -184,7 +184,7 @@ def test_a_time_series_on_request(study):
 
 @pytest.mark.parametrize(
     ("count", "kwargs"),
-    [(20, {"time": "sec", "tr": 2.0}), (25, {"time": "unknown", "tr": 2.0}), (25, {"time": "sec", "tr": 0.0})],
+    [(20, {"time": "sec", "tr": 2}), (25, {"time": "unknown", "tr": 2}), (25, {"time": "sec", "tr": 0})],
     ids=["twenty", "no unit", "no TR"],
 )
 def test_what_is_no_time_series_is_a_stack_of_maps(study, count, kwargs):
@@ -223,7 +223,8 @@ def test_a_set_against_itself(study):
     np.testing.assert_allclose(outcome.r, r, atol=1e-6)
     assert (np.diag(outcome.r) == 1).all()
     assert np.array_equal(outcome.r, outcome.r.T)
-    assert [(p["y"], p["x"]) for p in outcome.pairs] == [(labels[i], labels[j]) for i in range(4) for j in range(i)]
+    lower = [(labels[i], labels[j]) for i in range(4) for j in range(i)]
+    assert [(p["y"], p["x"]) for p in outcome.pairs] == lower
     assert {p["n"] for p in outcome.pairs} == {str(BRAIN.sum())}
     assert not any("same file" in p["note"] for p in outcome.pairs)
     assert len(outcome.maps) in (4, 8)

@@ -188,7 +188,7 @@ def test_a_mask_far_away_gives_no_number(study):
     study.x("x.nii", A)
     study.y("y.nii", B)
     outcome = study.run("--mask", study.tmp / "far.nii", "--grid", "x")
-    outcome.must_refuse("far.nii")
+    outcome.must_refuse("mask")
 
 
 def test_the_mask_written_is_a_volume_on_the_grid_of_the_comparison(study):

@@ -2,16 +2,24 @@
 
 import json
 import os
+import resource
+import signal
 import subprocess
 import sys
+import time
 import xml.etree.ElementTree as ET
+from hashlib import blake2b
 
 import nibabel as nib
 import numpy as np
 import pytest
-from conftest import MAP_COLUMNS, NUMBERS_ONLY, PAIR_COLUMNS
 from promised_files import BRAIN, SHAPE, cut, noise, related, write_nifti
 from promised_numbers import only, table
+
+NUMBERS_ONLY = ["--null", "none", "--no-figures", "--no-report"]
+PAIR_COLUMNS = ["x", "y", "r", "n", "n_effective", "ci_low", "ci_high", "p", "p_fdr", "p_fwe", "note"]
+MAP_COLUMNS = ["set", "label", "path", "shape", "voxel_mm", "orientation", "dtype", "background", "n_voxels"]
+MAP_COLUMNS += ["coverage", "decisions"]
 
 A = noise(601)
 B = related(602, A)
@@ -51,7 +59,8 @@ def test_the_matrix_file(pair):
 def test_the_pairs_file(pair):
     outcome = pair.run()
     assert list(outcome.pairs[0])[:11] == PAIR_COLUMNS
-    assert [(p["y"], p["x"]) for p in outcome.pairs] == [(f"y{i}", f"x{j}") for i in range(2) for j in range(3)]
+    cells = [(f"y{i}", f"x{j}") for i in range(2) for j in range(3)]
+    assert [(p["y"], p["x"]) for p in outcome.pairs] == cells
     for p in outcome.pairs:
         assert [p[c] for c in ("n_effective", "ci_low", "ci_high", "p", "p_fdr", "p_fwe")] == [""] * 6
     assert [float(p["r"]) for p in outcome.pairs] == list(outcome.r.ravel())
@@ -87,8 +96,6 @@ def test_the_record_of_the_run(pair):
     assert options["mask"] == "auto"
     assert options["zeros"] == "auto"
     assert options["null"] == "none"
-    from hashlib import blake2b
-
     with open(pair.x_paths[0], "rb") as file:
         content = file.read()
     assert any(blake2b(content, digest_size=size).hexdigest() in text for size in (16, 20, 32, 64))
@@ -249,20 +256,52 @@ def test_a_failed_run_leaves_nothing(pair):
     assert os.listdir(pair.work) == []
 
 
-def test_a_run_that_breaks_while_writing_leaves_the_older_result_whole(pair, monkeypatch):
-    """No room on the disk, at the very end: exit 4, the older result as it was, nothing left over."""
+@pytest.mark.parametrize("limit", [0, 300, 3000])
+def test_a_run_that_breaks_while_writing_leaves_the_older_result_whole(pair, process, limit):
+    """Files may not grow beyond a few bytes: exit 4, the older result as it was, nothing left over."""
     pair.run()
     before = contents(pair.work)
 
-    def full(*args, **kwargs):
-        raise OSError(28, "No space left on device")
+    def no_room():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
-    for module in ("tables", "saved"):
-        monkeypatch.setattr(f"niicorr.{module}.write_matrix", full, raising=False)
-    outcome = pair.run()
+    outcome = process("run", *pair.sets(), "-o", pair.out, "--null", "none", preexec_fn=no_room)
     assert outcome.code == 4, outcome
     assert "Traceback" not in outcome.err
     assert contents(pair.work) == before
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_run_leaves_the_older_result_whole(pair, sent, code):
+    """The signal comes while maps are being read."""
+    pair.run()
+    before = contents(pair.work)
+    affine = np.diag([4.0, 4, 4, 1])
+    large = noise(630, (80, 80, 60))
+    paths = [str(write_nifti(pair.tmp / "large" / f"m{i}.nii.gz", large + i, affine)) for i in range(2)]
+    for i in range(40):
+        link = pair.tmp / "large" / f"copy{i}.nii.gz"
+        link.hardlink_to(paths[0])
+        paths.append(str(link))
+    program = "import sys; from niicorr.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    argv = [sys.executable, "-c", program, "run", "-x", *paths, "-o", str(pair.out), *NUMBERS_ONLY]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        files = f"/proc/{child.pid}/fd"
+        while child.poll() is None and not any(".nii" in name for name in open_files(files)):
+            time.sleep(0.002)
+        child.send_signal(sent)
+        _, err = child.communicate(timeout=30)
+    assert child.returncode == code, err
+    assert b"Traceback" not in err
+    assert contents(pair.work) == before
+
+
+def open_files(folder):
+    for name in os.listdir(folder):
+        try:
+            yield os.readlink(f"{folder}/{name}")
+        except OSError:
+            continue
 
 
 def test_nothing_is_written_beside_the_inputs(pair):
@@ -274,11 +313,11 @@ def test_nothing_is_written_beside_the_inputs(pair):
 # The same again
 
 
-@pytest.mark.parametrize("options", [["--jobs", "1"], ["--jobs", "2"], ["--n-jobs", "3"], ["--memory", "64M"]])
+@pytest.mark.parametrize("options", ["--jobs 1", "--jobs 2", "--n-jobs 3", "--memory 64M"])
 def test_the_same_bytes_whatever_the_machine_options(pair, options):
     pair.x("holes.nii", np.where(BRAIN & (A > -1), X[0], np.nan))
     first = pair.run(out=pair.work / "first")
-    second = pair.run(*options, out=pair.work / "second")
+    second = pair.run(*options.split(), out=pair.work / "second")
     assert first.code == second.code == 0, second
     names = ["correlations.csv", "pairs.tsv", "mask.nii.gz"]
     assert [(pair.work / "first" / n).read_bytes() for n in names] == [
@@ -423,7 +462,7 @@ def test_the_demo(study):
     corners = {round(float(v[0, 0, 0]), 3) for v in values.values()}
     assert corners == {-1.0, 0.0}
     by_label = {p.name.split(".")[0]: v for p, v in values.items()}
-    x = [only(by_label[label], (by_label[label] != -1) & (by_label[label] != 0)) for label in outcome.x_labels]
-    y = [only(by_label[label], (by_label[label] != -1) & (by_label[label] != 0)) for label in outcome.y_labels]
-    r, _ = table(x, y, outcome.inside)
+    inside = {label: only(v, (v != -1) & (v != 0)) for label, v in by_label.items()}
+    x, y = ([inside[label] for label in labels] for labels in (outcome.x_labels, outcome.y_labels))
+    r, _ = table(list(x), list(y), outcome.inside)
     np.testing.assert_allclose(outcome.r, r, atol=1e-6)

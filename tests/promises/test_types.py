@@ -37,7 +37,8 @@ def test_every_real_type_in_both_byte_orders(study, dtype, order):
     study.x("typed.nii", data, order=order)
     study.y("b.nii.gz", B)
     outcome = study.run(*RAW).must_be([data.astype(np.float64)], [B])
-    assert np.dtype(outcome.maps[0]["dtype"]).newbyteorder("=") == np.dtype(dtype)
+    shown, true = outcome.maps[0]["dtype"], np.dtype(dtype)
+    assert true.name in shown or shown == true.newbyteorder(order).str
 
 
 def test_quadruple_precision_is_read_right_or_refused_by_name(study):

@@ -271,9 +271,9 @@ def _sensitivity(result: CorrelationResult, page: Page) -> Iterator[Line]:
         yield from page.paragraph("naive r", text, "warning")
     count = zeros_matter(result)
     if count:
-        of = plural(int(counted(result).sum()), "pair")
-        text = f"{integer(count)} of {of} would change by more than .1 or in sign if zeros were read the other way"
-        yield from page.paragraph("", f"{text} (marked *).")
+        share = f"{integer(count)} of {plural(int(counted(result).sum()), 'pair')}"
+        text = "would change by more than .1 or in sign if zeros were read the other way (marked *)."
+        yield from page.paragraph("", f"{share} {text}")
 
 
 def _empty_cells(result: CorrelationResult, page: Page) -> Iterator[Line]:

@@ -34,7 +34,7 @@ def run(options: argparse.Namespace, argv: list[str], terminal: Terminal) -> int
     return _run(options.x, options.y, analysis, inputs, (), options, argv, terminal)
 
 
-def check(options: argparse.Namespace, argv: list[str], terminal: Terminal) -> int:
+def check(options: argparse.Namespace, _argv: list[str], terminal: Terminal) -> int:
     """``niicorr check``: exit 3 if run would refuse."""
     from niicorr.pipeline import check as judge
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import signal
 import sys
@@ -101,7 +102,7 @@ def _say(terminal: Terminal | None, text: str) -> None:
 
 def _stderr() -> Any:
     """Standard error, or nowhere: a daemon may have closed it."""
-    return sys.stderr if sys.stderr is not None else open(os.devnull, "w", encoding="utf-8")
+    return sys.stderr or io.StringIO()
 
 
 def _bug(argv: list[str]) -> int:
@@ -117,5 +118,5 @@ def _bug(argv: list[str]) -> int:
     return 1
 
 
-def _terminate(signum: int, frame: object) -> NoReturn:
+def _terminate(_signum: int, _frame: object) -> NoReturn:
     raise Terminated

@@ -7,6 +7,7 @@ characters and characters that the stream cannot encode are escapes by then, and
 
 from __future__ import annotations
 
+import math
 import textwrap
 import unicodedata
 from dataclasses import dataclass
@@ -114,9 +115,14 @@ def integer(value: int) -> str:
 
 
 def percent(low: float, high: float | None = None) -> str:
-    """``53 %`` or ``52 to 54 %``."""
-    first, last = f"{low:.0%}"[:-1], f"{low if high is None else high:.0%}"[:-1]
+    """``53 %`` or ``52 to 54 %``; only all is 100 %."""
+    first, last = _hundredths(low), _hundredths(low if high is None else high)
     return f"{first}{NARROW}%" if first == last else f"{first} to {last}{NARROW}%"
+
+
+def _hundredths(share: float) -> str:
+    # 99.95 % rounded to 100 % would say that nothing is left.
+    return f"{math.floor(share * 1000) / 10:.1f}" if 0.995 <= share < 1 else f"{share * 100:.0f}"
 
 
 def value_text(value: float) -> str:

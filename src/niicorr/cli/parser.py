@@ -37,9 +37,9 @@ class Parser(argparse.ArgumentParser):
 
 def make_parser() -> Parser:
     """Build the parser of all commands."""
-    how = {"formatter_class": _formatter(), "allow_abbrev": False}
+    how: Any = {"formatter_class": _formatter(), "allow_abbrev": False}
     parser = Parser(prog="niicorr", description="Correlate sets of brain maps: the right voxels, the right number, "
-                    "one picture.", epilog=_EPILOG, **how)  # type: ignore[arg-type]
+                    "one picture.", epilog=_EPILOG, **how)
     parser.add_argument("--version", action="version", version=f"niicorr {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
     run = commands.add_parser("run", help="correlate two sets of maps and draw the heatmap",
@@ -72,7 +72,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     if argv and argv[0] in _LATER_COMMANDS:
         raise UsageError(f"niicorr {argv[0]} comes with a later version; this is {__version__}")
     parser = make_parser()
-    options = parser.parse_args(argv)
+    options = parser.parse_args(_joined(argv))
     if options.command is None:
         raise UsageError("which command? run, check or demo\nSee niicorr --help.")
     for flag in _LATER:
@@ -81,6 +81,15 @@ def parse(argv: list[str]) -> argparse.Namespace:
     if getattr(options, "resume", False):
         raise UsageError(f"--resume comes with a later version; this is {__version__}")
     return options
+
+
+def _joined(argv: list[str]) -> list[str]:
+    """Join ``--background -1e3`` to one word: argparse takes some negative numbers for options."""
+    words = list(argv)
+    for i in range(len(words) - 2, -1, -1):
+        if words[i] == "--background":
+            words[i : i + 2] = [f"--background={words[i + 1]}"]
+    return words
 
 
 def size(text: str) -> int:

@@ -12,6 +12,7 @@ from niicorr.cli.account import STRONGEST, counted, map_sets, pairs, without_num
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from niicorr.pipeline import CheckReport
     from niicorr.records import Decision, MapRecord
     from niicorr.result import CorrelationResult
     from niicorr.typing import Float64Array, IntArray
@@ -50,6 +51,24 @@ def summary(result: CorrelationResult, out: str | None, files: Sequence[str]) ->
         "sensitivity": _sensitivity(result),
         "out": None if out is None else _valid(out),
         "files": [_valid(name) for name in files],
+    }
+
+
+def check_summary(report: CheckReport) -> dict[str, Any]:
+    """Summarise what ``check`` found, in plain JSON types."""
+    sets = {"x": report.x_maps, "y": report.y_maps}
+    return {
+        "niicorr": __version__,
+        "maps": [
+            {"set": name, "label": _valid(m.label), "path": _valid(m.path), "error": m.error and _valid(m.error),
+             "shape": list(m.shape), "dtype": m.dtype, "orientation": m.orientation,
+             "background": None if m.background is None else f"{m.background:.17g}", "n_voxels": m.n_voxels,
+             "coverage": m.coverage, "decisions": [_decision(decision) for decision in m.decisions]}
+            for name, maps in sets.items() for m in maps
+        ],
+        "decisions": [_decision(decision) for decision in report.decisions],
+        "warnings": [_valid(text) for text in report.warnings],
+        "refusal": report.refusal and _valid(report.refusal),
     }
 
 

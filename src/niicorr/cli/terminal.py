@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import os
 import sys
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -215,6 +215,11 @@ class Terminal:
         self._print(lines)
 
     def _print(self, lines: Iterable[Line]) -> None:
+        # Whoever read this may have gone (`2>&1 | head`); that must not cost the result.
+        with suppress(BrokenPipeError):
+            self._write(lines)
+
+    def _write(self, lines: Iterable[Line]) -> None:
         if self.rich:
             from rich.text import Text
 

@@ -19,7 +19,7 @@ from typing import Any
 from niicorr.errors import InputError, MapError
 from niicorr.images.header import IMAGE_SUFFIXES, image_suffix
 from niicorr.records import Decision
-from niicorr.tables import path_text
+from niicorr.tables import path_text, printable
 
 _BIDS = re.compile(r"(?:[A-Za-z]+-[A-Za-z0-9+.]+_)+[A-Za-z0-9]+")
 
@@ -197,6 +197,7 @@ def _label(sources: list[MapSource]) -> list[MapSource]:
     if len(set(labels)) < len(labels):
         for i in paths:
             labels[i] = stems[i]
+    labels = [printable(label) for label in labels]
     unique = make_unique(labels, [path_text(source.path) for source in named])
     return [replace(source, label=label) for source, label in zip(named, unique, strict=True)]
 

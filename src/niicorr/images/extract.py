@@ -14,7 +14,7 @@ from niicorr.images.survey import MapReading, Progress, Survey, in_threads, surv
 from niicorr.images.voxels import Voxels, pack, unpack
 from niicorr.matrix import MapMatrix, row_dtype, standardise
 from niicorr.space import reindexing, same_grid
-from niicorr.typing import BitArray, BoolArray, FloatArray, Resample, ZeroReading
+from niicorr.typing import BitArray, BoolArray, Float64Array, FloatArray, Resample, ZeroReading
 
 NAIVE_BYTES = 64 * 2**20
 """Naive rows of both sets together stay below this: large grids are thinned for them (rule 8)."""
@@ -84,13 +84,19 @@ def extract(
             progress(len(file.labels))
 
     in_threads(work, read.maps.files, jobs)
+    def exact(index: int) -> Float64Array:
+        file = next(f for f in read.maps.files if f.first <= index < f.first + len(f.labels))
+        voxels = next(v for i, v in read.voxels(file) if i == index)
+        values = _place(readings[index], voxels, chosen, mask_bits, lattice[:0])[0]
+        return values.astype(np.float64)
+
     supports, support_of = _supports(packed, n)
     n_valid = np.count_nonzero(supports, axis=1)[support_of]
     records = tuple(
         replace(r.record, n_voxels=int(k), coverage=float(k / n)) for r, k in zip(readings, n_valid, strict=True)
     )
     return MapMatrix(rows, center, scale, supports, support_of, read.maps.labels, chosen.features, records,
-                     dict(sorted(zeros.items())), naive if lattice.size else None)
+                     dict(sorted(zeros.items())), naive if lattice.size else None, exact)
 
 
 def naive_step(n_voxels: int, n_maps: int) -> int:
@@ -103,7 +109,7 @@ def _place(
 ) -> tuple[FloatArray, BoolArray | None, BoolArray | None, FloatArray | None]:
     """Values, validity (None: everywhere) and zeros in the mask, and the naive values of the whole grid."""
     target, indices = sampling.grid, sampling.indices
-    grid = own_grid(reading, target)
+    grid = own_grid(reading, sampling.by_shape)
     same = grid is target or same_grid(grid, target)
     naive = lattice.size > 0
     if same and voxels.zero_bits is None and not naive and np.array_equal(voxels.bits, mask_bits):

@@ -159,7 +159,7 @@ def choose_affine(
 ) -> tuple[Float64Array | None, list[Decision]]:
     """Take the sform where coded, else the qform, else none; in mm."""
     decisions = []
-    scaled = [None if a is None else np.diag([scale, scale, scale, 1.0]) @ a for a in (sform, qform)]
+    scaled = [None if a is None else a * [[scale], [scale], [scale], [1.0]] for a in (sform, qform)]
     affine = next((a for a in scaled if a is not None), None)
     if affine is None:
         return None, [Decision("affine", "the header tells no orientation: matched with maps of the same shape only")]
@@ -300,7 +300,7 @@ def _dtype(path: str, header: Any, code: int, order: str) -> np.dtype[Any]:
     if code == _FLOAT128:
         return np.dtype("V16")
     try:
-        dtype: np.dtype[Any] = np.dtype(header.get_data_dtype()).newbyteorder(order)  # type: ignore[arg-type]
+        dtype: np.dtype[Any] = np.dtype(header.get_data_dtype()).newbyteorder(order)
     except Exception:  # nibabel raises HeaderDataError, itself derived from Exception only
         raise MapError(path, f"data type code {code} is unknown", "it is damaged: copy the file again") from None
     if dtype.kind not in "buif":

@@ -53,7 +53,7 @@ def volumes(header: ImageHeader, which: Sequence[int], facts: FileFacts) -> Iter
                 _demand(header, stream.skip(header.volume_bytes), header.volume_bytes, done)
                 continue
             buffer = np.empty(header.volume_bytes, dtype=np.uint8)
-            _demand(header, stream.readinto(memoryview(buffer)), header.volume_bytes, done)
+            _demand(header, stream.readinto(buffer.data), header.volume_bytes, done)
             yield _values(buffer.view(header.dtype), header).reshape(header.shape, order="F")
         rest = (header.n_volumes - 1 - max(wanted, default=-1)) * header.volume_bytes
         left = stream.drain(rest + TRAILING)
@@ -100,7 +100,7 @@ def _quadruple(stored: np.ndarray[Any, Any], big_endian: bool) -> FloatArray:
         values = np.ldexp(1 + fraction, np.clip(exponent - 16383, -1100, 1100).astype(np.int32))
     values[exponent == 0] = 0  # zeros, and subnormals that float64 cannot hold
     values[exponent == 0x7FFF] = np.where(fraction[exponent == 0x7FFF] == 0, np.inf, np.nan)
-    return np.where(high >> np.uint64(63) == 1, -values, values)
+    return np.asarray(np.where(high >> np.uint64(63) == 1, -values, values))
 
 
 def _demand(header: ImageHeader, got: int, needed: int, before: int) -> None:

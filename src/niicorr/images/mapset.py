@@ -198,7 +198,7 @@ def _unpack(path: str, image: Any) -> tuple[Any, Any, bool, float, bool]:
 def _dtype_name(header: ImageHeader) -> str:
     if header.dtype == np.dtype("V16"):
         return "float128"
-    return ("" if header.dtype.isnative else "big-endian ") + header.dtype.newbyteorder("=").name
+    return header.dtype.newbyteorder("=").name
 
 
 def same_file(path: str, other: str) -> bool:

@@ -13,12 +13,13 @@ from niicorr.errors import InputError, MapError
 from niicorr.images.header import read_header
 from niicorr.images.load import FileFacts, volumes
 from niicorr.images.mapset import read_maps
-from niicorr.images.resample import reindex, resample, sample_flags
+from niicorr.images.resample import cut, reindex, resample, sample_flags
 from niicorr.images.survey import MapReading, Survey
 from niicorr.images.voxels import unpack
 from niicorr.matrix import Features
 from niicorr.records import Decision
 from niicorr.space import Grid, displacement, format_mm, reindexing, same_grid, tolerance_mm
+from niicorr.tables import path_text
 from niicorr.typing import BoolArray, IntArray, Interpolation, Resample
 
 MIN_COVER = 0.9
@@ -41,6 +42,10 @@ class Sampling:
         Where maps are compared.
     mask : ndarray of bool, shape ``grid.shape``
         The voxels that may count.
+    reference : str
+        The file whose grid this is.
+    by_shape : dict
+        For maps whose header tells no orientation: the one known grid of their shape (None: several).
     interpolation : str
         How maps of other grids are brought here.
     decisions, warnings
@@ -49,6 +54,8 @@ class Sampling:
 
     grid: Grid
     mask: BoolArray
+    reference: str
+    by_shape: dict[tuple[int, int, int], Grid | None]
     interpolation: Interpolation
     decisions: tuple[Decision, ...]
     warnings: tuple[str, ...]
@@ -95,7 +102,10 @@ def choose_sampling(
     if not usable:
         raise InputError("no map can be used")
     given = None if isinstance(mask, str) and mask in ("auto", "none", "mni152") else _read_mask(mask)
-    target, decisions = _choose_grid(grid, given, sets, usable)
+    groups = _groups(usable)
+    by_shape = _by_shape([group[0] for group in groups])
+    target, reference, decisions = _choose_grid(grid, given, sets, usable)
+    by_shape.setdefault(target.shape, target)
     warnings: list[str] = []
     if given is not None:
         chosen, why = _place_mask(given, target)
@@ -107,20 +117,20 @@ def choose_sampling(
         chosen = _mni152(target)
         decisions.append(Decision("mask", f"MNI152 brain mask (nilearn's): {chosen.sum()} voxels"))
     else:
-        chosen, why, warned = _auto_mask(usable, target)
+        chosen, why, warned = _auto_mask(usable, target, by_shape)
         decisions.append(Decision("mask", why))
         warnings += warned
     if not chosen.any():
-        raise InputError("the mask holds no voxel on the grid of comparison: check that mask and maps are in "
-                         "one space, or leave --mask out")
+        raise InputError("the mask holds no voxel on the grid of comparison: check that the maps are in one space, "
+                         "or give --mask FILE")
     warnings += _question(chosen, target)
-    return Sampling(target, chosen, interpolation, tuple(decisions), tuple(warnings))
+    return Sampling(target, chosen, reference, by_shape, interpolation, tuple(decisions), tuple(warnings))
 
 
-def own_grid(reading: MapReading, target: Grid) -> Grid:
-    """Return the grid of a map; one without orientation stands on the grid of maps of its shape."""
+def own_grid(reading: MapReading, by_shape: dict[tuple[int, int, int], Grid | None]) -> Grid:
+    """Return the grid of a map; one without orientation stands on the grid of the other maps of its shape."""
     assert reading.grid is not None  # callers pass usable maps only
-    return target if not reading.grid.known and reading.grid.shape == target.shape else reading.grid
+    return reading.grid if reading.grid.known else by_shape.get(reading.grid.shape) or reading.grid
 
 
 def settle(maps: Survey, sampling: Sampling, option: Resample) -> Survey:
@@ -130,83 +140,80 @@ def settle(maps: Survey, sampling: Sampling, option: Resample) -> Survey:
     return replace(maps, settled=True, readings=tuple(_settle(r, sampling, option) for r in maps.readings))
 
 
-def flags_on(bits: Any, reading: MapReading, target: Grid) -> BoolArray:
-    """Bring one flag per voxel of a map (such as its inside) to the grid of comparison, 3-D."""
-    assert reading.grid is not None
-    shape = reading.grid.shape
-    flags = unpack(bits, shape).reshape(shape, order="F")
-    grid = own_grid(reading, target)
-    if same_grid(grid, target):
-        return flags
-    how = reindexing(grid, target)
-    if how is not None:
-        return np.asarray(reindex(flags, how, target.shape, False))
-    return resample(flags.astype(np.float32), flags, grid, target)[1]
-
-
 def _settle(reading: MapReading, sampling: Sampling, option: Resample) -> MapReading:
     if reading.grid is None:
         return reading
-    target, grid = sampling.grid, own_grid(reading, sampling.grid)
-    if not grid.known or (not target.known and grid.shape != target.shape):
-        return reading.fail(MapError(
-            reading.record.path, f"its header tells no orientation and its shape {_x(grid.shape)} is not the "
-            f"{_x(target.shape)} of the other maps" if not grid.known else
-            f"the other maps' headers tell no orientation and their shape {_x(target.shape)} is not its {_x(grid.shape)}",
-            "set the orientation in the header, or give maps of one shape"))
+    target, grid = sampling.grid, own_grid(reading, sampling.by_shape)
+    path = reading.record.path
+    if not reading.grid.known and sampling.by_shape.get(grid.shape, grid) is None:
+        return reading.fail(MapError(path, f"its header tells no orientation, and maps of its shape {_x(grid.shape)} "
+                                     "lie on several grids", "set the orientation in its header"))
+    if not (grid.known and target.known) and grid.shape != target.shape:
+        whose = "its header tells" if not grid.known else f"the header of {sampling.reference} tells"
+        return reading.fail(MapError(path, f"{whose} no orientation, and its shape {_x(grid.shape)} is not the "
+                                     f"{_x(target.shape)} of {sampling.reference}",
+                                     "set the orientation in the header, or give maps of one shape"))
     if not reading.grid.known and target.known:
-        return reading.decide(Decision("grid", "no orientation in the header: taken voxel by voxel, by its shape"))
+        reading = reading.decide(Decision("grid", "no orientation in the header: taken voxel by voxel, by its shape"))
     if grid is target or same_grid(grid, target):
         return reading
     how = reindexing(grid, target)
     if how is not None:
         what = f"reordered exactly ({grid.orientation} to {target.orientation})" if how.reorders else "shifted or cropped"
         return reading.decide(Decision("grid", f"{what} by whole voxels, nothing interpolated"))
-    away = displacement(grid, target)
     if option == "never":
-        differs = (f"differs from the grid of comparison by up to {away:.3g} mm "
-                   f"(tolerance {tolerance_mm(grid, target):.2g} mm)" if np.isfinite(away)
-                   else f"({grid.describe()}) differs from the grid of comparison ({target.describe()})")
-        return reading.fail(MapError(reading.record.path, f"grid {differs}",
+        away = displacement(grid, target)
+        differs = (f"by up to {away:.3g} mm (tolerance {tolerance_mm(grid, target):.2g} mm)" if np.isfinite(away)
+                   else f"({grid.describe()} against {target.describe()})")
+        return reading.fail(MapError(path, f"grid differs from {sampling.reference} {differs}",
                                      "leave out --resample never, or give the maps on one grid"))
     return reading.decide(Decision("resample", f"resampled from {format_mm(grid.voxel_mm)} to "
-                                   f"{format_mm(target.voxel_mm)} mm ({sampling.interpolation} interpolation)"))
+                                   f"{format_mm(target.voxel_mm)} mm: {_how(grid, sampling)}"))
+
+
+def _how(grid: Grid, sampling: Sampling) -> str:
+    if sampling.interpolation != "auto":
+        return f"{sampling.interpolation} interpolation"
+    parts = cut(np.linalg.solve(grid.affine, sampling.grid.affine))
+    return "linear interpolation" if max(parts) == 1 else "averaged over the larger voxels"
 
 
 def _choose_grid(
-    option: Any, given: tuple[BoolArray, Grid, str] | None, sets: Sequence[list[MapReading]], usable: list[MapReading]
-) -> tuple[Grid, list[Decision]]:
+    option: Any, given: _Mask | None, sets: Sequence[list[MapReading]], usable: list[MapReading]
+) -> tuple[Grid, str, list[Decision]]:
+    """Return the grid of comparison, the file it is the grid of, and why."""
     if isinstance(option, str) and option in ("auto", "x", "y"):
         if option == "auto" and given is not None:
-            return given[1], [Decision("grid", f"that of the mask: {given[1].describe()}")]
+            if not given.grid.known and all(r.grid is not None and r.grid.shape != given.grid.shape for r in usable):
+                raise MapError(given.path, f"the mask's header tells no orientation, and no map has its shape "
+                               f"{_x(given.grid.shape)}", "set the orientation in its header")
+            return given.grid, given.path, [Decision("grid", f"that of the mask: {given.grid.describe()}")]
         part = usable if option == "auto" else sets[0] if option == "x" else sets[-1]
         return _common_grid(part or usable, option)
-    if isinstance(option, Grid):
-        target = option
-    elif isinstance(option, str):
-        target = read_header(option).grid
-    else:
-        header = read_maps([option]).files[0].header
-        assert header is not None  # read_maps has raised otherwise
-        target = header.grid
-    return target, [Decision("grid", f"as given (--grid): {target.describe()}")]
+    header = read_maps([option]).files[0].header
+    assert header is not None  # read_maps has raised otherwise
+    path = path_text(header.path)
+    return header.grid, path, [Decision("grid", f"that of {path} (--grid): {header.grid.describe()}")]
 
 
-def _common_grid(readings: list[MapReading], option: str) -> tuple[Grid, list[Decision]]:
+def _common_grid(readings: list[MapReading], option: str) -> tuple[Grid, str, list[Decision]]:
     groups = _groups(readings)
     name = "" if option == "auto" else f" of set {option}"
     if len(groups) == 1:
-        grid = groups[0][0]
-        return grid, [Decision("grid", f"all {len(readings)} maps{name} are on one grid: {grid.describe()}")]
-    ranked = sorted(range(len(groups)), key=lambda g: (-_digits(groups[g][0].voxel_volume), -len(groups[g][1]), g))
-    passed = []
+        grid, members = groups[0]
+        decision = Decision("grid", f"all {len(readings)} maps{name} are on one grid: {grid.describe()}")
+        return grid, members[0].record.path, [decision]
+    # A map without orientation can join others but not lead them.
+    leading = [g for g in range(len(groups)) if groups[g][0].known] or list(range(len(groups)))
+    ranked = sorted(leading, key=lambda g: (-_digits(groups[g][0].voxel_volume), -len(groups[g][1]), g))
+    passed: list[Decision] = []
     for g in ranked:
         grid, members = groups[g]
         short = next(((r, c) for r in readings if r not in members and (c := _cover(r, grid)) < MIN_COVER), None)
         if short is None:
-            decisions = [Decision("grid", f"the maps{name} come on {len(groups)} grids; compared on the coarsest"
-                                  f"{' that covers all' if passed else ''}: {grid.describe()} ({len(members)} maps)")]
-            return grid, decisions + passed
+            decision = Decision("grid", f"the maps{name} come on {len(groups)} grids; compared on the coarsest"
+                                f"{' that covers all' if passed else ''}: {grid.describe()} ({len(members)} maps)")
+            return grid, members[0].record.path, [decision, *passed]
         passed.append(Decision("grid", f"{grid.describe()} was passed over: it covers {short[1]:.0%} of "
                                f"{short[0].record.label}"))
     raise InputError("no grid of the maps covers at least 90 % of every other map: name one with --grid FILE, "
@@ -214,21 +221,26 @@ def _common_grid(readings: list[MapReading], option: str) -> tuple[Grid, list[De
 
 
 def _groups(readings: list[MapReading]) -> list[tuple[Grid, list[MapReading]]]:
-    """Sort maps by grid; those without orientation join the one known grid of their shape."""
+    """Sort maps by grid, in order of appearance; those without orientation join the known grid of their shape."""
     groups: list[tuple[Grid, list[MapReading]]] = []
     for reading in sorted(readings, key=lambda r: r.grid is not None and not r.grid.known):
         grid = reading.grid
-        assert grid is not None
-        fits = [group for group in groups if same_grid(group[0], grid)]
-        if not fits:
+        assert grid is not None  # callers pass usable maps only
+        group = next((group for group in groups if same_grid(group[0], grid)), None)
+        if group is None:
             groups.append((grid, [reading]))
-        elif len(fits) > 1 and not grid.known:
-            raise InputError(f"{reading.record.path}: its header tells no orientation, and maps of its shape "
-                             f"{_x(grid.shape)} lie on {len(fits)} different grids: set the orientation in its header")
         else:
-            fits[0][1].append(reading)
+            group[1].append(reading)
     order = {id(r): i for i, r in enumerate(readings)}
     return sorted(groups, key=lambda group: min(order[id(r)] for r in group[1]))
+
+
+def _by_shape(grids: list[Grid]) -> dict[tuple[int, int, int], Grid | None]:
+    """Return the one grid of each shape, None where several known ones share it."""
+    found: dict[tuple[int, int, int], Grid | None] = {}
+    for grid in sorted(grids, key=lambda g: not g.known):
+        found[grid.shape] = None if grid.known and grid.shape in found else found.get(grid.shape, grid)
+    return found
 
 
 def _cover(reading: MapReading, grid: Grid) -> float:
@@ -236,7 +248,7 @@ def _cover(reading: MapReading, grid: Grid) -> float:
     source = reading.grid
     assert source is not None
     if not (source.known and grid.known):
-        return float(source.shape == grid.shape)
+        return 1.0  # nothing can be said; `settle` refuses the map if its shape does not fit
     inside = np.flatnonzero(unpack(reading.inside_bits, source.shape))  # type: ignore[arg-type]  # usable map
     if inside.size == 0:
         return 1.0
@@ -247,21 +259,26 @@ def _cover(reading: MapReading, grid: Grid) -> float:
     return float(np.all((at >= -0.5 - 1e-6) & (at <= np.array(grid.shape) - 0.5 + 1e-6), axis=1).mean())
 
 
-def _auto_mask(readings: list[MapReading], target: Grid) -> tuple[BoolArray, str, list[str]]:
-    outlined = [r for r in readings if r.outline]
+def _auto_mask(
+    readings: list[MapReading], target: Grid, by_shape: dict[tuple[int, int, int], Grid | None]
+) -> tuple[BoolArray, str, list[str]]:
+    """Take the voxels inside at least half of the maps that show an outline (rule 5)."""
+    outlined = [r for r in readings if r.outline and _placeable(own_grid(r, by_shape), target)]
     if outlined:
-        counts = np.zeros(target.shape, dtype=np.int32, order="F")
-        tally: dict[tuple[bytes, int], list[Any]] = {}
+        # Maps of one study mostly share grid and outline: each distinct one is brought over and counted once.
+        tally: dict[tuple[bytes, bytes], list[MapReading]] = {}
         for reading in outlined:
-            assert reading.inside_bits is not None
-            key = (reading.inside_bits.tobytes(), id(_grid_key(reading, tally)))
-            tally.setdefault(key, [0, reading])[0] += 1
-        for times, reading in tally.values():
-            counts += np.int32(times) * flags_on(reading.inside_bits, reading, target)
+            assert reading.inside_bits is not None  # usable maps have them
+            key = (reading.inside_bits.tobytes(), own_grid(reading, by_shape).affine.tobytes())
+            tally.setdefault(key, []).append(reading)
+        counts = np.zeros(target.shape, dtype=np.int32, order="F")
+        for alike in tally.values():
+            counts += np.int32(len(alike)) * _inside(alike[0], target, by_shape)
         mask = np.asfortranarray(counts * 2 >= len(outlined))
-        which = "all" if len(outlined) == len(readings) else f"the {len(outlined)} of {len(readings)}"
-        return mask, (f"{mask.sum()} of {target.size} voxels: inside at least half of {which} maps"
-                      f"{'' if len(outlined) == len(readings) else ' that show an outline'}"), []
+        all_of_them = len(outlined) == len(readings)
+        which = f"all {len(readings)} maps" if all_of_them else (
+            f"the {len(outlined)} of {len(readings)} maps that show an outline")
+        return mask, f"{mask.sum()} of {target.size} voxels: inside at least half of {which}", []
     if target.mni or any(r.grid is not None and r.grid.mni for r in readings):
         mask = _mni152(target)
         return mask, f"no map shows an outline; headers say MNI152, so its brain mask is used: {mask.sum()} voxels", []
@@ -270,16 +287,33 @@ def _auto_mask(readings: list[MapReading], target: Grid) -> tuple[BoolArray, str
     return np.ones(target.shape, dtype=bool), f"all {target.size} voxels of the grid: no map shows an outline", [text]
 
 
-def _grid_key(reading: MapReading, tally: dict[tuple[bytes, int], list[Any]]) -> Grid:
-    """Return the first grid seen that equals this map's, so that equal outlines are counted together."""
-    assert reading.grid is not None
-    for _, (_, seen) in tally.items():
-        if seen.grid is reading.grid or same_grid(seen.grid, reading.grid):
-            return seen.grid  # type: ignore[no-any-return]  # tally holds readings
-    return reading.grid
+def _placeable(grid: Grid, target: Grid) -> bool:
+    return (grid.known and target.known) or grid.shape == target.shape
 
 
-def _read_mask(mask: Any) -> tuple[BoolArray, Grid, str]:
+def _inside(reading: MapReading, target: Grid, by_shape: dict[tuple[int, int, int], Grid | None]) -> BoolArray:
+    """Bring the inside of a map to the grid of comparison, as its values will be brought."""
+    grid = own_grid(reading, by_shape)
+    flags = unpack(reading.inside_bits, grid.shape).reshape(grid.shape, order="F")  # type: ignore[arg-type]  # usable
+    if same_grid(grid, target):
+        return flags
+    how = reindexing(grid, target)
+    if how is not None:
+        return np.asarray(reindex(flags, how, target.shape, False))
+    return resample(flags.astype(np.float32), flags, grid, target)[1]
+
+
+@dataclass(frozen=True, eq=False)
+class _Mask:
+    """A mask that was given: its voxels, where they are, its name and what there is to say of it."""
+
+    flags: BoolArray
+    grid: Grid
+    path: str
+    text: str
+
+
+def _read_mask(mask: Any) -> _Mask:
     file = read_maps([mask]).files[0]
     header = file.header
     assert header is not None  # read_maps has raised otherwise
@@ -290,22 +324,25 @@ def _read_mask(mask: Any) -> tuple[BoolArray, Grid, str]:
     if not flags.any():
         raise MapError(header.path, "the mask is empty: no voxel is other than 0", "check that it is the mask")
     kinds = np.unique(volume[flags])
-    text = f"{file.source.path or 'mask'} ({int(flags.sum())} voxels)"
+    path = path_text(header.path)
+    text = f"{path} ({int(flags.sum())} voxels)"
     if kinds.size > 1:
         text += (f"; it holds {kinds.size} different values from {kinds[0]:.3g} to {kinds[-1]:.3g}, and every voxel "
                  "other than 0 counts")
-    return flags, header.grid, text
+    return _Mask(flags, header.grid, path, text)
 
 
-def _place_mask(given: tuple[BoolArray, Grid, str], target: Grid) -> tuple[BoolArray, str]:
-    flags, grid, text = given
-    if same_grid(grid, target):
-        return flags, f"as given: {text}"
-    if not (grid.known and target.known):
-        raise InputError(f"the mask ({grid.describe()}) cannot be placed on the grid of comparison "
-                         f"({target.describe()}): an orientation is missing in a header")
-    placed = sample_flags(flags, grid, target)
-    return placed, f"as given: {text}; brought to the grid (nearest voxel): {int(placed.sum())} voxels"
+def _place_mask(given: _Mask, target: Grid) -> tuple[BoolArray, str]:
+    if same_grid(given.grid, target):
+        return given.flags, f"as given: {given.text}"
+    if not (given.grid.known and target.known):
+        raise MapError(given.path, f"the mask ({given.grid.describe()}) cannot be placed on the grid of comparison "
+                       f"({target.describe()}): an orientation is missing in a header", "set it in the header")
+    placed = sample_flags(given.flags, given.grid, target)
+    if not placed.any():
+        raise MapError(given.path, "the mask holds no voxel on the grid of comparison",
+                       "check that mask and maps are in one space")
+    return placed, f"as given: {given.text}; brought to the grid (nearest voxel): {int(placed.sum())} voxels"
 
 
 def _mni152(target: Grid) -> BoolArray:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import bz2
 import hashlib
 import os
+import stat
 import zlib
 from typing import Any, Protocol
 
@@ -53,11 +54,15 @@ class ByteStream:
         self._chunk = chunk
         self._hash = hashlib.blake2b(digest_size=16)
         try:
-            self._file = open(path, "rb", buffering=0)
+            # Never wait for the other end of a pipe: what is no regular file is refused just below.
+            self._file = open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb", buffering=0)
         except OSError as error:
             raise MapError(path, *_open_fault(path, error)) from None
         try:
-            self.file_size = os.fstat(self._file.fileno()).st_size
+            facts = os.fstat(self._file.fileno())
+            if not stat.S_ISREG(facts.st_mode):
+                raise MapError(path, "not a regular file (a pipe or a device)", "save it as a file first")
+            self.file_size = facts.st_size
             first = self._raw(chunk)
             if not first:
                 raise MapError(path, "the file is empty (0 bytes)", "copy it again")

@@ -122,18 +122,20 @@ class Survey:
     def voxels(self, file: MapFile) -> Iterator[tuple[int, Voxels]]:
         """(position in the set, voxels) of each usable map of a file; from the shelf or read again."""
         positions = range(file.first, file.first + len(file.labels))
-        held = [self.shelf.take(i) for i in positions]
+        held = [(i, self.shelf.take(i)) for i in positions]
+        if file.header is None or all(self.readings[i].problem is not None for i in positions):
+            return
         again = None
-        if any(v is None for v in held) and file.header is not None:
+        if any(voxels is None for _, voxels in held):
             again = volumes(file.header, file.which, FileFacts())
-        for i, voxels in zip(positions, held, strict=True):
+        for i, kept in held:
             volume = next(again) if again is not None else None
             if self.readings[i].problem is not None:
                 continue
-            if voxels is None and volume is not None:
-                voxels = inspect(volume, self.background, self.zeros).voxels
-            if voxels is not None:
-                yield i, voxels
+            if kept is not None:
+                yield i, kept
+            elif volume is not None:
+                yield i, inspect(volume, self.background, self.zeros).voxels
 
 
 def survey(
@@ -205,9 +207,8 @@ def _read_file(
         for k in range(len(readings)):
             shelf.take(file.first + k)
         return [MapReading(replace(r, error=problem.text), problem=problem) for r in records]
-    extra = ()
-    if facts.trailing:
-        extra = (Decision("file", f"{facts.trailing} bytes follow after the last voxel and were not used"),)
+    extra = [Decision("file", f"{facts.trailing} bytes follow after the last voxel and were not used")]
+    extra = extra if facts.trailing else []
     return [replace(r, record=replace(r.record, size=facts.size, blake2b=facts.blake2b)).decide(*extra)
             for r in readings]
 

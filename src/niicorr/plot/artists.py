@@ -5,7 +5,6 @@ Each takes axes that already hold seaborn's mesh, and a plan; none decides anyth
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -117,16 +116,11 @@ def write_captions(ax: Axes, picture: Picture, layout: Layout) -> None:
     small: dict[str, Any] = {"textcoords": "offset points", "annotation_clip": False, "ha": "left"}
     small |= {"linespacing": lay.LINE, **plain(picture)}
     if picture.headline:
-        note = wrap(picture.headline, layout.text_room, lay.SMALL_SIZE + 0.5)
+        note = picture.wrapped(picture.headline, layout.text_room, lay.SMALL_SIZE + 0.5)
         ax.annotate("\n".join(note), (0, 1), (0, title_up + lay.TITLE_SIZE * lay.LINE + 2), "axes fraction",
                     va="bottom", fontsize=lay.SMALL_SIZE + 0.5, color=HEADLINE_COLOUR, label="_headline",
                     **small)  # fmt: skip
-    lines = [part for line in picture.small_print for part in wrap(line, layout.text_room, lay.SMALL_SIZE)]
+    lines = [part for line in picture.small_print for part in picture.wrapped(line, layout.text_room, lay.SMALL_SIZE)]
     ax.annotate("\n".join(lines), (0, 0), (0, -layout.small_print_at / lay.POINT), "axes fraction",
                 va="top", fontsize=lay.SMALL_SIZE, color=SMALL_PRINT_COLOUR, label="_small print",
                 **small)  # fmt: skip
-
-
-def wrap(text: str, inches: float, size: float) -> list[str]:
-    """Break a text into lines that fit, taking a letter for half as wide as high."""
-    return textwrap.wrap(text, max(int(inches / lay.POINT / (size * 0.5)), 20))

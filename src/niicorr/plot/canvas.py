@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from niicorr.plot import captions
 from niicorr.plot import layout as lay
-from niicorr.plot.artists import wrap
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,8 +40,8 @@ def own_axes(picture: Picture, values: bool | None) -> tuple[Axes, Axes, Layout]
         small_print_at=max(layout.small_print_at, bar - height + 2 * lay.GAP),
         text_room=total - left - lay.MARGIN,
     )
-    small_print = sum(len(wrap(line, layout.text_room, lay.SMALL_SIZE)) for line in picture.small_print)
-    headline = len(wrap(picture.headline or "", layout.text_room, lay.SMALL_SIZE + 0.5))
+    small_print = sum(len(picture.wrapped(line, layout.text_room, lay.SMALL_SIZE)) for line in picture.small_print)
+    headline = len(picture.wrapped(picture.headline or "", layout.text_room, lay.SMALL_SIZE + 0.5))
     below = layout.small_print_at + small_print * lay.SMALL_SIZE * lay.LINE * lay.POINT + lay.MARGIN
     words = 7 + (lay.TITLE_SIZE + headline * (lay.SMALL_SIZE + 0.5)) * lay.LINE
     above = (tree if picture.top_tree else 0.0) + words * lay.POINT + lay.MARGIN

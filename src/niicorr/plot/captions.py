@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 LONGEST_REASON = 80
 
+NO_OUTLINE = "no map shows an outline"
+"""How the warning begins that the whole grid was used for want of a mask."""
+
 
 def title(result: CorrelationResult) -> str:
     """Return the title: the method and how many maps."""
@@ -67,6 +70,6 @@ def missing_line(result: CorrelationResult, missing: BoolArray) -> str | None:
 
 def headline(result: CorrelationResult) -> str | None:
     """Return the warning that heads the figure: that background may have been correlated with background."""
-    if result.warnings and "whole grid" in result.warnings[0]:
+    if result.warnings and NO_OUTLINE in result.warnings[0]:
         return printable(result.warnings[0])
     return None

@@ -55,9 +55,11 @@ def shorten_middle(text: str, longest: int = LONGEST) -> str:
 
 
 def natural_key(label: str) -> tuple[list[tuple[bool, int, str]], str]:
-    """Sort key under which ``run-2`` stands before ``run-10``."""
+    """Sort key under which ``run-2`` stands before ``run-10``, numbers of any length included."""
+    # Odd parts are the runs of digits; without leading zeros the longer number is the larger.
     parts = re.split(r"([0-9]+)", label.casefold())
-    return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts if part], label
+    digits = [part.lstrip("0") if i % 2 else part for i, part in enumerate(parts)]
+    return [(bool(i % 2), len(part) if i % 2 else 0, part) for i, part in enumerate(digits)], label
 
 
 def set_name(records: Sequence[MapRecord], fallback: str) -> str:

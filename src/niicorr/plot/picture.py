@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 from math import ceil, isfinite
 from typing import TYPE_CHECKING
@@ -90,6 +91,17 @@ class Picture:
         from matplotlib.font_manager import FontProperties
 
         return labels.text_width(texts, FontProperties(family=self.families, size=size))
+
+    def wrapped(self, text: str, inches: float, size: float) -> list[str]:
+        """Break a text into lines of at most some inches."""
+        # Small fonts are hinted wider on coarse screens than they measure.
+        room = 0.96 * inches * 72
+        letters = max(int(room / (0.4 * size)), 20)
+        lines = textwrap.wrap(text, letters)
+        while self.width(lines, size) > room and letters > 20:
+            letters -= 2
+            lines = textwrap.wrap(text, letters)
+        return lines
 
 
 def colour_limit(values: Float64Array) -> float:

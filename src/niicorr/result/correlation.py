@@ -140,7 +140,7 @@ class CorrelationResult:
                 yield i, j
 
     def strongest(self, count: int) -> list[tuple[int, int]]:
-        """(row, column) of the pairs with the largest \\|r\\|, strongest first."""
+        """(row, column) of the pairs with the largest absolute r, strongest first."""
         cells = [cell for cell in self.cells() if np.isfinite(self.estimate[cell])]
         return sorted(cells, key=lambda cell: (-abs(self.estimate[cell]), cell))[:count]
 

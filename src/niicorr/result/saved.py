@@ -17,7 +17,7 @@ from niicorr.images.write import write_mask
 from niicorr.records import Decision, MapRecord, Provenance
 from niicorr.result.correlation import CorrelationResult, Sensitivity
 from niicorr.space import Grid, format_mm
-from niicorr.tables import MAP_COLUMNS, PAIR_COLUMNS, number, pair_rows, write_matrix, write_tsv
+from niicorr.tables import MAP_COLUMNS, PAIR_COLUMNS, pair_rows, write_matrix, write_tsv
 
 SCHEMA = 1
 """Version of ``run.json`` and ``report_data.npz``; older ones stay readable."""
@@ -44,7 +44,7 @@ def write_result(result: CorrelationResult, folder: str, extra_files: Sequence[s
     arrays = {"estimate": result.estimate, "counts": result.counts}
     if result.sensitivity is not None:
         arrays |= {"naive": result.sensitivity.naive, "zeros_matter": result.sensitivity.zeros_matter}
-    np.savez(at(ARRAYS), **arrays)
+    np.savez(at(ARRAYS), allow_pickle=False, **arrays)
     names = sorted([*names, *extra_files, RECORD])
     with open(at(RECORD), "w", encoding="utf-8") as file:
         json.dump(_record(result, names), file, indent=1, ensure_ascii=False, allow_nan=False)
@@ -79,20 +79,24 @@ def load(path: str) -> CorrelationResult:
     except (OSError, ValueError, KeyError, TypeError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(f"{path}: the saved result is damaged ({type(error).__name__}: {error}); run it again") from None
+        raise InputError(f"{path}: the saved result is damaged ({type(error).__name__}: {error}); "
+                         "run it again") from None
 
 
 def _map_rows(result: CorrelationResult) -> list[list[Any]]:
     sets = [("x", result.x_maps)] if result.same_set else [("x", result.x_maps), ("y", result.y_maps)]
     return [[name, m.label, m.path, "×".join(map(str, m.shape)), format_mm(m.voxel_mm), m.orientation, m.dtype,
-             "" if m.background is None else _background(m.background), m.n_voxels, float(m.coverage),
-             "; ".join([*([f"not used: {m.error}"] if m.error else []), *(f"{d.topic}: {d.text}" for d in m.decisions)])]
+             _background(m.background), m.n_voxels, float(m.coverage), _decisions(m)]
             for name, maps in sets for m in maps]
 
 
-def _background(value: float) -> str:
-    # A background is data, not a formula: the leading minus must stay a minus.
-    return number(value) or str(value)
+def _background(value: float | None) -> float | str | None:
+    return value if value is None or np.isfinite(value) else str(value)
+
+
+def _decisions(record: MapRecord) -> str:
+    parts = [f"not used: {record.error}"] if record.error else []
+    return "; ".join([*parts, *(f"{decision.topic}: {decision.text}" for decision in record.decisions)])
 
 
 def _record(result: CorrelationResult, names: list[str]) -> dict[str, Any]:
@@ -131,10 +135,7 @@ def _record(result: CorrelationResult, names: list[str]) -> dict[str, Any]:
 
 
 def _json_map(record: MapRecord) -> dict[str, Any]:
-    entry = asdict(record)
-    value = record.background
-    entry["background"] = str(value) if value is not None and not np.isfinite(value) else value
-    return entry
+    return {**asdict(record), "background": _background(record.background)}
 
 
 def _restore(path: str, record: dict[str, Any], arrays: dict[str, Any]) -> CorrelationResult:

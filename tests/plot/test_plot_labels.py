@@ -1,0 +1,51 @@
+"""Names in figures."""
+
+import pytest
+
+from niicorr.plot.labels import natural_key, number_text, set_name, shorten_middle, shown
+from niicorr.records import MapRecord
+
+FAMILIES = ["DejaVu Sans"]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.424, ".42"), (-0.066, "−.07"), (1.0, "1.00"), (-1.0, "−1.00"), (0.999, "1.00"), (0.0, ".00"), (-0.004, ".00"),
+     (-0.0, ".00"), (12.5, "12.50")],
+)
+def test_numbers_as_papers_print_them(value, text):
+    assert number_text(value) == text
+
+
+def test_natural_order_survives_any_name():
+    names = ["b", "a" + "9" * 5000, "a10", "a02b", "a2", "A3", "", "10", "9", "²", "a"]
+    expected = ["", "9", "10", "a", "a2", "a02b", "A3", "a10", "a" + "9" * 5000, "b", "²"]
+    assert sorted(names, key=natural_key) == expected
+
+
+def test_short_names_stay_whole_long_ones_lose_their_middle():
+    assert shorten_middle("x" * 40) == "x" * 40
+    short = shorten_middle("start" + "x" * 50 + "end")
+    assert len(short) == 40
+    assert short.startswith("startx")
+    assert short.endswith("xend")
+    assert short.count("…") == 1
+
+
+def test_names_that_shorten_alike_are_numbered():
+    names = [f"{'a' * 30}{i}{'b' * 30}" for i in range(2)] + ["c"]
+    first, second, third = shown(names, FAMILIES)
+    assert (first[-4:], second[-4:], third) == (" (1)", " (2)", "c")
+
+
+def test_characters_without_a_glyph_are_escaped_and_stay_distinct():
+    assert shown(["恐れ", "очень", "é"], FAMILIES) == ["\\u6050\\u308c", "очень", "é"]
+
+
+@pytest.mark.parametrize(
+    ("paths", "name"),
+    [(["a/experiments/1.nii", "a/experiments/2.nii"], "experiments"), (["1.nii"], "x maps"), (["./1.nii"], "x maps"),
+     (["a/1.nii", "b/1.nii"], "x maps"), (["", ""], "x maps"), (["../1.nii"], "x maps"), (["a\x1b/1.nii"], "a\\x1b")],
+)
+def test_a_set_is_called_by_its_folder(paths, name):
+    assert set_name([MapRecord(label=path, path=path) for path in paths], "x maps") == name

@@ -57,11 +57,10 @@ class OutputFolder:
         self._check(inputs, overwrite)
 
     def __enter__(self) -> OutputFolder:
-        parent, name = os.path.split(os.path.abspath(self.path))
+        parent = os.path.abspath(self.path)
         with _resources(self.path):
-            if os.path.isdir(self.path):
-                parent, name = os.path.abspath(self.path), ""
-            else:
+            if not os.path.isdir(parent):
+                parent = os.path.dirname(parent)
                 self._make_parents(parent)
             _sweep(parent)
             label = f"{_MARK}{socket.gethostname()[:32]}-{os.getpid()}-{secrets.token_hex(4)}"

@@ -104,8 +104,8 @@ def nifti_header(
     header.set_data_shape(shape)
     header.set_xyzt_units(units, time)
     header["vox_offset"] = 0 if pair else {1: 352, 2: 544}[version]
-    header.set_qform(affine if qaffine is None else qaffine, code=qform, strip_shears=True)
-    header.set_sform(affine, code=sform)
+    header.set_qform(affine if qaffine is None else qaffine, code=1, strip_shears=True)
+    header.set_sform(affine, code=1)
     header["qform_code"], header["sform_code"] = qform, sform
     if tr is not None:
         header["pixdim"][4] = tr

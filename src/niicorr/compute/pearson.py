@@ -125,12 +125,14 @@ class _Rows:
     """Rows of a matrix as exactly as they can be had; the last one is kept, since cells come row by row."""
 
     def __init__(self, matrix: MapMatrix) -> None:
-        self._matrix, self._last = matrix, (-1, np.empty(0))
+        self._matrix = matrix
+        self._last: tuple[int, Float64Array] = (-1, np.empty(0))
 
     def __call__(self, index: int) -> FloatArray:
         exact = self._matrix.exact
         if exact is None or self._matrix.rows.dtype == np.float64:
-            return self._matrix.rows[index]
+            row: FloatArray = self._matrix.rows[index]
+            return row
         if self._last[0] != index:
             self._last = int(index), exact(int(index))
         return self._last[1]

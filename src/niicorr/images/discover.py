@@ -149,8 +149,9 @@ def _from_frame(frame: Any) -> Iterator[MapSource]:
         raise InputError(f"the DataFrame has no column `path` (columns: {', '.join(map(str, frame.columns))})")
     for row in frame.to_dict("records"):
         label = row.get("label")
+        named = label is not None and not isinstance(label, float)  # pandas' missing text is a float NaN
         rest = {str(k): str(v) for k, v in row.items() if k not in ("path", "label")}
-        yield MapSource(os.fspath(row["path"]), "" if label is None or label != label else str(label), metadata=rest)
+        yield MapSource(os.fspath(row["path"]), str(label) if named else "", metadata=rest)
 
 
 def _merge(sources: list[MapSource]) -> list[MapSource]:
@@ -183,11 +184,7 @@ def _identity(source: MapSource) -> str:
 
 
 def _label(sources: list[MapSource]) -> list[MapSource]:
-    named = []
-    for k, source in enumerate(sources):
-        if source.image is not None and not source.path:
-            source = replace(source, path=f"image {k}")
-        named.append(source)
+    named = [source if source.path else replace(source, path=f"image {k}") for k, source in enumerate(sources)]
     stems = [_stem(source) for source in named]
     paths = [i for i, source in enumerate(named) if not source.label]
     short = shorten([stems[i] for i in paths])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import gcd
 from typing import Any
 
 import numpy as np
@@ -101,7 +102,11 @@ def extract(
 
 def naive_step(n_voxels: int, n_maps: int) -> int:
     """Every how many-th voxel the naive numbers are taken from, so that they stay small beside the matrix."""
-    return max(1, -(-n_voxels * n_maps * 4 // NAIVE_BYTES))
+    step = max(1, -(-n_voxels * n_maps * 4 // NAIVE_BYTES))
+    # A step that shares a factor with the grid would take whole planes and leave others out.
+    while gcd(step, n_voxels) > 1:
+        step += 1
+    return step
 
 
 def _place(

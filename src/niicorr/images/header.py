@@ -17,7 +17,7 @@ import numpy as np
 from niicorr.errors import MapError
 from niicorr.images.stream import MAX_RATIO, ByteStream
 from niicorr.records import Decision
-from niicorr.space import Grid, affine_fault, displacement, format_mm, tolerance_mm
+from niicorr.space import Grid, affine_fault, displacement, tolerance_mm
 from niicorr.typing import Float64Array
 
 MAX_MAP_SIZE = 2**30
@@ -201,7 +201,8 @@ def _parse_nifti(
     from nibabel.nifti1 import Nifti1Header
     from nibabel.nifti2 import Nifti2Header
 
-    header = (Nifti1Header if version == 1 else Nifti2Header)(block, endianness=order, check=False)
+    kind: Any = Nifti1Header if version == 1 else Nifti2Header
+    header = kind(block, endianness=order, check=False)
     magic = bytes(block[344:348] if version == 1 else block[4:8])
     single = magic[:2] == b"n+"
     if magic[:2] not in (b"n+", b"ni"):

@@ -147,7 +147,7 @@ def _background(
 def _read_zeros(
     flat: FloatArray, values: FloatArray, bits: BitArray, zero_bits: BitArray, two_valued: bool, solid: bool
 ) -> tuple[ZeroReading, str]:
-    """Rule 5: do values taper off towards zero, or end abruptly?"""
+    """Tell whether values taper off towards zero or end abruptly (rule 5)."""
     if two_valued:
         return "data", "the map has two values"
     border = unpack(touching(zero_bits) & bits, _shape_of(bits, flat.size))

@@ -12,7 +12,7 @@ import numpy as np
 from niicorr.errors import MapError, UnusableMapsError, UsageError
 from niicorr.images.discover import MapSource, discover
 from niicorr.images.header import MAX_MAP_SIZE, ImageHeader, choose_affine, read_header
-from niicorr.records import Decision, MapRecord
+from niicorr.records import MapRecord
 from niicorr.space import Grid
 from niicorr.tables import path_text
 from niicorr.typing import OnError

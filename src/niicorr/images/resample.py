@@ -100,8 +100,9 @@ def _linear(
                 at = [(s + 0.5) / p - 0.5 for s, p in zip((i, j, k), parts, strict=True)]
                 offset = matrix[:3, :3] @ at + matrix[:3, 3]
                 # grid-constant: beyond the outermost centres the weight fades over one voxel, not at once.
-                for volume, total in ((data, sums), (weight, weights)):
-                    total += transform(volume, matrix[:3, :3], offset, shape, order=1, mode="grid-constant")
+                how: dict[str, Any] = {"order": 1, "mode": "grid-constant"}
+                sums += transform(data, matrix[:3, :3], offset, shape, **how)
+                weights += transform(weight, matrix[:3, :3], offset, shape, **how)
     n = parts[0] * parts[1] * parts[2]
     return sums / n, weights / n
 

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from niicorr.errors import InputError, MapError
-from niicorr.images.header import read_header
 from niicorr.images.load import FileFacts, volumes
 from niicorr.images.mapset import read_maps
 from niicorr.images.resample import cut, reindex, resample, sample_flags
@@ -119,6 +118,11 @@ def choose_sampling(
     else:
         chosen, why, warned = _auto_mask(usable, target, by_shape)
         decisions.append(Decision("mask", why))
+        vague = sum(r.record.background is None for r in usable)
+        if vague and not warned:
+            decisions.append(Decision("mask", f"{vague} of {len(usable)} maps have no clean background, as is common "
+                                      "for PET and SPECT: only the mask keeps their outside out. Your own brain mask "
+                                      "(--mask FILE), or --mask mni152 in MNI space, is the surest"))
         warnings += warned
     if not chosen.any():
         raise InputError("the mask holds no voxel on the grid of comparison: check that the maps are in one space, "
@@ -159,7 +163,8 @@ def _settle(reading: MapReading, sampling: Sampling, option: Resample) -> MapRea
         return reading
     how = reindexing(grid, target)
     if how is not None:
-        what = f"reordered exactly ({grid.orientation} to {target.orientation})" if how.reorders else "shifted or cropped"
+        turned = f"reordered exactly ({grid.orientation} to {target.orientation})"
+        what = turned if how.reorders else "shifted or cropped"
         return reading.decide(Decision("grid", f"{what} by whole voxels, nothing interpolated"))
     if option == "never":
         away = displacement(grid, target)

@@ -12,16 +12,17 @@ import hashlib
 import os
 import stat
 import zlib
+from contextlib import suppress
+from importlib import import_module
 from typing import Any, Protocol
 
 from niicorr.errors import MapError
 
-try:
-    from zlib_ng import zlib_ng as _inflate
-except ImportError:  # no wheel for this machine: the same numbers, slower
-    _inflate = zlib
+_inflate: Any = zlib
+with suppress(ImportError):  # no wheel for this machine: the same numbers, slower
+    _inflate = import_module("zlib_ng.zlib_ng")
 
-_INFLATE_ERRORS = (zlib.error, _inflate.error)
+_DAMAGE: tuple[type[Exception], ...] = (zlib.error, _inflate.error, OSError, EOFError)
 
 CHUNK = 1 << 18
 """Compressed bytes taken at once."""
@@ -55,7 +56,8 @@ class ByteStream:
         self._hash = hashlib.blake2b(digest_size=16)
         try:
             # Never wait for the other end of a pipe: what is no regular file is refused just below.
-            self._file = open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb", buffering=0)
+            self._file = open(  # noqa: SIM115  # closed by __exit__
+                os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb", buffering=0)
         except OSError as error:
             raise MapError(path, *_open_fault(path, error)) from None
         try:
@@ -192,7 +194,7 @@ class _Inflater:
         while not self._ended:
             try:
                 piece: bytes = self._member.decompress(self._pending, min(size, BURST))
-            except (*_INFLATE_ERRORS, OSError, EOFError) as error:
+            except _DAMAGE as error:
                 raise self._damaged(f"the compressed stream is damaged ({str(error).rsplit(': ', 1)[-1]})") from None
             self._pending = getattr(self._member, "unconsumed_tail", b"")
             self._inflated += len(piece)

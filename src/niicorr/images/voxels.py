@@ -81,7 +81,7 @@ def count(bits: BitArray) -> int:
 
 def touching(bits: BitArray) -> BitArray:
     """Voxels that share a face with a set one (padding bits may be set, too: mask the outcome)."""
-    near = (bits >> 1) | (bits << 1)
+    near: BitArray = np.bitwise_or(bits >> 1, bits << 1, dtype=np.uint8)
     near[..., 1:] |= bits[..., :-1] << 7
     near[..., :-1] |= bits[..., 1:] >> 7
     near[:, 1:] |= bits[:, :-1]
@@ -94,7 +94,7 @@ def touching(bits: BitArray) -> BitArray:
 def box_volume(bits: BitArray, shape: tuple[int, int, int]) -> int:
     """Voxels in the smallest box around the set ones."""
     along_1 = np.unpackbits(np.bitwise_or.reduce(bits, axis=(0, 1)), count=shape[0])
-    lines = bits.any(axis=2)
-    sides = (along_1.astype(bool), lines.any(axis=0), lines.any(axis=1))
+    lines = np.bitwise_or.reduce(bits, axis=2)
+    sides = (along_1, np.bitwise_or.reduce(lines, axis=0), np.bitwise_or.reduce(lines, axis=1))
     edges = [np.flatnonzero(side) for side in sides]
     return 0 if any(e.size == 0 for e in edges) else int(np.prod([e[-1] - e[0] + 1 for e in edges]))

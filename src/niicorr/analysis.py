@@ -144,9 +144,10 @@ def _naive(x: MapMatrix, y: MapMatrix) -> Float64Array | None:
     """Correlate over the whole grid, background and zeros as data."""
     if x.naive is None or y.naive is None:
         return None
-    x_length, y_length = np.linalg.norm(x.naive, axis=1), np.linalg.norm(y.naive, axis=1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        r = (y.naive @ x.naive.T).astype(np.float64) / (y_length[:, None] * x_length)
+    # Standard scores have length sqrt(n); rows of constant maps are all zero and have no correlation.
+    r = (y.naive @ x.naive.T).astype(np.float64) / max(x.naive.shape[1], 1)
+    r[:, ~x.naive.any(axis=1)] = np.nan
+    r[~y.naive.any(axis=1)] = np.nan
     return np.asarray(np.clip(r, -1, 1))
 
 

@@ -19,6 +19,9 @@ from niicorr.records import MapRecord
 from niicorr.space import Grid
 from niicorr.typing import BitArray, BoolArray, Float64Array, FloatArray, IntArray, ZeroReading
 
+PIECE = 1 << 14
+"""Values handled at once where a whole map would not stay in the processor's cache."""
+
 SMALL = 32 * 2**20
 """Bytes up to which a matrix is kept in float64: precision costs nothing there."""
 
@@ -122,9 +125,9 @@ class MapMatrix:
         if values.dtype.kind not in "buif":
             raise InputError(f"expected real numbers, got {values.dtype}")
         labels = labels or tuple(f"map{i}" for i in range(len(values)))
-        rows = np.empty(values.shape, row_dtype(*values.shape))
+        rows = np.zeros(values.shape, row_dtype(*values.shape))
         finite = np.isfinite(values)
-        moments = [standardise(values[i], finite[i], rows[i]) for i in range(len(values))]
+        moments = [standardise(values[i][finite[i]], rows[i], finite[i]) for i in range(len(values))]
         center, scale = np.array(moments, dtype=np.float64).reshape(-1, 2).T
         supports, support_of = distinct_supports(finite)
         features = features or Features(values.shape[1])
@@ -144,7 +147,9 @@ class MapMatrix:
             unit = self.scale[index] or abs(mean) or 1.0
             rows[k][at] = -mean / unit
             supports[k][at] = reading == "missing"
-            shift, spread = standardise(rows[k].copy(), supports[k], rows[k])
+            data = rows[k][supports[k]]
+            rows[k] = 0
+            shift, spread = standardise(data, rows[k], supports[k])
             center[k], scale[k] = mean + unit * shift, unit * spread
         distinct, support_of = distinct_supports(supports)
         labels = tuple(self.labels[i] for i in which)
@@ -158,38 +163,59 @@ def row_dtype(n_maps: int, n_features: int) -> type[np.float32 | np.float64]:
     return np.float64 if n_maps * n_features * 8 <= SMALL else np.float32
 
 
-def standardise(values: FloatArray | IntArray, valid: BoolArray | None, out: FloatArray) -> tuple[float, float]:
-    """Write the standard scores of the valid values into ``out`` (0 elsewhere); return mean and scale.
+def standardise(data: FloatArray | IntArray, out: FloatArray, valid: BoolArray | None = None) -> tuple[float, float]:
+    """Write the standard scores of a map into its row; return its mean and standard deviation.
 
-    The mean is taken twice (the second pass removes what rounding left of the first), and values are
-    divided by their largest magnitude before anything is squared, so 1e300 neither overflows nor vanishes.
-    A constant map gives zeros and scale 0.
+    Parameters
+    ----------
+    data : ndarray, shape (valid values,)
+        What the map holds where it has data.
+    out : ndarray, shape (features,)
+        The row; must be zero where ``valid`` is False.
+    valid : ndarray of bool, shape (features,), optional
+        Where in the row the data go; everywhere if not given.
+
+    Notes
+    -----
+    The mean is taken again where the first one lost digits to a large offset, and data are divided by their
+    largest magnitude before anything is squared where that could overflow or vanish, so neither an offset of
+    1e9 nor values of 1e300 cost precision. A constant map gives zeros and a standard deviation of 0.
     """
-    data = values if valid is None else values[valid]
-    out[...] = 0
     if data.size == 0:
         return float("nan"), 0.0
     low, high = float(data.min()), float(data.max())
-    if low == high:
-        return low, 0.0
     magnitude = max(abs(low), abs(high))
-    unit = magnitude if not 1e-100 < magnitude < 1e100 else 1.0
-    scores = data.astype(np.float64)
-    if unit != 1.0:
-        scores /= unit
-    mean = scores.mean()
-    scores -= mean
-    rest = scores.mean()
-    scores -= rest
-    spread = float(np.sqrt(np.dot(scores, scores) / scores.size))
-    if spread == 0:
-        return low, 0.0
-    scores /= spread
-    if valid is None:
-        out[...] = scores
+    unit = 1.0 if magnitude == 0 or 1e-100 < magnitude < 1e100 else magnitude
+    values = data if unit == 1.0 else data / unit
+    # In pieces that stay in the processor's cache; the scores themselves are never held in float64 at once.
+    pieces = [slice(start, start + PIECE) for start in range(0, data.size, PIECE)]
+    mean = sum(float(values[p].sum(dtype=np.float64)) for p in pieces) / data.size
+    scores = out if valid is None else np.empty(data.size, dtype=out.dtype)
+    spread = _center(values, mean, scores, pieces)
+    if abs(mean) > 1e4 * spread:
+        # So large an offset costs the mean digits that the scores need.
+        mean += sum(float(np.subtract(values[p], mean, dtype=np.float64).sum()) for p in pieces) / data.size
+        spread = _center(values, mean, scores, pieces)
+    if low == high or spread == 0:
+        scores[...] = 0
+        mean, spread = low / unit, 0.0
     else:
+        scores *= 1 / spread
+    if valid is not None:
         out[valid] = scores
-    return float((mean + rest) * unit), spread * unit
+    return mean * unit, spread * unit
+
+
+def _center(
+    values: FloatArray | IntArray, mean: float, out: FloatArray, pieces: list[slice]
+) -> float:
+    """Write values less their mean into ``out``; return their standard deviation, all reckoned in float64."""
+    square = 0.0
+    for piece in pieces:
+        centred = np.subtract(values[piece], mean, dtype=np.float64)
+        square += float(np.dot(centred, centred))
+        out[piece] = centred
+    return float(np.sqrt(square / values.size))
 
 
 def distinct_supports(valid: BoolArray) -> tuple[BoolArray, IntArray]:

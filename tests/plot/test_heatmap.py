@@ -254,7 +254,7 @@ def test_values_up_to_thirty_a_side():
 
 
 def test_ticks_are_thinned_beyond_sixty_and_the_axis_says_so():
-    assert len(x_names(heatmap(make(1, 60)))) == 60
+    assert [len(x_names(heatmap(make(1, n)))) for n in (60, 61)] == [60, 31]
     ax = heatmap(make(2, 300))
     assert x_names(ax) == [f"exp-{i + 1}_fear" for i in range(0, 300, 5)]
     assert list(ax.get_xticks())[:2] == [0.5, 5.5]
@@ -395,13 +395,14 @@ def test_files_hold_what_their_names_say(tmp_path):
     assert (tmp_path / "heatmap.pdf").read_bytes().startswith(b"%PDF")
     root = ET.parse(tmp_path / "heatmap.svg").getroot()
     assert root.tag.endswith("svg")
-    assert list(root.iter("{http://www.w3.org/2000/svg}image")), "the mesh of many cells is one picture"
+    pictures = list(root.iter("{http://www.w3.org/2000/svg}image"))
+    assert len(pictures) == 2, "the mesh of many cells is one picture, the colour bar another"
 
 
 @pytest.mark.parametrize(
     ("options", "words"),
     [({"order": "size"}, "given, name, cluster"), ({"cmap": "jetset"}, "vik, RdBu_r"), ({"vmax": 0}, "positive"),
-     ({"vmax": float("nan")}, "positive")],
+     ({"vmax": float("nan")}, "positive"), ({"vmax": float("inf")}, "positive")],
 )
 def test_wrong_options_are_named(options, words):
     with pytest.raises(UsageError, match=words):

@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -62,24 +61,24 @@ def pearson(x: MapMatrix, y: MapMatrix, *, jobs: int = 1) -> Correlation:
     doi 10.1080/00031305.1983.10483115.
     """
     sx, sy = x.supports, y.supports
-    tall = x.rows.dtype if x.rows.dtype == y.rows.dtype else np.dtype(np.float64)
-    n = _sum_products([lambda c: (sy[:, c].astype(np.float32), sx[:, c].astype(np.float32))],
-                      x.features.n, jobs)[0]
-    n = n[np.ix_(y.support_of, x.support_of)]
-    terms: list[Callable[[slice], tuple[FloatArray, FloatArray]]] = [lambda c: (y.rows[:, c], x.rows[:, c])]
-    if not (x.complete and y.complete):
-        terms += [
-            lambda c: (sy[:, c].astype(tall), x.rows[:, c]),
-            lambda c: (sy[:, c].astype(tall), x.rows[:, c] ** 2),
-            lambda c: (y.rows[:, c], sx[:, c].astype(tall)),
-            lambda c: (y.rows[:, c] ** 2, sx[:, c].astype(tall)),
-        ]
-    sums = _sum_products(terms, x.features.n, jobs)
-    if len(sums) == 1:
+    tall = np.result_type(x.rows, y.rows)
+    complete = x.complete and y.complete
+
+    def products(c: slice) -> list[FloatArray]:
+        xs, ys = x.rows[:, c], y.rows[:, c]
+        if complete:
+            return [ys @ xs.T]
+        mx, my = sx[:, c].astype(tall).T, sy[:, c].astype(tall)
+        return [ys @ xs.T, my @ mx, my @ xs.T, my @ (xs * xs).T, ys @ mx, (ys * ys) @ mx]
+
+    sums = _sum_chunks(products, x.features.n, jobs)
+    if complete:
         # Nothing is missing: standard scores have mean 0 and mean square 1 by construction.
-        sums += [0.0, np.where(x.scale > 0, x.features.n, 0.0)[None], 0.0,
-                 np.where(y.scale > 0, y.features.n, 0.0)[:, None]]
+        n = np.full((len(y), len(x)), float(x.features.n))
+        sums += [np.zeros((1, 1)), np.where(x.scale > 0, n[0], 0.0)[None],
+                 np.zeros((1, 1)), np.where(y.scale > 0, n[:, 0], 0.0)[:, None]]
     else:
+        n = sums.pop(1)[np.ix_(y.support_of, x.support_of)]
         sums[1:] = [sums[1][y.support_of], sums[2][y.support_of], sums[3][:, x.support_of], sums[4][:, x.support_of]]
     s_xy, s_x, s_xx, s_y, s_yy = (np.broadcast_to(s, n.shape) for s in sums)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -138,27 +137,24 @@ class _Rows:
         return self._last[1]
 
 
-def _sum_products(
-    terms: list[Callable[[slice], tuple[FloatArray, FloatArray]]], n: int, jobs: int
-) -> list[Any]:
-    """``Σ_chunks A_c B_c'`` for each term, float64 sums of chunk products, always in the same order."""
-    chunks = [slice(start, min(start + CHUNK, n)) for start in range(0, n, CHUNK)]
-    totals: list[Any] = [0.0] * len(terms)
-
-    def product(chunk: slice) -> list[FloatArray]:
-        return [a @ b.T for a, b in (term(chunk) for term in terms)]
+def _sum_chunks(products: Callable[[slice], list[FloatArray]], n: int, jobs: int) -> list[Float64Array]:
+    """Add the products of all chunks of features up in float64, always in the same order."""
+    chunks = [slice(start, min(start + CHUNK, n)) for start in range(0, n, CHUNK)] or [slice(0, 0)]
+    totals: list[Float64Array] = []
 
     def add(parts: list[FloatArray]) -> None:
+        if not totals:
+            totals.extend(np.zeros(part.shape) for part in parts)
         for k, part in enumerate(parts):
-            totals[k] = totals[k] + part.astype(np.float64)
+            totals[k] += part
 
     if jobs <= 1 or len(chunks) == 1:
         for chunk in chunks:
-            add(product(chunk))
+            add(products(chunk))
         return totals
     with ThreadPoolExecutor(jobs) as pool:
         # A few chunks ahead, no more: partial products of large sets are large themselves.
         for start in range(0, len(chunks), 2 * jobs):
-            for parts in pool.map(product, chunks[start : start + 2 * jobs]):
+            for parts in pool.map(products, chunks[start : start + 2 * jobs]):
                 add(parts)
     return totals

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import gcd
 from typing import Any
 
@@ -12,13 +12,16 @@ from niicorr.images.mapset import MapFile, MapSet
 from niicorr.images.resample import reindex, resample
 from niicorr.images.sampling import Sampling, choose_sampling, own_grid, settle
 from niicorr.images.survey import MapReading, Progress, Survey, in_threads, survey
-from niicorr.images.voxels import Voxels, pack, unpack
+from niicorr.images.voxels import Voxels, count, pack, unpack
 from niicorr.matrix import MapMatrix, row_dtype, standardise
-from niicorr.space import reindexing, same_grid
-from niicorr.typing import BitArray, BoolArray, Float64Array, FloatArray, Resample, ZeroReading
+from niicorr.space import Grid, reindexing, same_grid
+from niicorr.typing import BitArray, BoolArray, Float64Array, FloatArray, IntArray, Resample, ZeroReading
 
-NAIVE_BYTES = 64 * 2**20
+NAIVE_BYTES = 16 * 2**20
 """Naive rows of both sets together stay below this: large grids are thinned for them (rule 8)."""
+
+NAIVE_VALUES = 1 << 15
+"""So many voxels of a thinned grid tell the naive number well enough."""
 
 
 def extract(
@@ -57,13 +60,13 @@ def extract(
     chosen = sampling or choose_sampling(read)
     read = settle(read, chosen, resample_option)
     readings = read.readings
-    count, n = len(readings), chosen.indices.size
-    rows = np.zeros((count, n), dtype=row_dtype(n_maps or count, n))
-    center, scale = np.full(count, np.nan), np.zeros(count)
-    packed: list[bytes] = [b""] * count
+    size, n = len(readings), chosen.indices.size
+    rows = np.zeros((size, n), dtype=row_dtype(n_maps or size, n))
+    center, scale = np.full(size, np.nan), np.zeros(size)
+    packed: list[bytes] = [b""] * size
     zeros: dict[int, tuple[ZeroReading, BitArray]] = {}
     lattice = np.arange(0, chosen.grid.size, naive_step) if naive_step else np.arange(0)
-    naive = np.full((count, lattice.size), np.nan, dtype=np.float32)
+    naive = np.full((size, lattice.size), np.nan, dtype=np.float32)
     mask_bits = pack(chosen.mask.ravel(order="F"), chosen.grid.shape)
     nothing = np.packbits(np.zeros(n, dtype=bool)).tobytes()
     everything = np.packbits(np.ones(n, dtype=bool)).tobytes()
@@ -74,13 +77,13 @@ def extract(
         for i, voxels in read.voxels(file):
             reading = readings[i]
             if reading.problem is None:
-                values, valid, zero, whole = _place(reading, voxels, chosen, mask_bits, lattice)
-                center[i], scale[i] = standardise(values, valid, rows[i])
-                packed[i] = everything if valid is None else np.packbits(valid).tobytes()
-                if reading.by_rule and reading.zeros is not None and zero is not None and zero.any():
-                    zeros[i] = (reading.zeros, np.packbits(zero))
-                if whole is not None and lattice.size:
-                    standardise(whole, None, naive[i])
+                placed = _place(reading, voxels, chosen, mask_bits, lattice)
+                center[i], scale[i] = standardise(placed.data, rows[i], placed.valid)
+                packed[i] = everything if placed.valid is None else np.packbits(placed.valid).tobytes()
+                if reading.by_rule and reading.zeros is not None and placed.zero is not None and placed.zero.any():
+                    zeros[i] = (reading.zeros, np.packbits(placed.zero))
+                if placed.naive is not None:
+                    standardise(placed.naive, naive[i])
         if progress is not None:
             progress(len(file.labels))
 
@@ -88,8 +91,10 @@ def extract(
     def exact(index: int) -> Float64Array:
         file = next(f for f in read.maps.files if f.first <= index < f.first + len(f.labels))
         voxels = next(v for i, v in read.voxels(file) if i == index)
-        values = _place(readings[index], voxels, chosen, mask_bits, lattice[:0])[0]
-        return values.astype(np.float64)
+        placed = _place(readings[index], voxels, chosen, mask_bits, lattice[:0])
+        row = np.zeros(n)
+        row[slice(None) if placed.valid is None else placed.valid] = placed.data
+        return row
 
     supports, support_of = _supports(packed, n)
     n_valid = np.count_nonzero(supports, axis=1)[support_of]
@@ -102,45 +107,79 @@ def extract(
 
 def naive_step(n_voxels: int, n_maps: int) -> int:
     """Every how many-th voxel the naive numbers are taken from, so that they stay small beside the matrix."""
-    step = max(1, -(-n_voxels * n_maps * 4 // NAIVE_BYTES))
+    if n_voxels * n_maps * 4 <= NAIVE_BYTES:
+        return 1
+    step = -(-n_voxels // min(NAIVE_VALUES, max(NAIVE_BYTES // (4 * n_maps), 1)))
     # A step that shares a factor with the grid would take whole planes and leave others out.
     while gcd(step, n_voxels) > 1:
         step += 1
     return step
 
 
+@dataclass(frozen=True, eq=False)
+class _Placed:
+    """A map in the mask: its data, where they go (None: everywhere), its zeros, its naive values."""
+
+    data: FloatArray
+    valid: BoolArray | None
+    zero: BoolArray | None
+    naive: FloatArray | None
+
+
 def _place(
-    reading: MapReading, voxels: Voxels, sampling: Sampling, mask_bits: BitArray, lattice: Any
-) -> tuple[FloatArray, BoolArray | None, BoolArray | None, FloatArray | None]:
-    """Values, validity (None: everywhere) and zeros in the mask, and the naive values of the whole grid."""
-    target, indices = sampling.grid, sampling.indices
+    reading: MapReading, voxels: Voxels, sampling: Sampling, mask_bits: BitArray, lattice: IntArray
+) -> _Placed:
     grid = own_grid(reading, sampling.by_shape)
-    same = grid is target or same_grid(grid, target)
-    naive = lattice.size > 0
-    if same and voxels.zero_bits is None and not naive and np.array_equal(voxels.bits, mask_bits):
-        return voxels.values, None, None, None
-    volume = voxels.volume(missing=voxels.background)
-    zero_bits = voxels.zero_bits
-    if same and np.array_equal(voxels.bits, mask_bits):
-        # The map has data just where the mask is: nothing is missing, no zero is inside.
-        return voxels.values, None, None, volume.ravel(order="F")[lattice] if naive else None
-    valid = unpack(voxels.valid_bits, voxels.shape).reshape(voxels.shape, order="F")
-    zero = None if zero_bits is None else unpack(zero_bits, voxels.shape).reshape(voxels.shape, order="F")
-    how = None if same else reindexing(grid, target)
+    if grid is sampling.grid or same_grid(grid, sampling.grid):
+        return _place_here(voxels, sampling, mask_bits, lattice)
+    return _place_there(voxels, grid, sampling, lattice)
+
+
+def _place_here(voxels: Voxels, sampling: Sampling, mask_bits: BitArray, lattice: IntArray) -> _Placed:
+    """Place a map that is on the grid of comparison already: a matter of bits."""
+    naive = voxels.at(lattice) if lattice.size else None
+    zero_bits = None if voxels.zero_bits is None else voxels.zero_bits & mask_bits
+    if zero_bits is None or not zero_bits.any():
+        zero_bits = None
+    valid_bits = voxels.bits & mask_bits
+    data = voxels.within(mask_bits)
+    if zero_bits is not None and voxels.zeros_are_data:
+        valid_bits = valid_bits | zero_bits
+        full = np.zeros(count(valid_bits), dtype=data.dtype)
+        full[unpack(voxels.bits, voxels.shape)[unpack(valid_bits, voxels.shape)]] = data
+        data = full
+
+    def in_mask(bits: BitArray) -> BoolArray:
+        return unpack(bits, voxels.shape)[sampling.indices]
+
+    everywhere = np.array_equal(valid_bits, mask_bits)
+    return _Placed(data, None if everywhere else in_mask(valid_bits), None if zero_bits is None else in_mask(zero_bits),
+                   naive)
+
+
+def _place_there(voxels: Voxels, grid: Grid, sampling: Sampling, lattice: IntArray) -> _Placed:
+    """Bring a map to the grid of comparison, by whole voxels where that is exact, by interpolation elsewhere."""
+    def dense(bits: BitArray) -> BoolArray:
+        return unpack(bits, voxels.shape).reshape(voxels.shape, order="F")
+
+    target = sampling.grid
+    volume, valid = voxels.volume(missing=voxels.background), dense(voxels.valid_bits)
+    zero = None if voxels.zero_bits is None else dense(voxels.zero_bits)
+    how = reindexing(grid, target)
     if how is not None:
         volume = reindex(volume, how, target.shape, voxels.background)
         valid = reindex(valid, how, target.shape, False)
         zero = None if zero is None else reindex(zero, how, target.shape, False)
-    elif not same:
-        volume, good = resample(volume, valid, grid, target, sampling.interpolation)
+    else:
+        volume, valid = resample(volume, valid, grid, target, sampling.interpolation)
         if zero is not None:
             zero = resample(zero.astype(np.float32), zero, grid, target, sampling.interpolation)[1]
-        valid = good
-        naive = False  # there is no naive number for maps of different grids
     flat = volume.ravel(order="F")
-    values, ok = flat[indices], valid.ravel(order="F")[indices]
-    return (values, None if ok.all() else ok, None if zero is None else zero.ravel(order="F")[indices],
-            flat[lattice] if naive else None)
+    ok = valid.ravel(order="F")[sampling.indices]
+    # There is no naive number for maps of different grids.
+    naive = flat[lattice] if lattice.size and how is not None else None
+    return _Placed(flat[sampling.indices][ok], ok, None if zero is None else zero.ravel(order="F")[sampling.indices],
+                   naive)
 
 
 def _supports(packed: list[bytes], n: int) -> tuple[BoolArray, Any]:

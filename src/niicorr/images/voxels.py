@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from niicorr.typing import BitArray, BoolArray, FloatArray
+from niicorr.typing import BitArray, BoolArray, FloatArray, IntArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +55,29 @@ class Voxels:
             return self.bits | self.zero_bits
         return self.bits
 
+    def within(self, mask_bits: BitArray) -> FloatArray:
+        """Values of the data voxels inside a mask of the same grid, in Fortran order."""
+        if np.array_equal(self.bits & mask_bits, self.bits):
+            return self.values
+        return self.values[unpack(mask_bits, self.shape)[unpack(self.bits, self.shape)]]
+
+    def at(self, indices: IntArray) -> FloatArray:
+        """Values at positions of the volume flattened in Fortran order; the background where there are no data."""
+        line, column = np.divmod(indices, self.shape[0])
+        at_byte = line * self.bits.shape[2] + (column >> 3)
+        shift = (7 - (column & 7)).astype(np.uint8)
+        flat = self.bits.reshape(-1)
+        found = flat[at_byte]
+        # How many data voxels come before: all of the bytes before, and the higher bits of the own byte.
+        before = np.cumsum(np.bitwise_count(flat), dtype=np.int64)[at_byte] - np.bitwise_count(
+            found & ((np.uint16(2) << shift) - np.uint16(1)).astype(np.uint8))
+        held = (found >> shift) & 1 == 1
+        values = np.full(indices.size, self.background, dtype=self.values.dtype)
+        values[held] = self.values[before[held]]
+        if self.zero_bits is not None and self.background != 0:
+            values[(self.zero_bits.reshape(-1)[at_byte] >> shift) & 1 == 1] = 0
+        return values
+
     def volume(self, missing: float) -> FloatArray:
         """Return the map as a volume in Fortran order, ``missing`` where it has no data; zeros stay zero."""
         flat = np.full(int(np.prod(self.shape)), missing, dtype=self.values.dtype)
@@ -67,6 +90,12 @@ class Voxels:
 def pack(flags: BoolArray, shape: tuple[int, int, int]) -> BitArray:
     """Pack one flag per voxel, flat in Fortran order."""
     return np.packbits(flags.reshape(shape[::-1]), axis=-1)
+
+
+def full_bits(shape: tuple[int, int, int]) -> BitArray:
+    """Every voxel set, the padding not."""
+    line = np.packbits(np.ones(shape[0], dtype=bool))
+    return np.broadcast_to(line, (shape[2], shape[1], line.size))
 
 
 def unpack(bits: BitArray, shape: tuple[int, int, int]) -> BoolArray:

@@ -138,8 +138,8 @@ def _place(
 def _place_here(voxels: Voxels, sampling: Sampling, mask_bits: BitArray, lattice: IntArray) -> _Placed:
     """Place a map that is on the grid of comparison already: a matter of bits."""
     naive = voxels.at(lattice) if lattice.size else None
-    zero_bits = None if voxels.zero_bits is None else voxels.zero_bits & mask_bits
-    if zero_bits is None or not zero_bits.any():
+    zero_bits = voxels.zero_bits
+    if zero_bits is not None and not (zero_bits := zero_bits & mask_bits).any():
         zero_bits = None
     valid_bits = voxels.bits & mask_bits
     data = voxels.within(mask_bits)
@@ -164,7 +164,8 @@ def _place_there(voxels: Voxels, grid: Grid, sampling: Sampling, lattice: IntArr
 
     target = sampling.grid
     volume, valid = voxels.volume(missing=voxels.background), dense(voxels.valid_bits)
-    zero = None if voxels.zero_bits is None else dense(voxels.zero_bits)
+    zero_bits = voxels.zero_bits
+    zero = None if zero_bits is None else dense(zero_bits)
     how = reindexing(grid, target)
     if how is not None:
         volume = reindex(volume, how, target.shape, voxels.background)

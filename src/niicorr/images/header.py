@@ -330,7 +330,8 @@ def _scaling(path: str, slope: float, inter: float, decisions: list[Decision]) -
 
 def _qform(path: str, header: Any, *, required: bool) -> Float64Array | None:
     try:
-        affine = np.asarray(header.get_qform(), dtype=np.float64)
+        with np.errstate(all="ignore"):  # what comes of it is judged by `affine_fault`
+            affine = np.asarray(header.get_qform(), dtype=np.float64)
     except Exception as error:  # a quaternion longer than 1, or voxel sizes that are no sizes
         if required:
             raise MapError(path, f"the qform is unusable ({error})", "mend the header") from None

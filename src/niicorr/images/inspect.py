@@ -119,7 +119,9 @@ def inspect(volume: FloatArray, background: BackgroundOption = "auto", zeros: Ze
     outline = (value is not None and not two_valued and solid
                and count(inside_bits) >= OUTLINE_SHARE * flat.size)
     fill = value if value is not None and isfinite(value) else 0.0
-    voxels = Voxels(shape, bits, zero_bits if n_zero else None, _narrow(values), fill, reading == "data")
+    rest_is_zero = 0 < n_zero == flat.size - n_data
+    voxels = Voxels(shape, bits, zero_bits if n_zero and not rest_is_zero else None, rest_is_zero, _narrow(values),
+                    fill, reading == "data")
     return Inspection(voxels, value, share, reading, n_zero > 0 and zeros == "auto" and background != 0,
                       outline, inside_bits, tuple(d for d in decisions if d.text))
 

@@ -5,6 +5,7 @@ Values come in the narrowest float that keeps them: float32 where that is exact,
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -66,7 +67,10 @@ def volumes(header: ImageHeader, which: Sequence[int], facts: FileFacts) -> Iter
 
 
 def _from_memory(header: ImageHeader, which: Sequence[int]) -> Iterator[FloatArray]:
-    array = np.asanyarray(header.array)
+    try:
+        array = np.asanyarray(header.array)
+    except (OSError, EOFError, ValueError, zlib.error) as error:  # an image whose file has changed or is damaged
+        raise MapError(header.path, f"its voxels cannot be read ({error})", "copy the file again") from None
     stack = array.reshape((*header.shape, header.n_volumes), order="F")
     for index in which:
         yield np.asfortranarray(_values(stack[..., index], header))

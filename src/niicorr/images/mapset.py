@@ -191,7 +191,8 @@ def _unpack(path: str, image: Any) -> tuple[Any, Any, bool, float, bool]:
     # An image made in memory has the affine it was given, whatever its codes say; one from a file has its codes.
     known = not codes or any(codes) or not image.get_filename()
     used = next((code for code in codes if code > 0), 0)
-    return (np.asanyarray(image.dataobj), np.asarray(image.affine, dtype=np.float64), known,
+    # The voxels of an image on disk stay there until they are read.
+    return (image.dataobj, np.asarray(image.affine, dtype=np.float64), known,
             {"meter": 1000.0, "micron": 0.001}.get(units, 1.0), used == 4)
 
 

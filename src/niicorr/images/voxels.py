@@ -26,8 +26,10 @@ class Voxels:
         Of the volume.
     bits : ndarray of uint8
         Where values are data: finite, not the background, not zero.
-    zero_bits : ndarray of uint8 or None
-        Where the map is exactly zero and zero is not its background by option; None where nowhere.
+    some_zero_bits : ndarray of uint8 or None
+        Where the map is exactly zero; None where nowhere, or where ``rest_is_zero``.
+    rest_is_zero : bool
+        Whether every other voxel is zero, as in most maps: that needs no bits of its own.
     values : ndarray, shape (data voxels,)
         In Fortran order.
     background : float
@@ -38,7 +40,8 @@ class Voxels:
 
     shape: tuple[int, int, int]
     bits: BitArray
-    zero_bits: BitArray | None
+    some_zero_bits: BitArray | None
+    rest_is_zero: bool
     values: FloatArray
     background: float
     zeros_are_data: bool
@@ -46,14 +49,19 @@ class Voxels:
     @property
     def nbytes(self) -> int:
         """Bytes held."""
-        return self.bits.nbytes + self.values.nbytes + (0 if self.zero_bits is None else self.zero_bits.nbytes)
+        zeros = 0 if self.some_zero_bits is None else self.some_zero_bits.nbytes
+        return self.bits.nbytes + self.values.nbytes + zeros
+
+    @property
+    def zero_bits(self) -> BitArray | None:
+        """Where the map is exactly zero; None where nowhere."""
+        return self.bits ^ full_bits(self.shape) if self.rest_is_zero else self.some_zero_bits
 
     @property
     def valid_bits(self) -> BitArray:
         """Where the map has data under its own reading of zeros."""
-        if self.zeros_are_data and self.zero_bits is not None:
-            return self.bits | self.zero_bits
-        return self.bits
+        zero_bits = self.zero_bits if self.zeros_are_data else None
+        return self.bits if zero_bits is None else self.bits | zero_bits
 
     def within(self, mask_bits: BitArray) -> FloatArray:
         """Values of the data voxels inside a mask of the same grid, in Fortran order."""
@@ -74,15 +82,15 @@ class Voxels:
         held = (found >> shift) & 1 == 1
         values = np.full(indices.size, self.background, dtype=self.values.dtype)
         values[held] = self.values[before[held]]
-        if self.zero_bits is not None and self.background != 0:
-            values[(self.zero_bits.reshape(-1)[at_byte] >> shift) & 1 == 1] = 0
+        if self.background != 0 and (zero_bits := self.zero_bits) is not None:
+            values[(zero_bits.reshape(-1)[at_byte] >> shift) & 1 == 1] = 0
         return values
 
     def volume(self, missing: float) -> FloatArray:
         """Return the map as a volume in Fortran order, ``missing`` where it has no data; zeros stay zero."""
         flat = np.full(int(np.prod(self.shape)), missing, dtype=self.values.dtype)
-        if self.zero_bits is not None:
-            flat[unpack(self.zero_bits, self.shape)] = 0
+        if (zero_bits := self.zero_bits) is not None:
+            flat[unpack(zero_bits, self.shape)] = 0
         flat[unpack(self.bits, self.shape)] = self.values
         return flat.reshape(self.shape, order="F")
 

@@ -13,6 +13,7 @@ import pytest
 from promised_files import (
     BRAIN,
     SHAPE,
+    centred,
     cut,
     endless_gzip,
     flip_bit,
@@ -21,6 +22,7 @@ from promised_files import (
     noise,
     pack,
     related,
+    write_analyze,
     write_mgh,
     write_nifti,
 )
@@ -427,6 +429,47 @@ def surface_files(folder):
 def test_surface_data_are_refused_by_name(judged, name):
     surface_files(judged.dir)
     judged(judged.dir / name).must_refuse(name, "surface")
+
+
+# Any bytes at all
+
+
+@pytest.mark.parametrize("fields", [{"xyzt_units": 3}, {"srow_x": (0.001, 0, 0, 0)}, {"srow_x": (900, 0, 0, 0)}])
+def test_voxels_of_absurd_size_are_settled_in_time(study, process, fields):
+    """8 µm against 8 mm: averaging over a thousand sub-voxels a side would never end."""
+    study.x("odd.nii", A, fields=fields)
+    study.y("good.nii", B)
+    outcome = process("run", *study.sets(), "-o", study.out, "--null", "none", "--no-figures", *RAW, timeout=30)
+    assert outcome.code in (0, 3), outcome
+    assert "Traceback" not in outcome.err
+    assert outcome.peak_mib < 600
+
+
+@pytest.mark.parametrize("kind", ["nifti-1", "nifti-2", "qform", "mgh", "analyze"])
+def test_any_header_is_used_or_refused(study, kind):
+    """Random bits of good headers turned over: a number or a refusal, in seconds, never a traceback."""
+    shape = (8, 9, 7)
+    path = study.tmp / "x" / ("odd.mgh" if kind == "mgh" else "odd.hdr" if kind == "analyze" else "odd.nii")
+    forms = {"sform": 0, "qform": 1} if kind == "qform" else {"version": 2} if kind == "nifti-2" else {}
+    if kind == "mgh":
+        study.x(path.name, noise(203, shape), centred(shape), write=write_mgh)
+    elif kind == "analyze":
+        study.x(path.name, noise(203, shape), write=write_analyze)
+    else:
+        study.x(path.name, noise(203, shape), centred(shape), **forms)
+    study.y("good.nii", noise(204, shape), centred(shape))
+    good, rng = path.read_bytes(), np.random.default_rng(5)
+    length = {"mgh": 90, "nifti-2": 544}.get(kind, 348)
+    for _ in range(40):
+        content = bytearray(good)
+        for at in rng.integers(length, size=rng.integers(1, 4)):
+            content[at] = rng.choice([content[at] ^ (1 << rng.integers(8)), 0, 255, 127, 128])
+        path.write_bytes(content)
+        start = time.monotonic()
+        outcome = study.run(*RAW)
+        assert outcome.code in (0, 3), (outcome, bytes(content))
+        assert "Traceback" not in outcome.err, bytes(content)
+        assert time.monotonic() - start < 20, bytes(content)
 
 
 # Many at once

@@ -44,20 +44,15 @@ def make_parser() -> Parser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
     run = commands.add_parser("run", help="correlate two sets of maps and draw the heatmap",
                               description="Correlate every map of -x (columns) with every map of -y (rows).", **how)
-    _inputs(run)
-    _out(run, "niicorr-out")
-    _analysis(run)
-    _figures(run)
-    _machine(run)
-    _talk(run)
     check = commands.add_parser("check", help="read and judge every file, compute nothing",
                                 description="Say of every file what run would make of it.", **how)
-    _inputs(check)
-    _out(check, "niicorr-out")
-    _analysis(check)
-    _figures(check)
-    _machine(check)
-    _talk(check)
+    for command in (run, check):  # check answers what run would, so it takes all that run takes
+        _inputs(command)
+        _out(command, "niicorr-out")
+        _analysis(command)
+        _figures(command)
+        _machine(command)
+        _talk(command)
     demo = commands.add_parser("demo", help="make example data (20 × 4 maps) and run on it",
                                description="Write 20 experiment and 4 activity maps to DIR/data and correlate them.",
                                **how)

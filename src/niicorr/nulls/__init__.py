@@ -1,0 +1,1 @@
+"""Null models: how large a correlation chance alone gives; arrays and coordinates only."""

@@ -30,7 +30,7 @@ def most_common(values):
 
 
 def place(values, affine, shape, target, fill=np.nan):
-    """Bring a map to a grid that differs by flips and whole voxels only: each voxel goes to its millimetres."""
+    """Bring a map to a grid that differs by flips and whole voxels only: each voxel to its millimetres."""
     if values.shape == tuple(shape) and np.array_equal(affine, target):
         return values
     to_target = np.linalg.inv(target) @ affine

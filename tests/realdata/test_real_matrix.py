@@ -26,7 +26,8 @@ ZEROS_OUTSIDE = {"motor_lips", "all", "box_0b_vs_1b", "spm_auditory_T", "image_1
 OWN_BACKGROUND = {"SERT"}
 """Its int16 cannot hold 0 exactly; −0.00002 fills 39 % of it."""
 
-STRONG = 0.15
+STRONG, NEAR_ZERO = 0.15, 0.02
+"""Full maps that correlate at least so much; a thresholded copy below so little has no sign to speak of."""
 
 
 @pytest.fixture(scope="session")
@@ -90,7 +91,7 @@ def test_default_rules_differ_only_where_a_decision_says_why(default, expected):
     cells = differing(default, expected)
     assert cells, "the default rules were expected to matter for these maps"
     for x, y in cells:
-        assert "zeros are missing" in said[x] + said[y], f"{x} × {y} differs, unexplained: {said[x]} / {said[y]}"
+        assert "zeros are missing" in said[x] + said[y], f"{x} × {y}, unexplained: {said[x]} / {said[y]}"
     assert {x for x, _ in cells} <= ZEROS_OUTSIDE
     assert {"motor_lips", "all", "box_0b_vs_1b", "group_Zstat1"} <= {x for x, _ in cells}
     assert {d.topic for d in default.decisions} >= {"grid", "mask"}
@@ -143,6 +144,7 @@ def test_thresholded_copies_keep_the_sign_at_smaller_size(default):
         full, thresholded = r[f"nscomp{k}"], r[f"nscomp{k}_thr"]
         strong = full.abs() >= STRONG
         compared += int(strong.sum())
-        assert (np.sign(full[strong]) == np.sign(thresholded[strong]))[thresholded[strong].abs() >= 0.02].all()
-        assert (thresholded[strong].abs() < full[strong].abs()).all()
+        full, thresholded = full[strong], thresholded[strong]
+        assert (np.sign(full) == np.sign(thresholded))[thresholded.abs() >= NEAR_ZERO].all()
+        assert (thresholded.abs() < full.abs()).all()
     assert compared > 12

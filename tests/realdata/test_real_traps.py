@@ -13,6 +13,7 @@ pytestmark = pytest.mark.realdata
 
 BACKGROUNDS = (-0.003, -4.3, -20.7, -1.0)
 SCALED = -0.99998
+BRAIN_4MM = "MNI152_T1_4mm_brain_mask.nii.gz"
 
 
 def test_left_right_copies_of_one_picture_correlate_at_1(data):
@@ -72,13 +73,14 @@ def test_an_excursion_set_coded_with_nan_does_not_cut_the_others(data):
     np.testing.assert_array_equal(together.mask, alone.mask)
     assert together.r.iloc[0, 0] == pytest.approx(alone.r.iloc[0, 0], abs=1e-12)
     assert together.n.iloc[0, 0] == alone.n.iloc[0, 0]
-    agree(together, {"spm_example_ExcursionSet": read(excursion)[0]}, {"spm_example_Contrast": read(contrast)[0]})
+    x_maps = {"spm_example_ExcursionSet": read(excursion)[0]}
+    agree(together, x_maps, {"spm_example_Contrast": read(contrast)[0]})
     assert together.n.iloc[0, 1] == 1612
     assert "low overlap" in together.notes[0, 1]
 
-    wider = nc.correlate([t, excursion], str(data / "activity" / "spm12" / "grey.nii.gz"), zeros="data",
-                         background="none", interpolation="linear", warn=False,
-                         mask=str(data / "atlas" / "neurovault" / "MNI152_T1_4mm_brain_mask.nii.gz"))  # fmt: skip
+    grey, mask = data / "activity" / "spm12" / "grey.nii.gz", data / "atlas" / "neurovault" / BRAIN_4MM
+    wider = nc.correlate([t, excursion], str(grey), mask=str(mask), zeros="data", background="none",
+                         interpolation="linear", warn=False)  # fmt: skip
     assert wider.n.iloc[0, 0] > 27900
     assert 500 < wider.n.iloc[0, 1] < 800
 

@@ -104,4 +104,5 @@ def test_volumes_take_a_run_as_maps(data, niicorr):
     run = data / "bold" / "rapidtide" / "sub-RAPIDTIDETEST_90vol.nii.gz"
     code, out, err = niicorr("check", "-x", run, "--volumes", "0:3", "--json")
     assert code == 0, err
-    assert [m["label"] for m in json.loads(out)["maps"]] == [f"sub-RAPIDTIDETEST_90vol[{k}]" for k in range(3)]
+    labels = [entry["label"] for entry in json.loads(out)["maps"]]
+    assert labels == [f"sub-RAPIDTIDETEST_90vol[{k}]" for k in range(3)]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 from math import isfinite, prod
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -76,6 +76,8 @@ class ImageHeader:
         Voxels in memory (an image or array given in Python): shape ``shape`` + (n_volumes,).
     big_endian : bool
         Byte order, for the one type whose dtype cannot carry it.
+    trailer : {'none', 'tags'}
+        What the format puts after the voxels.
     """
 
     path: str
@@ -91,6 +93,7 @@ class ImageHeader:
     time_series: bool = False
     array: Any = None
     big_endian: bool = False
+    trailer: Literal["none", "tags"] = "none"
 
     @property
     def volume_bytes(self) -> int:
@@ -115,7 +118,8 @@ def read_header(path: str, *, max_map_size: int = MAX_MAP_SIZE) -> ImageHeader:
     header_path, data_path = pair_halves(path)
     with ByteStream(header_path, chunk=4096) as stream:
         block, compression = stream.read(540), stream.compression
-    header = _parse(path, header_path, data_path, suffix, block)
+    with np.errstate(all="ignore"):  # what comes of absurd numbers is judged, not warned about
+        header = _parse(path, header_path, data_path, suffix, block)
     decisions = list(header.decisions)
     if compression and not header_path.lower().endswith((".gz", ".bz2", ".mgz")):
         decisions.append(Decision("file", f"is {compression}-compressed though its name does not say so"))
@@ -276,7 +280,7 @@ def _parse_mgh(path: str, block: bytes) -> ImageHeader:
     affine = np.asarray(header.get_affine(), dtype=np.float64) if known else None
     affine, decisions = choose_affine(path, affine, None, 1.0, shape)
     grid = _grid(shape, affine, [float(e) for e in header["delta"]])
-    return ImageHeader(path, path, dtype, shape, n_volumes, 284, 1.0, 0.0, grid, tuple(decisions))
+    return ImageHeader(path, path, dtype, shape, n_volumes, 284, 1.0, 0.0, grid, tuple(decisions), trailer="tags")
 
 
 def _shapes(path: str, dims: list[int]) -> tuple[tuple[int, int, int], int]:
@@ -330,8 +334,7 @@ def _scaling(path: str, slope: float, inter: float, decisions: list[Decision]) -
 
 def _qform(path: str, header: Any, *, required: bool) -> Float64Array | None:
     try:
-        with np.errstate(all="ignore"):  # what comes of it is judged by `affine_fault`
-            affine = np.asarray(header.get_qform(), dtype=np.float64)
+        affine = np.asarray(header.get_qform(), dtype=np.float64)
     except Exception as error:  # a quaternion longer than 1, or voxel sizes that are no sizes
         if required:
             raise MapError(path, f"the qform is unusable ({error})", "mend the header") from None

@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 SHRINK = 1.5
 """From this ratio of target to source voxel on, values are averaged."""
 
+SUBVOXELS, MANY = 4, 32
+"""A source twice as fine as the first (in rotated grids) or finer than the second is averaged in blocks first."""
+
+ALIGNED = 1e-4
+"""Grids count as not rotated where that displaces no voxel by more than this share of a source voxel."""
+
 VALID_WEIGHT = 0.5
 """A target voxel needs at least this share of its weight in valid source voxels."""
 
@@ -63,13 +69,21 @@ def resample(
     if interpolation == "nearest":
         return _nearest(volume, valid, matrix, target.shape)
     # Scaled by the largest valid magnitude: sums of 1e300 must not overflow.
-    data = np.where(valid, volume, 0).astype(np.float64)
+    data: FloatArray = np.where(valid, volume, 0).astype(np.float64)
     unit = float(np.abs(data).max()) or 1.0
     data /= unit
     if interpolation == "cubic":
         return _cubic(data, valid, matrix, target.shape, unit)
+    weight: FloatArray = valid.astype(np.float64)
+    along = _aligned(matrix, target.shape)
+    if interpolation == "auto" and (along is None or max(cut(matrix)) > MANY):
+        data, weight, matrix = _shrink(data, weight, matrix)
     parts = cut(matrix) if interpolation == "auto" else (1, 1, 1)
-    sums, weights = _linear(data, valid.astype(np.float64), matrix, target.shape, parts)
+    if along is not None:
+        lines = _line_weights(matrix, along, data.shape, target.shape, parts)
+        sums, weights = _apply(data, along, lines), _apply(weight, along, lines)
+    else:
+        sums, weights = _linear(data, weight, matrix, target.shape, parts)
     good = weights >= VALID_WEIGHT - 1e-9
     values = np.divide(sums, weights, out=np.zeros_like(sums), where=good)
     return values * unit, good
@@ -86,6 +100,60 @@ def sample_flags(flags: BoolArray, source: Grid, target: Grid) -> BoolArray:
     """Bring a mask to another grid: the nearest source voxel counts, False outside."""
     _, inside = _nearest(flags, flags, np.linalg.solve(source.affine, target.affine), target.shape)
     return inside
+
+
+def _aligned(matrix: FloatArray, shape: tuple[int, int, int]) -> list[int] | None:
+    """Return the source axis along each target axis where grids are not rotated against each other, else None."""
+    along = [int(axis) for axis in np.abs(matrix[:3, :3]).argmax(axis=0)]
+    rest = np.abs(matrix[:3, :3]).copy()
+    rest[along, range(3)] = 0
+    return along if sorted(along) == [0, 1, 2] and float((rest @ shape).max()) < ALIGNED else None
+
+
+def _line_weights(
+    matrix: FloatArray, along: list[int], source: tuple[int, ...], target: tuple[int, int, int], parts: tuple[int, ...]
+) -> list[FloatArray]:
+    """Weights of the source voxels of a line in the target voxels, one matrix per target axis.
+
+    Linear interpolation at the sub-voxels of each target voxel, averaged; what lies outside has no voxel to go
+    to, so the weights of a line add up to less than 1 at the edge of the field of view.
+    """
+    lines = []
+    for axis, s in enumerate(along):
+        at = (np.arange(target[axis] * parts[axis]) + 0.5) / parts[axis] - 0.5
+        position = matrix[s, axis] * at + matrix[s, 3]
+        weights = np.zeros((target[axis] * parts[axis], source[s]))
+        below = np.floor(position).astype(np.intp)
+        for voxel, share in ((below, 1 - (position - below)), (below + 1, position - below)):
+            inside = np.flatnonzero((voxel >= 0) & (voxel < source[s]))
+            weights[inside, voxel[inside]] += share[inside]
+        lines.append(weights.reshape(target[axis], parts[axis], source[s]).mean(axis=1))
+    return lines
+
+
+def _apply(volume: FloatArray, along: list[int], lines: list[FloatArray]) -> FloatArray:
+    moved = volume.transpose(along)
+    for weights in lines:
+        # Each step turns the first axis into the target's and puts it last; after three all are in order again.
+        moved = np.tensordot(moved, weights, axes=(0, 1))
+    return moved
+
+
+def _shrink(data: FloatArray, weight: FloatArray, matrix: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Take block means of a source many times finer than the target, so that few sub-voxels remain to be cut.
+
+    The product of value and weight is averaged, and the weight itself: what is missing stays out of the mean.
+    """
+    factors = [max(1, int(ratio // SUBVOXELS)) for ratio in np.linalg.norm(matrix[:3, :3], axis=1)]
+    reduced = [data, weight]
+    for axis, factor in enumerate(factors):
+        if factor > 1:
+            edges = np.arange(0, data.shape[axis], factor)
+            # The last block may be cut short: what it lacks counts as missing.
+            reduced = [np.add.reduceat(part, edges, axis=axis) / factor for part in reduced]
+    scale = np.diag([*(1 / f for f in factors), 1.0])
+    scale[:3, 3] = [(1 / f - 1) / 2 for f in factors]
+    return reduced[0], reduced[1], scale @ matrix
 
 
 def _linear(

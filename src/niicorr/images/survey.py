@@ -207,8 +207,9 @@ def _read_file(
         for k in range(len(readings)):
             shelf.take(file.first + k)
         return [MapReading(replace(r, error=problem.text), problem=problem) for r in records]
-    extra = [Decision("file", f"{facts.trailing} bytes follow after the last voxel and were not used")]
-    extra = extra if facts.trailing else []
+    extra = []
+    if facts.trailing and file.header.trailer == "none":
+        extra = [Decision("file", f"more follows after the last voxel ({facts.trailing} bytes) and was not used")]
     return [replace(r, record=replace(r.record, size=facts.size, blake2b=facts.blake2b)).decide(*extra)
             for r in readings]
 

@@ -83,7 +83,7 @@ def analyse(
         remarks.add(int(i), int(j), f"zeros matter: {_short(r[i, j])} / {_short(zeros_matter[i, j])}")
     provenance = provenance or Provenance()
     if low.any():
-        text = (f"{int(low.sum())} of {low.size} correlations rest on less than half of the mask's voxels; "
+        text = (f"{int(low.sum())} of {low.size} correlations rest on less than half of the mask's voxels{_sparse(x, y)}; "
                 "their cells say so in pairs.tsv")
         provenance = Provenance(**{**provenance.__dict__, "warnings": (*provenance.warnings, text)})
     naive = _naive(x, y)
@@ -93,6 +93,15 @@ def analyse(
         sensitivity = Sensitivity(unknown if naive is None else naive, max(naive_step, 1), zeros_matter)
     return CorrelationResult(r, found.n, x.records, y.records, method, null, same_set, remarks.notes,
                              x.features.grid, mask, sensitivity, provenance)
+
+
+def _sparse(x: MapMatrix, y: MapMatrix) -> str:
+    """Name the maps that cover little themselves."""
+    sparse = list(dict.fromkeys(r.label for m in (x, y) for r in m.records if 0 < r.coverage < LOW_OVERLAP))
+    if not sparse:
+        return ""
+    more = f" and {len(sparse) - 3} more maps" if len(sparse) > 3 else ""
+    return f" (little of it is covered by {', '.join(sparse[:3])}{more})"
 
 
 def _empty_cells(found: Correlation, x: MapMatrix, y: MapMatrix) -> Iterator[tuple[int, int, str]]:

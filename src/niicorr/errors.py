@@ -74,20 +74,24 @@ class UnusableMapsError(InputError):
         One for each bad file, in the order given.
     total : int
         How many maps were asked for.
+    besides : str
+        What stands in the way even without them; may be empty.
     """
 
-    def __init__(self, problems: list[MapError], total: int) -> None:
-        self.problems, self.total = tuple(problems), total
+    def __init__(self, problems: list[MapError], total: int, besides: str = "") -> None:
+        self.problems, self.total, self.besides = tuple(problems), total, besides
         shown = self.problems[:LISTED_PROBLEMS]
         lines = [f"{len(self.problems)} of {total} maps cannot be used:"]
         lines += [f"  {problem.path}  {problem.text}" for problem in shown]
         if len(self.problems) > len(shown):
             lines.append(f"  … and {len(self.problems) - len(shown)} more")
         lines.append("Remove or mend them, or use --on-error skip to leave their rows empty.")
+        if besides:
+            lines.append(f"Besides: {besides}")
         super().__init__("\n".join(lines))
 
-    def __reduce__(self) -> tuple[type[UnusableMapsError], tuple[list[MapError], int]]:
-        return type(self), (list(self.problems), self.total)
+    def __reduce__(self) -> tuple[type[UnusableMapsError], tuple[list[MapError], int, str]]:
+        return type(self), (list(self.problems), self.total, self.besides)
 
 
 class ResourceError(NiicorrError, OSError):

@@ -293,7 +293,8 @@ def _prepare(x: Any, y: Any, options: Options, progress: Progress) -> _Prepared:
         problems = [p for s in surveys for p in s.problems]
         failure = error
         if problems and (options.on_error == "stop" or len(problems) == sum(map(len, sets))):
-            failure = UnusableMapsError(_once(problems), sum(map(len, sets)))
+            besides = "" if len(problems) == sum(map(len, sets)) else str(error)
+            failure = UnusableMapsError(_once(problems), sum(map(len, sets)), besides)
     if sampling is not None:
         surveys = [settle(s, sampling, options.resample) for s in surveys]
     timings = {"headers": headers - start, "read": time.perf_counter() - headers}

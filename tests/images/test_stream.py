@@ -102,7 +102,7 @@ def test_a_stream_cut_anywhere_is_an_error(stored, compress, members):
 def test_a_flipped_bit_anywhere_in_gzip_is_an_error_or_changes_nothing(stored):
     """Beyond the two bytes by which gzip is known; file time and system may be anything."""
     data = gzip.compress(TEXT[:90], mtime=0)
-    harmless = set()
+    harmless = []
     for at in range(2, len(data)):
         for bit in range(8):
             broken = bytearray(data)
@@ -112,8 +112,10 @@ def test_a_flipped_bit_anywhere_in_gzip_is_an_error_or_changes_nothing(stored):
             except MapError:
                 continue
             assert found == TEXT[:90], f"bit {bit} of byte {at}"
-            harmless.add(at)
-    assert harmless <= {3, 4, 5, 6, 7, 8, 9}, "flags, time, level and system"
+            harmless.append(at)
+    # In the header: flags, time, level and system. In the body: a repeat copied from another place that is alike.
+    assert set(range(4, 10)) <= set(harmless)
+    assert sum(at >= 10 for at in harmless) < 0.02 * 8 * len(data)
 
 
 def test_a_flipped_bit_anywhere_in_bzip2_is_an_error_or_changes_nothing(stored):
@@ -186,7 +188,7 @@ def test_the_file_is_closed_when_it_cannot_be_used(monkeypatch, tmp_path):
     opened = []
 
     def watched(*args, **kwargs):
-        opened.append(open(*args, **kwargs))
+        opened.append(open(*args, **kwargs))  # noqa: SIM115  # whether it is closed is the question
         return opened[-1]
 
     monkeypatch.setattr(module, "open", watched, raising=False)

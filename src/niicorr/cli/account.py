@@ -215,10 +215,12 @@ def naive_text(result: CorrelationResult, sensitivity: Sensitivity) -> str:
     error, flips, both = sensitivity.largest_error(pairs(result))
     if both == 0:
         return ""
-    text = "Flattening the arrays and calling corrcoef would have been off by "
+    text = "Counting background and zeros as data, as corrcoef on flattened arrays does, would have been off by "
     text += f"up to {r_text(error)}" if error >= 0.005 else "less than .01"
     if flips:
         text += f" and changed the sign of {integer(flips)} of {plural(both, 'correlation')}"
+    if left_out := int(np.isfinite(pairs(result)).sum()) - both:
+        text += f"; {integer(left_out)} with interpolated maps have no such number"
     if sensitivity.step > 1:
         text += f" (judged by one voxel in {sensitivity.step})"
     return f"{text}."

@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from niicorr.images.voxels import Voxels, box_volume, count, full_bits, pack, touching
+from niicorr.images.voxels import Voxels, box_volume, count, full_bits, pack, touching, unpack
 from niicorr.records import Decision
 from niicorr.typing import BitArray, BoolArray, FloatArray, ZeroReading, Zeros
 
@@ -29,9 +29,6 @@ OUTLINE_SHARE = 0.10
 
 SAMPLE = 1 << 15
 """Percentiles are taken from every k-th value where there are at least twice as many."""
-
-LARGE = 1 << 19
-"""In volumes of so many voxels, the border of the zeros is looked at in every k-th slab only."""
 
 BackgroundOption = float | Literal["auto", "none"]
 
@@ -165,10 +162,9 @@ def _read_zeros(
     """Tell whether values taper off towards zero or end abruptly (rule 5)."""
     if two_valued:
         return "data", "the map has two values"
-    border = touching(zero_bits) & bits
-    thin = np.s_[:: 1 if flat.size < LARGE else max(1, count(border) // (SAMPLE // 4))]
-    slabs = flat.reshape(_shape_of(bits, flat.size)[::-1])[thin]
-    at_border = np.abs(slabs[np.unpackbits(border[thin], axis=-1, count=slabs.shape[2]).view(bool)])
+    # Every voxel of the border counts: its medians differ from slab to slab, and between axes.
+    border = np.flatnonzero(unpack(touching(zero_bits) & bits, _shape_of(bits, flat.size)))
+    at_border = np.abs(flat[border])
     low, middle, high = _quantiles(np.abs(_thinned(values)), (0.01, 0.5, 0.95))
     edge = _quantiles(at_border, (0.5,))[0] / middle if at_border.size else float("inf")
     floor = low / high

@@ -119,8 +119,9 @@ def choose_sampling(
         chosen, why, warned = _auto_mask(usable, target, by_shape)
         decisions.append(Decision("mask", why))
         vague = sum(r.record.background is None for r in usable)
-        if vague and not warned:
-            decisions.append(Decision("mask", f"{vague} of {len(usable)} maps have no clean background, as is common "
+        if vague and not warned and "MNI152" not in why:
+            have = "map has" if vague == 1 else "maps have"
+            decisions.append(Decision("mask", f"{vague} of {len(usable)} {have} no clean background, as is common "
                                       "for PET and SPECT: only the mask keeps their outside out. Your own brain mask "
                                       "(--mask FILE), or --mask mni152 in MNI space, is the surest"))
         warnings += warned
@@ -216,8 +217,12 @@ def _common_grid(readings: list[MapReading], option: str) -> tuple[Grid, str, li
         grid, members = groups[g]
         short = next(((r, c) for r in readings if r not in members and (c := _cover(r, grid)) < MIN_COVER), None)
         if short is None:
-            decision = Decision("grid", f"the maps{name} come on {len(groups)} grids; compared on the coarsest"
-                                f"{' that covers all' if passed else ''}: {grid.describe()} ({len(members)} maps)")
+            finest = min(_digits(groups[g][0].voxel_volume) for g in leading)
+            alike = _digits(grid.voxel_volume) == finest
+            which = "that of most maps, or the first" if alike else "the coarsest"
+            decision = Decision("grid", f"the maps{name} come on {len(groups)} grids; compared on {which}"
+                                f"{' that covers all' if passed else ''}: {grid.describe()}, as "
+                                f"{members[0].record.label} has it")
             return grid, members[0].record.path, [decision, *passed]
         passed.append(Decision("grid", f"{grid.describe()} was passed over: it covers {short[1]:.0%} of "
                                f"{short[0].record.label}"))

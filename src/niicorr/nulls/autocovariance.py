@@ -52,32 +52,140 @@ def padded(shape: Shape, reach: Shape) -> Shape:
 
 def pair_counts(mask: FloatArray) -> Float64Array:
     """Count n(h) for all lags, exactly; negative steps lie at the end of each axis, as in a transform."""
-    shape = padded(mask.shape, tuple(n - 1 for n in mask.shape))
-    power = np.abs(fft.rfftn(mask.astype(np.float64), shape)) ** 2
-    return np.rint(fft.irfftn(power, shape))
+    a, b, c = mask.shape
+    shape = padded((a, b, c), (a - 1, b - 1, c - 1))
+    transform = fft.rfftn(mask.astype(np.float64), shape)
+    return np.rint(fft.irfftn(transform.real**2 + transform.imag**2, shape))
 
 
 def lag_table(mask: FloatArray, lattice: Lattice) -> LagTable:
     """List the lags of a mask (a box of ones and zeros) with their lengths and pair counts."""
     count = pair_counts(mask)
-    steps = [np.arange(n) for n in mask.shape]
-    axes = (0, 1, 2) if lattice.orthogonal else (0,)
-    for axis in axes:
-        count = _fold(count, axis, mask.shape[axis])
-    if not lattice.orthogonal:
-        # n(h) = n(−h): folding one axis would mix h and its mirror image, so half of the lags is taken twice.
-        steps[1:] = [fft.fftfreq(n, 1 / n).astype(int) for n in count.shape[1:]]
-    squared = lattice.squared_mm(*steps).reshape(-1)
-    count = count.reshape(-1)
+    if lattice.orthogonal:
+        for axis in range(3):
+            count = _folded(count, axis, mask.shape[axis])
+        steps = [np.arange(n) for n in count.shape]
+    else:
+        steps = [np.rint(fft.fftfreq(n, 1 / n)).astype(np.intp) for n in count.shape]
     present = count > 0
-    return LagTable(squared[present], count[present])
+    return LagTable(lattice.squared_mm(*steps)[present], count[present])
 
 
-def _fold(array: FloatArray, axis: int, length: int) -> FloatArray:
-    """Add entries −1, −2, … of an axis to entries 1, 2, …; what lies between is dropped."""
-    size = array.shape[axis]
-    front = np.take(array, range(length), axis=axis)
-    mirrored = min(length - 1, (size - 1) // 2 if length > size // 2 else length - 1)
-    back = np.flip(np.take(array, range(size - mirrored, size), axis=axis), axis=axis)
-    front[tuple(slice(1, mirrored + 1) if a == axis else slice(None) for a in range(array.ndim))] += back
-    return front
+def lag_classes(squared_mm: Float64Array, lattice: Lattice) -> IntArray:
+    """Sort lags into classes by length: in largest voxel edges, rounded half to even; class 0 is lag 0 alone."""
+    lengths = np.round(np.sqrt(squared_mm) / lattice.edges.max(), DIGITS)
+    return np.where(squared_mm > 0, np.maximum(np.rint(lengths), 1), 0).astype(np.intp)
+
+
+@dataclass(frozen=True, eq=False)
+class ClassSums:
+    """Sums of autocovariances over the lags of classes 0 to ``last``.
+
+    Parameters
+    ----------
+    lattice : Lattice
+        The box.
+    last : int
+        The last class of interest.
+    """
+
+    lattice: Lattice
+    last: int
+
+    @cached_property
+    def reach(self) -> Shape:
+        """Steps along each axis of the longest lag."""
+        return self.lattice.reach((self.last + 0.5) * float(self.lattice.edges.max()) * (1 + 10.0**-DIGITS))
+
+    @cached_property
+    def shape(self) -> Shape:
+        """Size of the transform."""
+        return padded(self.lattice.shape, self.reach)
+
+    @property
+    def octant(self) -> Shape:
+        """Size of a folded spectrum."""
+        a, b, c = (n // 2 + 1 for n in self.shape)
+        return a, b, c
+
+    @cached_property
+    def spectral(self) -> bool:
+        """Whether sums are products with folded spectra."""
+        return self.lattice.orthogonal and (self.last + 1) * int(np.prod(self.octant)) * 4 <= FILTER_BYTES
+
+    def transform(self, volume: FloatArray) -> FloatArray:
+        """Transform a box of values, in its own precision."""
+        return np.asarray(fft.rfftn(volume, self.shape))
+
+    def prepare(self, power: FloatArray) -> FloatArray:
+        """Bring a power spectrum (or the real part of a cross-spectrum) into the form that sums are taken of."""
+        if self.spectral:
+            for axis in (0, 1):
+                power = _folded(power, axis, self.octant[axis])
+        return power.reshape(-1)
+
+    def of(self, prepared: FloatArray) -> Float64Array:
+        """Sum over classes, shape (spectra, classes), of prepared spectra, shape (spectra, frequencies)."""
+        if not self.spectral:
+            return np.array([self._sum_lags(row) for row in prepared]).reshape(-1, self.last + 1)
+        if prepared.dtype == np.float64:
+            return np.stack([prepared @ self._indicator(b).reshape(-1) for b in range(self.last + 1)], axis=1)
+        total = np.zeros((len(prepared), self.last + 1))
+        for start in range(0, prepared.shape[1], PIECE):
+            piece = slice(start, start + PIECE)
+            total += prepared[:, piece] @ self._indicators[:, piece].T
+        return total
+
+    @cached_property
+    def _indicators(self) -> FloatArray:
+        indicators = np.empty((self.last + 1, int(np.prod(self.octant))), np.float32)
+        for b, row in enumerate(indicators):
+            row[...] = self._indicator(b).reshape(-1)
+        return indicators
+
+    def _indicator(self, b: int) -> Float64Array:
+        """Transform the indicator of a class, with all that folding and the half spectrum leave to be done."""
+        transform: Float64Array = (self._octant_classes == b).astype(np.float64)
+        for axis in range(3):
+            # From the front: the axis in hand goes to the end, and after three turns all are back in order.
+            transform = np.tensordot(transform, self._cosines[axis], axes=(0, 1))
+        return transform
+
+    @cached_property
+    def _octant_classes(self) -> IntArray:
+        return lag_classes(self.lattice.squared_mm(*(np.arange(r + 1) for r in self.reach)), self.lattice)
+
+    @cached_property
+    def _cosines(self) -> list[Float64Array]:
+        """Per axis, frequencies × steps: the cosine, twice (once for each sign) but for step 0."""
+        cosines = []
+        for size, reach in zip(self.shape, self.reach, strict=True):
+            steps, frequencies = np.arange(reach + 1), np.arange(size // 2 + 1)
+            turns = np.outer(frequencies, steps) % size / size
+            cosines.append(np.cos(2 * np.pi * turns) * np.where(steps > 0, 2, 1) / size)
+        own = np.full(len(cosines[2]), 2.0)
+        own[0] = 1
+        if self.shape[2] % 2 == 0:
+            own[-1] = 1
+        cosines[2] *= own[:, None]
+        return cosines
+
+    def _sum_lags(self, power: FloatArray) -> Float64Array:
+        half = (*self.shape[:2], self.shape[2] // 2 + 1)
+        lags = fft.irfftn(power.reshape(half), self.shape).reshape(-1)
+        return np.bincount(self._lag_index, lags, self.last + 2)[: self.last + 1]
+
+    @cached_property
+    def _lag_index(self) -> IntArray:
+        steps = [np.rint(fft.fftfreq(n, 1 / n)).astype(np.intp) for n in self.shape]
+        index = np.minimum(lag_classes(self.lattice.squared_mm(*steps), self.lattice), self.last + 1)
+        return index.reshape(-1)
+
+
+def _folded(array: FloatArray, axis: int, keep: int) -> FloatArray:
+    """Add entries −1, −2, … of an axis to entries 1, 2, … of the first ``keep``."""
+    lines = np.moveaxis(array, axis, 0)
+    mirrored = min(keep - 1, len(lines) - keep)
+    folded = lines[:keep].copy()
+    folded[1 : mirrored + 1] += lines[: len(lines) - mirrored - 1 : -1]
+    return np.ascontiguousarray(np.moveaxis(folded, 0, axis))

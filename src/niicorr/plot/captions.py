@@ -45,7 +45,7 @@ def axis_label(name: str, n: int, step: int) -> str:
 
 
 def footer(result: CorrelationResult) -> str:
-    """Return the line below: voxels per cell, and the null model."""
+    """Return the line below: voxels per cell, how many cells carry a note, and the null model."""
     numbered = np.isfinite(result.estimate)
     if result.same_set:
         numbered &= ~np.eye(len(numbered), dtype=bool) if len(numbered) > 1 else True
@@ -55,6 +55,10 @@ def footer(result: CorrelationResult) -> str:
         low, high = (f"{int(n):,}".replace(",", "\N{NO-BREAK SPACE}") for n in (counts.min(), counts.max()))
         unit = " voxels" if result.grid is not None else ""
         parts.append(f"n = {low if low == high else f'{low} to {high}'}{unit} per cell")
+    noted = sum(bool(np.isfinite(result.estimate[cell])) for cell in result.notes)
+    if noted:
+        # Such as "zeros matter" or "low overlap": the number alone looks firmer than it is.
+        parts.append(f"{noted} cells carry a note in pairs.tsv" if noted > 1 else "1 cell carries a note in pairs.tsv")
     return "; ".join([*parts, result.null_text])
 
 

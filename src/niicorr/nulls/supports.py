@@ -1,0 +1,91 @@
+"""Which masks a null model has to know: those maps have, those pairs share, and one that stands for all.
+
+Maps of one study mostly share a mask, and then everything below is exact. Where there are many masks that
+differ a little, one *reference* mask, the voxels at least half of the maps have, stands in: its traces are
+scaled by the number of voxels a pair has in common.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from niicorr.matrix import MapMatrix, distinct_supports
+from niicorr.typing import BoolArray, IntArray
+
+FEW = 8
+"""So many distinct masks (of maps; of pairs) are each given their own traces."""
+
+
+@dataclass(frozen=True, eq=False)
+class Supports:
+    """The masks of several sets of maps.
+
+    Parameters
+    ----------
+    masks : ndarray of bool, shape (distinct masks, features)
+        Where maps have data.
+    reference : ndarray of bool, shape (features,)
+        The voxels that at least half of the maps have, those without any data aside.
+    shared : ndarray of bool, shape (distinct intersections, features); or None
+        What pairs have in common; None where there are more than a few.
+    shared_of : ndarray of int, shape (distinct masks, distinct masks)
+        Which intersection a pair of masks has; −1 for a pair that cannot occur.
+    """
+
+    masks: BoolArray
+    reference: BoolArray
+    shared: BoolArray | None
+    shared_of: IntArray
+
+    @property
+    def few(self) -> bool:
+        """Whether each mask is given its own expectations."""
+        return len(self.masks) <= FEW
+
+    @property
+    def used(self) -> BoolArray:
+        """Features in which any map has data, shape (features,)."""
+        return np.asarray(self.masks.any(axis=0))
+
+    def of(self, matrix: MapMatrix) -> IntArray:
+        """Tell which mask each map of a matrix has, shape (maps,)."""
+        known = {np.packbits(row).tobytes(): k for k, row in enumerate(self.masks)}
+        which = [known[np.packbits(row).tobytes()] for row in matrix.supports]
+        return np.array(which, dtype=np.intp)[matrix.support_of]
+
+
+def supports_of(x: MapMatrix, y: MapMatrix) -> Supports:
+    """Gather the masks of two sets of maps on the same features."""
+    masks, which = distinct_supports(np.concatenate([x.supports, y.supports]))
+    of_x, of_y = which[: len(x.supports)][x.support_of], which[len(x.supports) :][y.support_of]
+    holders = np.bincount(np.concatenate([of_x, of_y]), minlength=len(masks)) * masks.any(axis=1)
+    votes = holders @ masks
+    reference = 2 * votes >= max(holders.sum(), 1)
+    if not reference.any():
+        reference = masks.any(axis=0)
+    pairs = sorted({(int(i), int(j)) for i in np.unique(of_x) for j in np.unique(of_y)})
+    shared_of = np.full((len(masks), len(masks)), -1, dtype=np.intp)
+    shared = _intersections(masks, pairs, shared_of)
+    return Supports(masks, reference, shared, shared_of)
+
+
+def _intersections(
+    masks: BoolArray, pairs: Sequence[tuple[int, int]], shared_of: IntArray
+) -> BoolArray | None:
+    """List the distinct intersections and fill in which pair has which; None as soon as there are too many."""
+    index: dict[bytes, int] = {}
+    found: list[BoolArray] = []
+    for i, j in pairs:
+        common = masks[i] & masks[j]
+        key = np.packbits(common).tobytes()
+        if key not in index:
+            if len(found) == FEW:
+                shared_of[...] = -1
+                return None
+            index[key] = len(found)
+            found.append(common)
+        shared_of[i, j] = shared_of[j, i] = index[key]
+    return np.array(found)

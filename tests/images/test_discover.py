@@ -1,0 +1,183 @@
+"""From what a user names to a list of maps with unique labels."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from niicorr.errors import InputError
+from niicorr.images.discover import discover, make_unique, shorten
+from strategies import MODEST
+
+parts = st.sampled_from(["a", "b", "a.nii", "a#2", "b/a"])
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def touch(*names):
+        for name in names:
+            Path(name).parent.mkdir(parents=True, exist_ok=True)
+            Path(name).touch()
+
+    return touch
+
+
+def paths(inputs):
+    return [source.path for source in discover(inputs)]
+
+
+def labels(inputs):
+    return [source.label for source in discover(inputs)]
+
+
+def test_folders_hold_all_images_below_them_but_hidden_ones(here):
+    here("f/b.nii", "f/a.nii.gz", "f/sub/c.mgz", "f/notes.txt", "f/._b.nii", "f/.hidden/d.nii", "f/x.hdr", "f/x.img")
+    found = paths("f")
+    assert found == ["f/a.nii.gz", "f/b.nii", "f/sub/c.mgz", "f/x.hdr"]
+    assert paths("f/") == found
+
+
+def test_patterns_files_and_lists_keep_their_order(here):
+    here("b.nii", "a.nii", "sub/deep/c.nii", "odd[1].nii")
+    assert paths("*.nii") == ["a.nii", "b.nii", "odd[1].nii"]
+    assert paths("**/c.nii") == ["sub/deep/c.nii"]
+    assert paths(["b.nii", ("a.nii",), Path("sub")]) == ["b.nii", "a.nii", "sub/deep/c.nii"]
+    assert paths("odd[1].nii") == ["odd[1].nii"]
+    assert paths(iter(["b.nii"])) == ["b.nii"]
+
+
+def test_what_matches_nothing_is_a_problem_of_its_own(here):
+    here("empty/notes.txt", "a.nii")
+    pattern, folder, missing, good = discover(["*.mgz", "empty", "gone.nii", "a.nii"])
+    assert "no file matches" in pattern.problem.text
+    assert "no image in this folder" in folder.problem.text
+    assert missing.problem is None  # reading the header will say so
+    assert good.problem is None
+
+
+@pytest.mark.parametrize("nothing", [[], (), [[], []]])
+def test_nothing_named(nothing):
+    with pytest.raises(InputError, match="no maps were named"):
+        discover(nothing)
+
+
+@pytest.mark.parametrize("wrong", [3, None, object(), np.zeros((2, 3, 4)), [1.5], {"a": 1}.keys()])
+def test_what_is_no_map_is_named_by_its_type(wrong):
+    if isinstance(wrong, type({}.keys())):
+        assert [s.path for s in discover(wrong)] == ["a"]
+        return
+    with pytest.raises(InputError, match="cannot read maps from"):
+        discover(wrong)
+
+
+def test_the_home_folder(here, monkeypatch, tmp_path):
+    here("home/a.nii")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert paths("~/a.nii") == [str(tmp_path / "home" / "a.nii")]
+
+
+def test_images_and_arrays_in_memory():
+    image = nib.Nifti1Image(np.zeros((2, 2, 2), "f4"), np.eye(4))
+    pair = (np.zeros((2, 2, 2)), np.eye(4))
+    found = discover([image, pair, [image]])
+    assert [s.image for s in found] == [image, pair, image]
+    assert [s.path for s in found] == ["image 0", "image 1", "image 2"]
+    assert len({s.label for s in found}) == 3
+    (single,) = discover(pair)
+    assert single.image is pair
+
+
+def test_manifests(here):
+    here("study/maps/a.nii", "study/b.nii", "c.nii")
+    text = "path\tlabel\tage\n maps/a.nii\tfirst\t30\nb.nii\t\t\nc.nii\t third \t50\n\t\t\ngone.nii\tx\t1\n"
+    Path("study/set.tsv").write_text("\ufeff" + text, encoding="utf-8")
+    found = discover("study/set.tsv")
+    assert [s.path for s in found] == ["study/maps/a.nii", "study/b.nii", "c.nii", "study/set.tsv", "study/gone.nii"]
+    assert [s.label for s in found[:3]] == ["first", "b", "third"]
+    assert found[0].metadata == {"age": "30"}
+    assert found[3].problem.text == "line 5 has no path"
+
+
+@pytest.mark.parametrize("text", ["", "path\n", "file\ta\nx.nii\t1\n", "path,label\nx.nii,a\n"])
+def test_a_manifest_without_paths_says_which_columns_it_has(here, text):
+    Path("set.tsv").write_text(text)
+    (found,) = discover("set.tsv")
+    assert "column `path`" in found.problem.text
+
+
+def test_tables(here):
+    frame = pd.DataFrame({"path": ["a.nii", Path("b.nii"), "c.nii"], "label": ["one", None, np.nan], "age": [1, 2, 3]})
+    found = discover(frame)
+    assert [s.label for s in found] == ["one", "b", "c"]
+    assert [s.metadata for s in found] == [{"age": "1"}, {"age": "2"}, {"age": "3"}]
+    with pytest.raises(InputError, match="no column `path`"):
+        discover(pd.DataFrame({"file": ["a.nii"]}))
+
+
+def test_a_missing_path_in_a_table_is_an_error_of_ours():
+    with pytest.raises(InputError):
+        discover(pd.DataFrame({"path": ["a.nii", np.nan]}))
+
+
+def test_a_file_named_twice_is_used_once_and_that_is_said(here):
+    here("a.nii", "b.hdr", "b.img")
+    once, other = discover(["a.nii", "b.nii", "a.nii", "a.nii"])
+    assert [d.topic for d in once.decisions] == ["file"]
+    assert other.decisions == ()
+    assert paths(["b.img", "b.hdr"]) == ["b.img"]
+    assert paths(["a.nii", os.path.abspath("a.nii")]) == ["a.nii"]
+
+
+def test_one_file_under_two_labels_is_two_maps(here):
+    here("a.nii")
+    Path("set.tsv").write_text("path\tlabel\na.nii\tone\na.nii\ttwo\n")
+    assert labels("set.tsv") == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    ("names", "short"),
+    [
+        (["sub-01_task-a_bold", "sub-02_task-a_bold"], ["sub-01", "sub-02"]),
+        (["sub-01_pet", "sub-01_ses-2_pet"], ["sub-01_pet", "sub-01_ses-2_pet"]),
+        (["sub-01_pet"], ["sub-01_pet"]),
+        (["sub-01_pet", "fear"], ["sub-01_pet", "fear"]),
+        (["sub-01_t-a_pet", "sub-01_t-b_spect"], ["t-a_pet", "t-b_spect"]),
+        (["sub-01_pet", "sub-01_pet"], ["sub-01_pet", "sub-01_pet"]),
+    ],
+)
+def test_bids_names_are_shortened_to_what_differs(names, short):
+    assert shorten(names) == short
+
+
+def test_equal_names_are_told_apart_by_what_differs():
+    assert make_unique(["m", "m"], ["a/x/m.nii", "b/x/m.nii"]) == ["a/x/m", "b/x/m"]
+    assert make_unique(["m", "m", "n"], ["a/m.nii", "b/m.nii", "a/n.nii"]) == ["a/m", "b/m", "n"]
+    assert make_unique(["m", "m"], ["a/m.nii", "a/m.nii.gz"]) == ["m.nii", "m.nii.gz"]
+    assert make_unique(["m", "m", "m#2"], ["i", "i", "j"]) == ["m", "m#3", "m#2"]
+
+
+@MODEST
+@given(st.lists(st.tuples(parts, st.lists(parts, min_size=1, max_size=3)), max_size=8))
+def test_labels_are_always_unique_and_never_changed_without_need(drawn):
+    names = [label for label, _ in drawn]
+    unique = make_unique(names, ["/".join(folders) for _, folders in drawn])
+    assert len(set(unique)) == len(names)
+    # A label that was unique keeps its name; where another's longer form is the same, it gets a number.
+    alone = [(new, old) for new, old in zip(unique, names, strict=True) if names.count(old) == 1]
+    assert all(new == old or new.rpartition("#")[0] == old for new, old in alone)
+
+
+def test_labels_are_text_that_can_be_shown(here):
+    here("esc\x1b[31m.nii", os.fsdecode(b"half\xff.nii"))
+    assert labels("*.nii") == ["esc\\x1b[31m", "half\\xff"]

@@ -137,7 +137,11 @@ def _place(
 
 def _place_here(voxels: Voxels, sampling: Sampling, mask_bits: BitArray, lattice: IntArray) -> _Placed:
     """Place a map that is on the grid of comparison already: a matter of bits."""
-    naive = voxels.at(lattice) if lattice.size else None
+    naive = None
+    if lattice.size == sampling.grid.size:  # not thinned: the volume itself is quicker than looking bits up
+        naive = voxels.volume(missing=voxels.background).ravel(order="F")
+    elif lattice.size:
+        naive = voxels.at(lattice)
     zero_bits = voxels.zero_bits
     if zero_bits is not None and not (zero_bits := zero_bits & mask_bits).any():
         zero_bits = None

@@ -24,10 +24,10 @@ with suppress(ImportError):  # no wheel for this machine: the same numbers, slow
 
 _DAMAGE: tuple[type[Exception], ...] = (zlib.error, _inflate.error, OSError, EOFError)
 
-CHUNK = 1 << 18
+CHUNK = 1 << 16
 """Compressed bytes taken at once."""
 
-BURST = 1 << 24
+BURST = 1 << 18
 """Inflated bytes taken at once, so that a hostile stream cannot fill the memory in one step."""
 
 MAX_RATIO = 1100

@@ -6,12 +6,15 @@ until they are extracted, and are read again where the shelf was full.
 
 from __future__ import annotations
 
+import mmap
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import TypeVar
+
+import numpy as np
 
 from niicorr.errors import MapError
 from niicorr.images.inspect import BackgroundOption, Inspection, inspect
@@ -20,7 +23,10 @@ from niicorr.images.mapset import MapFile, MapSet, record
 from niicorr.images.voxels import Voxels
 from niicorr.records import Decision, MapRecord
 from niicorr.space import Grid
-from niicorr.typing import BitArray, ZeroReading, Zeros
+from niicorr.typing import BitArray, FloatArray, ZeroReading, Zeros
+
+OWN_PAGES = 1 << 18
+"""Bytes from which values get pages of their own."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -78,7 +84,7 @@ class Shelf:
         """Keep the voxels of map ``index`` if there is room."""
         with self._lock:
             if self._held + voxels.nbytes <= self._limit:
-                self._voxels[index] = voxels
+                self._voxels[index] = replace(voxels, values=_on_own_pages(voxels.values))
                 self._held += voxels.nbytes
 
     def take(self, index: int) -> Voxels | None:
@@ -87,6 +93,18 @@ class Shelf:
             voxels = self._voxels.pop(index, None)
             self._held -= 0 if voxels is None else voxels.nbytes
             return voxels
+
+
+def _on_own_pages(values: FloatArray) -> FloatArray:
+    """Copy values to memory of their own, which goes back to the system as soon as they are dropped.
+
+    Rows fill up while the shelf empties; taken from the allocator's heap, the two would add up.
+    """
+    if values.nbytes < OWN_PAGES:
+        return values
+    copy = np.frombuffer(mmap.mmap(-1, values.nbytes), dtype=values.dtype)
+    copy[...] = values
+    return copy
 
 
 @dataclass(frozen=True, eq=False)

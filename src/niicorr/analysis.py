@@ -10,7 +10,7 @@ import numpy as np
 
 from niicorr.compute.pearson import MIN_COMMON, Correlation, pearson
 from niicorr.errors import InputError
-from niicorr.matrix import MapMatrix
+from niicorr.matrix import MapMatrix, same_place
 from niicorr.records import Provenance
 from niicorr.result import CorrelationResult, Sensitivity
 from niicorr.tables import printable
@@ -63,8 +63,12 @@ def analyse(
     """
     same_set = y is None
     y = x if y is None else y
+    if not (len(x) and len(y)):
+        raise InputError("there is no map to compare: an array has no rows")
     if x.features.n != y.features.n:
         raise InputError(f"x has {x.features.n} features, y has {y.features.n}: correlate maps on one grid and mask")
+    if not same_place(x.features, y.features):
+        raise InputError("x and y hold different voxels: extract both with one sampling (choose_sampling(x, y))")
     found = pearson(x, y, jobs=jobs)
     r = found.r
     if same_set:
@@ -83,8 +87,8 @@ def analyse(
         remarks.add(int(i), int(j), f"zeros matter: {_short(r[i, j])} / {_short(zeros_matter[i, j])}")
     provenance = provenance or Provenance()
     if low.any():
-        text = (f"{int(low.sum())} of {low.size} correlations rest on less than half of the mask's voxels{_sparse(x, y)}; "
-                "their cells say so in pairs.tsv")
+        text = (f"{int(low.sum())} of {low.size} correlations rest on less than half of the mask's voxels"
+                f"{_sparse(x, y)}; their cells say so in pairs.tsv")
         provenance = Provenance(**{**provenance.__dict__, "warnings": (*provenance.warnings, text)})
     naive = _naive(x, y)
     sensitivity = None

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from niicorr.errors import UsageError
+
 if TYPE_CHECKING:
     from niicorr.typing import BoolArray, Float64Array
 
@@ -70,6 +72,10 @@ EXPERIMENTS = (  # file, mean in standard deviations, correlation with the four 
 )
 
 
+SIGNATURE = b"niicorr demo, simulated"
+"""Stands in the description of every demo map."""
+
+
 def write_demo_data(folder: str) -> tuple[list[str], list[str]]:
     """Write the example maps: 20 experiments and 4 activity maps, the same ones on every call.
 
@@ -82,19 +88,24 @@ def write_demo_data(folder: str) -> tuple[list[str], list[str]]:
     -------
     experiments, activity : list of str
         The paths, in the order of `EXPERIMENTS` and `ACTIVITY`.
+
+    Raises
+    ------
+    UsageError
+        Where a file of that name exists that is none of the demo's; nothing is written then.
     """
+    x_paths = [os.path.join(folder, "experiments", name) for name, _, _ in EXPERIMENTS]
+    y_paths = [os.path.join(folder, "activity", name) for name, _, _ in ACTIVITY]
+    for path in (*x_paths, *y_paths):
+        if os.path.lexists(path) and not _is_demo(path):
+            raise UsageError(f"{path} is not the demo's and would be overwritten: name another folder with -o")
     brain = brain_mask()
     activity, experiments = _planned_scores(brain)
-    paths: tuple[list[str], list[str]] = ([], [])
-    for (name, mean, _), scores in zip(EXPERIMENTS, experiments, strict=True):
-        path = os.path.join(folder, "experiments", name)
+    for path, (_, mean, _), scores in zip(x_paths, EXPERIMENTS, experiments, strict=True):
         _write(path, _volume(brain, 1.6 * (scores + mean), background=0.0))
-        paths[0].append(path)
-    for (name, mean, deviation), scores in zip(ACTIVITY, activity, strict=True):
-        path = os.path.join(folder, "activity", name)
+    for path, (_, mean, deviation), scores in zip(y_paths, ACTIVITY, activity, strict=True):
         _write(path, _volume(brain, deviation * scores + mean, background=-1.0))
-        paths[1].append(path)
-    return paths
+    return x_paths, y_paths
 
 
 def brain_mask() -> BoolArray:
@@ -158,7 +169,7 @@ def _write(path: str, volume: Float64Array) -> None:
     image.set_sform(image.affine, code=4)
     image.set_qform(image.affine, code=4)
     image.header.set_xyzt_units("mm")
-    image.header["descrip"] = b"niicorr demo, simulated"
+    image.header["descrip"] = SIGNATURE
     content = image.to_bytes()
     if path.endswith(".gz"):
         compressed = BytesIO()
@@ -166,5 +177,22 @@ def _write(path: str, volume: Float64Array) -> None:
             stream.write(content)
         content = compressed.getvalue()
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "wb") as file:
-        file.write(content)
+    unfinished = f"{path}.{os.getpid()}"
+    try:
+        with open(unfinished, "wb") as file:
+            file.write(content)
+        os.replace(unfinished, path)
+    finally:
+        if os.path.exists(unfinished):
+            os.remove(unfinished)
+
+
+def _is_demo(path: str) -> bool:
+    """Whether a file carries the demo's signature in its header."""
+    try:
+        with open(path, "rb") as plain:
+            start = plain.read(2)
+        with gzip.open(path) if start == b"\x1f\x8b" else open(path, "rb") as file:
+            return SIGNATURE in file.read(348)
+    except (OSError, EOFError):
+        return False

@@ -15,13 +15,18 @@ import secrets
 import shutil
 import signal
 import socket
+import stat
 import threading
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from niicorr.errors import ResourceError, UsageError
 
 RECORD = "run.json"
 PROGRAM = "niicorr"
+LARGEST_RECORD = 2**30
+"""Bytes of the largest ``run.json`` that is looked into."""
+
 _MARK = ".niicorr-"
 
 
@@ -48,31 +53,39 @@ class OutputFolder:
     """
 
     def __init__(
-        self, path: str, *, inputs: Iterable[str] = (), overwrite: bool = True, own: Iterable[str] = ()
+        self,
+        path: str | os.PathLike[str],
+        *,
+        inputs: Iterable[str] = (),
+        overwrite: bool = True,
+        own: Iterable[str] = (),
     ) -> None:
-        self.path = path.rstrip(os.sep) or path
+        self.path = os.fspath(path).rstrip(os.sep) or os.fspath(path)
+        if not self.path:
+            raise UsageError("the name of the output folder is empty: name one with -o")
         self.work = ""
         self._own = set(own)
         self._created: list[str] = []
         self._check(inputs, overwrite)
 
     def __enter__(self) -> OutputFolder:
-        parent = os.path.abspath(self.path)
-        with _resources(self.path):
-            if not os.path.isdir(parent):
-                parent = os.path.dirname(parent)
-                self._make_parents(parent)
-            _sweep(parent)
-            label = f"{_MARK}{socket.gethostname()[:32]}-{os.getpid()}-{secrets.token_hex(4)}"
-            self.work = os.path.join(parent, label)
-            os.mkdir(self.work)
+        try:
+            with _resources(self.path):
+                parent = os.path.abspath(self.path)
+                if not os.path.isdir(parent):
+                    parent = os.path.dirname(parent)
+                    self._make_parents(parent)
+                _sweep(parent)
+                label = f"{_MARK}{socket.gethostname()[:32]}-{os.getpid()}-{secrets.token_hex(4)}"
+                self.work = os.path.join(parent, label)
+                os.mkdir(self.work)
+        except BaseException:
+            self._clean()
+            raise
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        shutil.rmtree(self.work, ignore_errors=True)
-        for folder in reversed(self._created):
-            with contextlib.suppress(OSError):  # not empty any more: it is in use
-                os.rmdir(folder)
+        self._clean()
         if isinstance(error, OSError) and not isinstance(error, ResourceError):
             raise ResourceError(resource_text(self.path, error)) from None
 
@@ -85,12 +98,28 @@ class OutputFolder:
                 os.rename(self.work, self.path)
                 return names
             old = _written_before(self.path)
+            self._check_places(names, old)
             for name in names:
                 os.replace(os.path.join(self.work, name), os.path.join(self.path, name))
             for name in old - set(names):
                 with contextlib.suppress(FileNotFoundError):
                     os.remove(os.path.join(self.path, name))
         return names
+
+    def _clean(self) -> None:
+        if self.work:
+            shutil.rmtree(self.work, ignore_errors=True)
+        for folder in reversed(self._created):
+            with contextlib.suppress(OSError):  # not empty any more: it is in use
+                os.rmdir(folder)
+
+    def _check_places(self, names: list[str], old: set[str]) -> None:
+        """Refuse before the first file is replaced if one of them is not ours to replace."""
+        for name in names:
+            place = os.path.join(self.path, name)
+            if os.path.lexists(place) and (name not in old or os.path.isdir(place)):
+                raise UsageError(f"{place} was not written by niicorr and would be overwritten: move it, or name "
+                                 "another folder with -o; nothing was changed")
 
     def _check(self, inputs: Iterable[str], overwrite: bool) -> None:
         path = self.path
@@ -108,12 +137,14 @@ class OutputFolder:
             raise UsageError(f"{path} holds a result already")
         inside = os.path.realpath(path) + os.sep
         for file in inputs:
-            if os.path.realpath(file).startswith(inside):
+            if "\0" not in file and os.path.realpath(file).startswith(inside):
                 raise UsageError(f"{path} holds the input {file}: name another folder with -o")
 
     def _make_parents(self, parent: str) -> None:
         missing = []
         while not os.path.isdir(parent):
+            if os.path.lexists(parent):
+                raise NotADirectoryError(errno.ENOTDIR, "not a folder", parent)
             missing.append(parent)
             parent = os.path.dirname(parent)
         for folder in reversed(missing):
@@ -123,12 +154,7 @@ class OutputFolder:
 
 def is_result(path: str) -> bool:
     """Whether a folder holds niicorr's ``run.json``."""
-    try:
-        with open(os.path.join(path, RECORD), encoding="utf-8") as file:
-            record = json.load(file)
-    except (OSError, ValueError):
-        return False
-    return isinstance(record, dict) and record.get("program") == PROGRAM
+    return _read_record(path).get("program") == PROGRAM
 
 
 def resource_text(path: str, error: OSError) -> str:
@@ -141,18 +167,31 @@ def resource_text(path: str, error: OSError) -> str:
         errno.EROFS: "the disk is read-only: name another folder with -o",
         errno.ENAMETOOLONG: "the name is too long: name another folder with -o",
         errno.ENOTDIR: "a part of the path is a file: name another folder with -o",
+        errno.EFBIG: "a file would be larger than this system allows: name another folder with -o",
+        errno.ENOENT: "the folder above it is gone: name another folder with -o",
     }
     return f"{path}: {known.get(error.errno or 0, error.strerror or str(error))}"
 
 
 def _written_before(path: str) -> set[str]:
     """Names of an older result's files, as its own record tells them."""
-    try:
-        with open(os.path.join(path, RECORD), encoding="utf-8") as file:
-            names = json.load(file).get("files", [])
-    except (OSError, ValueError):
-        return set()
+    names = _read_record(path).get("files")
+    names = names if isinstance(names, list) else []
     return {n for n in names if isinstance(n, str) and n and os.path.basename(n) == n and not n.startswith(".")}
+
+
+def _read_record(path: str) -> dict[str, Any]:
+    """Read a folder's ``run.json``; empty where it is none that niicorr could have written."""
+    place = os.path.join(path, RECORD)
+    try:
+        facts = os.stat(place)
+        if not stat.S_ISREG(facts.st_mode) or facts.st_size > LARGEST_RECORD:
+            return {}
+        with open(place, encoding="utf-8") as file:
+            record = json.load(file)
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return record if isinstance(record, dict) else {}
 
 
 def _sweep(parent: str) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 
 from niicorr.errors import InputError
 from niicorr.records import MapRecord
-from niicorr.space import Grid
+from niicorr.space import Grid, same_grid
 from niicorr.typing import BitArray, BoolArray, Float64Array, FloatArray, IntArray, ZeroReading
 
 PIECE = 1 << 14
@@ -50,6 +50,13 @@ class Features:
         if self.grid is None or self.indices is None:
             raise InputError("these features have no place in space: they came as bare arrays")
         return self.grid.coords(np.stack(np.unravel_index(self.indices, self.grid.shape, order="F"), axis=1))
+
+
+def same_place(features: Features, other: Features) -> bool:
+    """Whether two sets of features are the same voxels; bare arrays are taken at their word."""
+    if features.grid is None or other.grid is None:
+        return True
+    return same_grid(features.grid, other.grid) and np.array_equal(features.indices, other.indices)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +124,7 @@ class MapMatrix:
         cls, values: Any, labels: tuple[str, ...] | None = None, features: Features | None = None
     ) -> MapMatrix:
         """Build a matrix from raw values, shape (maps, features), NaN or infinite where missing."""
-        values = np.asarray(values)
+        values = plain_array(values)
         if values.ndim == 1:
             values = values[None]
         if values.ndim != 2:
@@ -156,6 +163,13 @@ class MapMatrix:
         records = tuple(self.records[i] for i in which)
         return replace(self, rows=rows, center=center, scale=scale, supports=distinct, support_of=support_of,
                        labels=labels, records=records, zeros={}, naive=None, exact=None)
+
+
+def plain_array(values: Any) -> np.ndarray[Any, Any]:
+    """Return an ordinary array; the masked values of a masked one become NaN."""
+    if isinstance(values, np.ma.MaskedArray):
+        return np.ma.filled(values.astype(np.float64), np.nan)
+    return np.asarray(values)
 
 
 def row_dtype(n_maps: int, n_features: int) -> type[np.float32 | np.float64]:

@@ -15,13 +15,14 @@ import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 
 from niicorr._version import __version__
 from niicorr.analysis import analyse
-from niicorr.errors import DomainWarning, InputError, NiicorrError, UnusableMapsError, UsageError
+from niicorr.errors import DomainWarning, InputError, NiicorrError, ResourceError, UnusableMapsError, UsageError
 from niicorr.images.extract import extract, naive_step
 from niicorr.images.header import MAX_MAP_SIZE
 from niicorr.images.inspect import BackgroundOption
@@ -34,6 +35,9 @@ from niicorr.records import Decision, MapRecord, Provenance
 from niicorr.result import CorrelationResult
 from niicorr.tables import path_text
 from niicorr.typing import Interpolation, Method, Null, OnError, Resample, Zeros
+
+BYTES_PER_CELL = 120
+"""Sums, counts, naive numbers and tables of one pair, at the peak."""
 
 Progress = Callable[[int, str], AbstractContextManager[Callable[[int], None]]]
 """``progress(total, what)`` gives a context whose value is called with the number of items done."""
@@ -222,6 +226,11 @@ def _options(options: dict[str, Any], masker: Any) -> Options:
         if image is None or hasattr(masker, "labels_img"):
             raise UsageError("masker must be a fitted NiftiMasker (one with mask_img_); fit it first")
         options = {**options, "mask": image}
+    value = options.get("background", "auto")
+    if isinstance(value, Real):
+        options = {**options, "background": float(value)}
+    elif not isinstance(value, str) or value not in ("auto", "none"):
+        raise UsageError(f"background is auto, none or a number, not {value!r}")
     chosen = Options(**options)
     _one_of(chosen)
     return chosen
@@ -233,12 +242,12 @@ def _one_of(options: Options) -> None:
     for name, kind in (("zeros", Zeros), ("resample", Resample), ("interpolation", Interpolation),
                        ("method", Method), ("null", Null), ("on_error", OnError)):
         value = getattr(options, name)
-        if value not in get_args(kind):
+        if not isinstance(value, str) or value not in get_args(kind):
             raise UsageError(f"{name} is one of {', '.join(get_args(kind))}, not {value!r}")
-    if options.background not in ("auto", "none") and not isinstance(options.background, int | float):
-        raise UsageError(f"background is auto, none or a number, not {options.background!r}")
-    if options.jobs is not None and options.jobs < 1:
-        raise UsageError(f"jobs is at least 1, not {options.jobs}")
+    for name in ("jobs", "memory", "max_map_size"):
+        value = getattr(options, name)
+        if value is not None and (not isinstance(value, Integral) or value < 1):
+            raise UsageError(f"{name} is a whole number from 1 on, not {value!r}")
 
 
 def _from_matrices(x: Any, y: Any, options: Options, command: str | None) -> CorrelationResult:
@@ -278,7 +287,10 @@ def _prepare(x: Any, y: Any, options: Options, progress: Progress) -> _Prepared:
     """Read every map and settle how it gets to the grid of comparison; raises for wrong calls only."""
     start = time.perf_counter()
     read: dict[str, Any] = {"volumes": options.volumes, "on_error": "skip", "max_map_size": options.max_map_size}
+    if x is None:
+        raise UsageError("x is None: name the maps of the first set")
     sets: list[MapSet] = [read_maps(part, **read) for part in (x, y) if part is not None]
+    _check_room(len(sets[0]) * len(sets[-1]), options)
     headers = time.perf_counter()
     jobs = options.jobs or default_jobs()
     keep = memory_budget(options.memory) / 2 / len(sets)
@@ -299,6 +311,14 @@ def _prepare(x: Any, y: Any, options: Options, progress: Progress) -> _Prepared:
         surveys = [settle(s, sampling, options.resample) for s in surveys]
     timings = {"headers": headers - start, "read": time.perf_counter() - headers}
     return _Prepared(surveys[0], surveys[1] if len(surveys) > 1 else None, sampling, failure, timings)
+
+
+def _check_room(cells: int, options: Options) -> None:
+    """Refuse a result that cannot be held, before anything is read."""
+    needed, budget = cells * BYTES_PER_CELL, memory_budget(options.memory)
+    if options.memory is None and needed > budget:
+        raise ResourceError(f"a result of {cells} pairs takes about {needed / 2**30:.1f} GiB of memory; "
+                            f"{budget / 2**30:.1f} GiB may be used: compare fewer maps at once")
 
 
 def _refusal(sets: list[Survey], options: Options) -> NiicorrError | None:

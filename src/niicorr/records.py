@@ -55,7 +55,7 @@ class MapRecord:
     size : int or None
         Bytes of the file.
     blake2b : str or None
-        BLAKE2b hash (16 bytes, hexadecimal) of the file.
+        BLAKE2b hash (16 bytes, hexadecimal) of the file; of a pair, of both halves' hashes, header first.
     metadata : dict
         Further columns of the manifest.
     """

@@ -80,13 +80,11 @@ def test_what_found_no_room_is_read_again_and_is_the_same(maps, keep, jobs):
     whole = extract(survey(maps))
     read = survey(maps, keep=keep, jobs=jobs)
     held = sum(read.shelf.take(i) is not None for i in range(5))
-    assert held == {0: 0, 6000: held, float("inf"): 5}[keep]
-    if keep == 6000:
-        assert 0 < held < 5
+    assert held in {0: [0], 6000: [1, 2, 3, 4], float("inf"): [5]}[keep]
     again = extract(survey(maps, keep=keep, jobs=jobs), jobs=jobs)
     for name in ("rows", "center", "scale", "supports", "support_of"):
         assert getattr(again, name).tobytes() == getattr(whole, name).tobytes(), name
-    assert again.records == whole.records
+    assert repr(again.records) == repr(whole.records)  # a background of NaN equals nothing, not even itself
 
 
 def test_the_shelf_counts_bytes_and_forgets_what_it_hands_over(maps):
@@ -97,9 +95,9 @@ def test_the_shelf_counts_bytes_and_forgets_what_it_hands_over(maps):
     shelf.put(0, first)
     shelf.put(1, second)
     assert shelf.take(1) is None
-    assert shelf.take(0) is first
+    np.testing.assert_array_equal(shelf.take(0).values, first.values)
     shelf.put(1, second)
-    assert shelf.take(1) is second
+    np.testing.assert_array_equal(shelf.take(1).values, second.values)
 
 
 @pytest.mark.parametrize("jobs", [1, 2])

@@ -108,10 +108,10 @@ def test_a_grid_that_covers_too_little_is_passed_over_and_said():
 
 
 def test_no_grid_that_serves_all_asks_for_one():
-    made = surveyed((brain(), None), (brain(), affine(10, (60.0, 0, 0))))
+    x, y = surveyed((brain(), None)), surveyed((brain(), affine(10, (60.0, 0, 0))))
     with pytest.raises(InputError, match=r"name one with --grid"):
-        choose_sampling(made)
-    assert choose_sampling(made, grid="x", mask="none").mask.all()
+        choose_sampling(x, y)
+    assert choose_sampling(x, y, grid="x", mask="none").mask.all()
 
 
 def test_the_grid_of_a_set_or_a_file(tmp_path):

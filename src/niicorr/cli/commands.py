@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shlex
@@ -10,8 +9,8 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from niicorr.errors import UsageError
-from niicorr.folder import OutputFolder
+from niicorr.errors import ResourceError, UsageError
+from niicorr.folder import OutputFolder, resource_text
 from niicorr.images.discover import discover
 from niicorr.pipeline import Options, correlate
 from niicorr.result.saved import write_result
@@ -91,6 +90,11 @@ def _analysis(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _print_json(value: dict[str, Any]) -> None:
-    with contextlib.suppress(BrokenPipeError):
-        sys.stdout.write(json.dumps(value, indent=1) + "\n")
-        sys.stdout.flush()
+    try:
+        if sys.stdout is not None:
+            sys.stdout.write(json.dumps(value, indent=1) + "\n")
+            sys.stdout.flush()
+    except BrokenPipeError:
+        pass  # whoever read it has gone
+    except OSError as error:
+        raise ResourceError(resource_text("standard output", error)) from None

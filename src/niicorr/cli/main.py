@@ -55,10 +55,10 @@ def main(argv: list[str]) -> int:
     argv : list of str
         Arguments without the program's name.
     """
-    from niicorr.cli.parser import parse
-
     terminal: Terminal | None = None
     try:
+        from niicorr.cli.parser import parse  # a signal may come while this is read
+
         options = parse(argv)
         terminal = _terminal(options)
         return _command(options, argv, terminal)

@@ -215,8 +215,8 @@ class Terminal:
         self._print(lines)
 
     def _print(self, lines: Iterable[Line]) -> None:
-        # Whoever read this may have gone (`2>&1 | head`); that must not cost the result.
-        with suppress(BrokenPipeError):
+        # Whoever read this may have gone (`2>&1 | head`), or its disk be full; that must not cost the result.
+        with suppress(OSError):
             self._write(lines)
 
     def _write(self, lines: Iterable[Line]) -> None:

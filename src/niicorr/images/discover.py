@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from niicorr.errors import InputError, MapError
+from niicorr.folder import is_result
 from niicorr.images.header import IMAGE_SUFFIXES, image_suffix
 from niicorr.records import Decision
 from niicorr.tables import path_text, printable
@@ -72,8 +73,8 @@ def discover(inputs: Any) -> list[MapSource]:
 
 
 def _expand(item: Any) -> Iterator[MapSource]:
-    if isinstance(item, str | os.PathLike):
-        yield from _from_path(os.fspath(item))
+    if isinstance(item, str | bytes | os.PathLike):
+        yield from _from_path(os.fsdecode(item))
     elif hasattr(item, "columns") and hasattr(item, "to_dict"):
         yield from _from_frame(item)
     elif hasattr(item, "affine") and hasattr(item, "dataobj"):
@@ -81,17 +82,27 @@ def _expand(item: Any) -> Iterator[MapSource]:
         yield MapSource(name, "", image=item)
     elif isinstance(item, tuple) and len(item) == 2 and hasattr(item[0], "shape") and not hasattr(item[0], "affine"):
         yield MapSource("", "", image=item)
-    elif isinstance(item, list | tuple) or (isinstance(item, Iterable) and not hasattr(item, "shape")):
+    elif isinstance(item, list | tuple) or (isinstance(item, Iterable) and _names_or_no_array(item)):
         for part in item:
+            if part is item:
+                raise InputError("a list of maps holds itself")
             yield from _expand(part)
     else:
         raise InputError(f"cannot read maps from {type(item).__name__}: give paths, nibabel images, "
                          "(array, affine) pairs, or a DataFrame with a column `path`")
 
 
+def _names_or_no_array(item: Any) -> bool:
+    """Tell a column of paths (of pandas or numpy) from voxels."""
+    return not hasattr(item, "shape") or getattr(getattr(item, "dtype", None), "kind", "") not in "buifc"
+
+
 def _from_path(path: str) -> Iterator[MapSource]:
     path = os.path.expanduser(path) if path.startswith("~") else path
-    if os.path.isdir(path):
+    if not path or "\0" in path:
+        reason = "its name holds a NUL byte" if path else "the name is empty"
+        yield MapSource(printable(path) or "''", "", problem=MapError(printable(path) or "''", reason, "name a file"))
+    elif os.path.isdir(path):
         yield from _from_folder(path)
     elif path.lower().endswith(".tsv") and os.path.isfile(path):
         yield from _from_manifest(path)
@@ -108,11 +119,22 @@ def _from_path(path: str) -> Iterator[MapSource]:
 
 def _from_folder(folder: str) -> Iterator[MapSource]:
     """Every image below a folder; hidden files (``._*`` of some file systems among them) are none."""
-    found = []
-    for root, folders, files in os.walk(folder):
+    found: list[str] = []
+    faults: list[OSError] = []
+    seen: set[str] = set()
+    for root, folders, files in os.walk(folder, followlinks=True, onerror=faults.append):
+        # A link may lead back to a folder above; an older result below holds a mask, not maps.
+        if (place := os.path.realpath(root)) in seen or (root != folder and is_result(root)):
+            folders.clear()
+            continue
+        seen.add(place)
         folders[:] = sorted(f for f in folders if not f.startswith("."))
         found += [os.path.join(root, f) for f in files if not f.startswith(".") and image_suffix(f)]
-    if not found:
+    for fault in faults:
+        name = str(fault.filename or folder)
+        yield MapSource(name, "", problem=MapError(name, f"this folder cannot be read ({fault.strerror})",
+                                                   "ask its owner, or leave it out"))
+    if not found and not faults:
         suffixes = ", ".join(s for s in IMAGE_SUFFIXES if "." not in s[1:] or s.endswith(".gz"))
         yield MapSource(folder, "", problem=MapError(folder, "no image in this folder", f"looked for {suffixes}"))
     yield from (MapSource(path, "") for path in sorted(found))
@@ -121,9 +143,15 @@ def _from_folder(folder: str) -> Iterator[MapSource]:
 def _from_manifest(path: str) -> Iterator[MapSource]:
     try:
         with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-            rows = list(csv.DictReader(file, delimiter="\t"))
+            # No quoting: a lone quote (5" coil) must not swallow the lines that follow.
+            reader = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE, restkey="", restval="")
+            rows, columns = list(reader), list(reader.fieldnames or ())
     except (OSError, csv.Error) as error:
         yield MapSource(path, "", problem=MapError(path, f"the manifest cannot be read ({error})"))
+        return
+    if len(set(columns)) < len(columns):
+        yield MapSource(path, "", problem=MapError(path, "two columns of the manifest have one name",
+                                                   "name each column once"))
         return
     if not rows or "path" not in rows[0]:
         names = ", ".join(str(n) for n in (rows[0] if rows else ())) or "none"
@@ -133,15 +161,25 @@ def _from_manifest(path: str) -> Iterator[MapSource]:
         return
     folder = os.path.dirname(path)
     for number, row in enumerate(rows, start=2):
-        named = (row.get("path") or "").strip()
+        named = _unquoted(row.get("path"))
         if not named:
             yield MapSource(path, "", problem=MapError(path, f"line {number} has no path"))
             continue
         beside = os.path.join(folder, named)
-        rest = {str(k): str(v) for k, v in row.items() if k not in ("path", "label", None) and v is not None}
+        rest = {path_text(k): path_text(_unquoted(v)) for k, v in row.items() if k not in ("path", "label", "")}
         # Beside the manifest first, as BIDS does; else as seen from here.
+        if "\0" in named:
+            yield from _from_path(named)
+            continue
         target = beside if os.path.exists(beside) or not os.path.exists(named) else named
-        yield MapSource(target, (row.get("label") or "").strip(), metadata=rest)
+        yield MapSource(target, path_text(_unquoted(row.get("label"))), metadata=rest)
+
+
+def _unquoted(cell: Any) -> str:
+    """Return a cell without the quotes that some programs put around it."""
+    text = str(cell or "").strip()
+    quoted = len(text) >= 2 and text[0] == text[-1] == '"'
+    return text[1:-1].replace('""', '"') if quoted else text
 
 
 def _from_frame(frame: Any) -> Iterator[MapSource]:
@@ -150,8 +188,11 @@ def _from_frame(frame: Any) -> Iterator[MapSource]:
     for row in frame.to_dict("records"):
         label = row.get("label")
         named = label is not None and not isinstance(label, float)  # pandas' missing text is a float NaN
-        rest = {str(k): str(v) for k, v in row.items() if k not in ("path", "label")}
-        yield MapSource(os.fspath(row["path"]), str(label) if named else "", metadata=rest)
+        rest = {printable(str(k)): printable(str(v)) for k, v in row.items() if k not in ("path", "label")}
+        path = row["path"]
+        if not isinstance(path, str | os.PathLike):
+            raise InputError(f"a row of the DataFrame has no path ({path!r})")
+        yield MapSource(os.fspath(path), str(label) if named else "", metadata=rest)
 
 
 def _merge(sources: list[MapSource]) -> list[MapSource]:
@@ -175,7 +216,7 @@ def _merge(sources: list[MapSource]) -> list[MapSource]:
 
 
 def _identity(source: MapSource) -> str:
-    path = os.path.abspath(source.path)
+    path = os.path.normpath(source.path)
     suffix = image_suffix(path)
     for halves in ((".hdr", ".img"), (".head", ".brik")):
         if suffix.removesuffix(".gz") in halves:

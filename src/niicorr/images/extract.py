@@ -56,7 +56,7 @@ def extract(
     MapMatrix
         One row per map; a map that could not be used has no valid value and its record the reason.
     """
-    read = maps if isinstance(maps, Survey) else survey(maps, jobs=jobs)
+    read = maps if isinstance(maps, Survey) else survey(maps, jobs=jobs)  # which refuses anything else
     chosen = sampling or choose_sampling(read)
     read = settle(read, chosen, resample_option)
     readings = read.readings

@@ -18,10 +18,20 @@ from niicorr.errors import MapError
 from niicorr.images.stream import MAX_RATIO, ByteStream
 from niicorr.records import Decision
 from niicorr.space import Grid, affine_fault, displacement, tolerance_mm
+from niicorr.tables import path_text
 from niicorr.typing import Float64Array
 
 MAX_MAP_SIZE = 2**30
 """Default of ``--max-map-size``: bytes of one volume in memory."""
+
+BOMB_RATIO = 100
+"""A compressed file larger than a map may be, once inflated, is refused where it shrank more than this."""
+
+MAX_VOLUMES = 100_000
+"""More volumes than this in one file are no stack of maps."""
+
+FLOAT32_EXACT = ("bool", "uint8", "int8", "uint16", "int16", "float16", "float32")
+"""Types whose every value float32 holds."""
 
 TIME_SERIES_VOLUMES = 20
 """A 4-D file with a time unit, a positive TR and more volumes than this is a time series."""
@@ -125,11 +135,12 @@ def read_header(path: str, *, max_map_size: int = MAX_MAP_SIZE) -> ImageHeader:
         decisions.append(Decision("file", f"is {compression}-compressed though its name does not say so"))
     elif not compression and header_path.lower().endswith((".gz", ".bz2", ".mgz")):
         decisions.append(Decision("file", "is not compressed though its name says so"))
-    in_memory = prod(header.shape) * max(header.dtype.itemsize, 4)
+    wide = header.slope != 1 or header.inter != 0 or header.dtype.name not in FLOAT32_EXACT
+    in_memory = prod(header.shape) * (8 if wide else 4)
     if in_memory > max_map_size:
         raise MapError(path, f"one volume of {_shape(header.shape)} voxels would take {in_memory / 2**30:.3g} GiB of "
                        f"memory (limit {max_map_size / 2**30:.3g} GiB)", "raise --max-map-size if this is meant")
-    _check_size(header)
+    _check_size(header, max_map_size)
     return replace(header, decisions=tuple(decisions))
 
 
@@ -153,9 +164,15 @@ def pair_halves(path: str) -> tuple[str, str]:
     if found is None:
         if not os.path.exists(path):
             raise MapError(path, "no such file", "check the path")
-        raise MapError(path, f"its other half {os.path.basename(candidates[0])} is missing",
+        raise MapError(path, f"its other half {path_text(os.path.basename(candidates[0]))} is missing",
                        "an .hdr/.img pair needs both files")
     return (path, found) if suffix.startswith(".hdr") else (found, path)
+
+
+def is_time_series(n_volumes: int, dims: list[int], units: int, tr: float) -> bool:
+    """Whether a NIfTI header tells of a run of a scanner: a time unit, a positive TR, many volumes along time."""
+    return (dims[0] >= 4 and n_volumes == dims[4] > TIME_SERIES_VOLUMES and (units & 0x38) in (8, 16, 24)
+            and isfinite(tr) and tr > 0)
 
 
 def choose_affine(
@@ -241,9 +258,7 @@ def _parse_nifti(
     if s_code > 0 and q_code > 0 and qform is None:
         chosen.append(Decision("affine", "the qform is unusable; the sform is used"))
     grid = _grid(shape, affine, [e * scale for e in edges], mni=code_used == 4)
-    tr = float(header["pixdim"][4])
-    is_series = (dims[0] >= 4 and n_volumes > TIME_SERIES_VOLUMES and (units & 0x38) in (8, 16, 24)
-                 and isfinite(tr) and tr > 0 and n_volumes == dims[4])
+    is_series = is_time_series(n_volumes, dims, units, float(header["pixdim"][4]))
     return ImageHeader(path, data_path, dtype, shape, n_volumes, offset, slope, inter, grid,
                        (*decisions, *chosen), is_series, big_endian=order == ">")
 
@@ -351,7 +366,7 @@ def _grid(
     return Grid(shape, np.diag([*sizes, 1.0]), known=False)
 
 
-def _check_size(header: ImageHeader) -> None:
+def _check_size(header: ImageHeader, max_map_size: int) -> None:
     """Refuse what cannot be: fewer bytes on disk than the voxels need, compression at its best allowed for."""
     needed = header.offset + header.volume_bytes * header.n_volumes
     with ByteStream(header.data_path, chunk=4) as stream:
@@ -363,6 +378,13 @@ def _check_size(header: ImageHeader) -> None:
         raise MapError(header.path, f"the header claims {_shape(header.shape)} voxels in {header.n_volumes} volumes "
                        f"({_megabytes(needed)}), more than {_megabytes(size)} of gzip can hold",
                        "the header is damaged: copy the file again")
+    if header.n_volumes > MAX_VOLUMES:
+        raise MapError(header.path, f"the header claims {header.n_volumes} volumes (limit {MAX_VOLUMES})",
+                       "the header is damaged: copy the file again")
+    if compression is not None and needed > max(max_map_size, BOMB_RATIO * size):
+        raise MapError(header.path, f"{_megabytes(size)} on disk would inflate to {_megabytes(needed)} in "
+                       f"{header.n_volumes} volumes: brain maps never compress so well",
+                       "if this is meant, raise --max-map-size, or inflate the file first")
 
 
 def _shape(sizes: Any) -> str:

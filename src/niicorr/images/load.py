@@ -12,15 +12,12 @@ from typing import Any
 import numpy as np
 
 from niicorr.errors import MapError
-from niicorr.images.header import ImageHeader
+from niicorr.images.header import FLOAT32_EXACT, ImageHeader
 from niicorr.images.stream import ByteStream
 from niicorr.typing import FloatArray
 
 TRAILING = 64 * 2**20
 """Bytes after the last voxel up to which a file is read on (for its checksum) before it is refused."""
-
-# Integers that float32 holds exactly.
-_FLOAT32_EXACT = ("bool", "uint8", "int8", "uint16", "int16", "float16", "float32")
 
 
 class FileFacts:
@@ -83,7 +80,7 @@ def _values(stored: np.ndarray[Any, Any], header: ImageHeader) -> FloatArray:
     if stored.dtype.kind == "f" and stored.dtype.itemsize <= 8 and not scaled:
         exact = np.float32 if stored.dtype.itemsize <= 4 else np.float64
         return stored.astype(exact, copy=False)
-    if not scaled and stored.dtype.newbyteorder("=").name in _FLOAT32_EXACT:
+    if not scaled and stored.dtype.newbyteorder("=").name in FLOAT32_EXACT:
         return stored.astype(np.float32)
     values = stored.astype(np.float64)
     if scaled:

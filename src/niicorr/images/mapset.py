@@ -11,10 +11,11 @@ import numpy as np
 
 from niicorr.errors import MapError, UnusableMapsError, UsageError
 from niicorr.images.discover import MapSource, discover
-from niicorr.images.header import MAX_MAP_SIZE, ImageHeader, choose_affine, read_header
+from niicorr.images.header import MAX_MAP_SIZE, ImageHeader, choose_affine, is_time_series, read_header
+from niicorr.matrix import plain_array
 from niicorr.records import MapRecord
 from niicorr.space import Grid
-from niicorr.tables import path_text
+from niicorr.tables import path_text, printable
 from niicorr.typing import OnError
 
 VolumesOption = str | None
@@ -91,6 +92,8 @@ def read_maps(
     UnusableMapsError
         All files that cannot be used, at once.
     """
+    if on_error not in ("stop", "skip"):
+        raise UsageError(f"on_error is stop or skip, not {on_error!r}")
     selection = parse_volumes(volumes)
     files: list[MapFile] = []
     count = 0
@@ -108,13 +111,15 @@ def parse_volumes(text: VolumesOption) -> slice | None:
     """Turn ``all`` or ``A:B`` into a slice; A and B count from 0, B is not included."""
     if text is None:
         return None
+    if not isinstance(text, str):
+        raise UsageError(f"volumes takes 'all' or 'A:B', such as '0:10', not {text!r}")
     if text == "all":
         return slice(None)
     start, colon, stop = text.partition(":")
     try:
-        if not colon:
-            return slice(int(start), int(start) + 1)
         chosen = slice(int(start) if start else 0, int(stop) if stop else None)
+        if not colon:
+            chosen = slice(int(start), int(start) + 1)
     except ValueError:
         raise UsageError(f"--volumes takes all or A:B with whole numbers, such as 0:10, not {text!r}") from None
     if chosen.start < 0 or (chosen.stop is not None and chosen.stop <= chosen.start):
@@ -126,7 +131,7 @@ def record(file: MapFile, volume: int | None, label: str) -> MapRecord:
     """What is known of a map from its header."""
     source, header = file.source, file.header
     base = MapRecord(label=label, path=path_text(source.path), metadata=source.metadata,
-                     decisions=source.decisions, error=file.problem.text if file.problem else None)
+                     decisions=source.decisions, error=printable(file.problem.text) if file.problem else None)
     if header is None:
         return base
     several = header.n_volumes > 1
@@ -175,16 +180,28 @@ def _in_memory(path: str, image: Any) -> ImageHeader:
     shape = (int(array.shape[0]), int(array.shape[1]), int(array.shape[2]))
     chosen, decisions = choose_affine(path, affine if known else None, None, scale, shape)
     grid = Grid(shape, np.eye(4), known=False) if chosen is None else Grid(shape, chosen, mni=mni)
-    return ImageHeader(path, path, array.dtype, shape, int(np.prod(array.shape[3:], dtype=int)), 0, 1.0, 0.0, grid,
-                       tuple(decisions), array=array)
+    n_volumes = int(np.prod(array.shape[3:], dtype=int))
+    return ImageHeader(path, path, array.dtype, shape, n_volumes, 0, 1.0, 0.0, grid, tuple(decisions),
+                       _is_series(image, n_volumes), array=array)
+
+
+def _is_series(image: Any, n_volumes: int) -> bool:
+    header: Any = getattr(image, "header", None)
+    if n_volumes == 1 or "xyzt_units" not in getattr(header, "keys", list)():
+        return False
+    return is_time_series(n_volumes, [int(d) for d in header["dim"]], int(header["xyzt_units"]),
+                          float(header["pixdim"][4]))
 
 
 def _unpack(path: str, image: Any) -> tuple[Any, Any, bool, float, bool]:
     if isinstance(image, tuple):
-        affine = np.asarray(image[1], dtype=np.float64)
+        try:
+            affine = np.asarray(image[1], dtype=np.float64)
+        except (TypeError, ValueError):
+            raise MapError(path, "its affine holds no numbers", "an affine is 4 × 4") from None
         if affine.shape != (4, 4):
             raise MapError(path, f"its affine has shape {affine.shape}", "an affine is 4 × 4")
-        return np.asarray(image[0]), affine, True, 1.0, False
+        return plain_array(image[0]), affine, True, 1.0, False
     header = image.header
     units = header.get_xyzt_units()[0] if hasattr(header, "get_xyzt_units") else "mm"
     codes = [int(header[key]) for key in ("sform_code", "qform_code") if key in getattr(header, "keys", list)()]

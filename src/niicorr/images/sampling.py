@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from niicorr.errors import InputError, MapError
+from niicorr.errors import InputError, MapError, UsageError
+from niicorr.images.header import ImageHeader
 from niicorr.images.load import FileFacts, volumes
 from niicorr.images.mapset import read_maps
 from niicorr.images.resample import cut, reindex, resample, sample_flags
@@ -196,8 +197,7 @@ def _choose_grid(
             return given.grid, given.path, [Decision("grid", f"that of the mask: {given.grid.describe()}")]
         part = usable if option == "auto" else sets[0] if option == "x" else sets[-1]
         return _common_grid(part or usable, option)
-    header = read_maps([option]).files[0].header
-    assert header is not None  # read_maps has raised otherwise
+    header = _one_header(option, "--grid")
     path = path_text(header.path)
     return header.grid, path, [Decision("grid", f"that of {path} (--grid): {header.grid.describe()}")]
 
@@ -324,9 +324,7 @@ class _Mask:
 
 
 def _read_mask(mask: Any) -> _Mask:
-    file = read_maps([mask]).files[0]
-    header = file.header
-    assert header is not None  # read_maps has raised otherwise
+    header = _one_header(mask, "--mask")
     if header.n_volumes != 1:
         raise MapError(header.path, f"a mask is one volume, this file has {header.n_volumes}", "give a 3-D image")
     (volume,) = volumes(header, (0,), FileFacts())
@@ -340,6 +338,14 @@ def _read_mask(mask: Any) -> _Mask:
         text += (f"; it holds {kinds.size} different values from {kinds[0]:.3g} to {kinds[-1]:.3g}, and every voxel "
                  "other than 0 counts")
     return _Mask(flags, header.grid, path, text)
+
+
+def _one_header(image: Any, option: str) -> ImageHeader:
+    files = read_maps([image]).files
+    if len(files) != 1 or files[0].header is None:
+        named = path_text(image) if isinstance(image, str) else "what was given"
+        raise UsageError(f"{option} takes one image; {named} stands for {len(files)}")
+    return files[0].header
 
 
 def _place_mask(given: _Mask, target: Grid) -> tuple[BoolArray, str]:

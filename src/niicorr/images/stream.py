@@ -17,6 +17,7 @@ from importlib import import_module
 from typing import Any, Protocol
 
 from niicorr.errors import MapError
+from niicorr.tables import printable
 
 _inflate: Any = zlib
 with suppress(ImportError):  # no wheel for this machine: the same numbers, slower
@@ -60,6 +61,8 @@ class ByteStream:
                 os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb", buffering=0)
         except OSError as error:
             raise MapError(path, *_open_fault(path, error)) from None
+        except ValueError:
+            raise MapError(printable(path), "no such file: its name holds a NUL byte", "check the path") from None
         try:
             facts = os.fstat(self._file.fileno())
             if not stat.S_ISREG(facts.st_mode):

@@ -6,6 +6,7 @@ until they are extracted, and are read again where the shelf was full.
 
 from __future__ import annotations
 
+import hashlib
 import mmap
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -16,13 +17,16 @@ from typing import TypeVar
 
 import numpy as np
 
-from niicorr.errors import MapError
+from niicorr.errors import MapError, UsageError
+from niicorr.images.header import pair_halves
 from niicorr.images.inspect import BackgroundOption, Inspection, inspect
-from niicorr.images.load import FileFacts, volumes
+from niicorr.images.load import TRAILING, FileFacts, volumes
 from niicorr.images.mapset import MapFile, MapSet, record
+from niicorr.images.stream import ByteStream
 from niicorr.images.voxels import Voxels
 from niicorr.records import Decision, MapRecord
 from niicorr.space import Grid
+from niicorr.tables import printable
 from niicorr.typing import BitArray, FloatArray, ZeroReading, Zeros
 
 OWN_PAGES = 1 << 18
@@ -65,7 +69,7 @@ class MapReading:
 
     def fail(self, problem: MapError) -> MapReading:
         """The same map, unusable."""
-        return MapReading(replace(self.record, error=problem.text), problem=problem)
+        return MapReading(replace(self.record, error=printable(problem.text)), problem=problem)
 
     def decide(self, *decisions: Decision) -> MapReading:
         """The same map with more decisions."""
@@ -183,6 +187,8 @@ def survey(
     progress : callable, optional
         Called with the number of maps done.
     """
+    if not isinstance(maps, MapSet):
+        raise UsageError(f"survey takes what read_maps returns, not {type(maps).__name__}")
     shelf = Shelf(keep)
 
     def read(file: MapFile) -> list[MapReading]:
@@ -224,12 +230,26 @@ def _read_file(
     except MapError as problem:
         for k in range(len(readings)):
             shelf.take(file.first + k)
-        return [MapReading(replace(r, error=problem.text), problem=problem) for r in records]
+        return [MapReading(r).fail(problem) for r in records]
     extra = []
     if facts.trailing and file.header.trailer == "none":
         extra = [Decision("file", f"more follows after the last voxel ({facts.trailing} bytes) and was not used")]
-    return [replace(r, record=replace(r.record, size=facts.size, blake2b=facts.blake2b)).decide(*extra)
-            for r in readings]
+    size, digest = _with_header(file, facts)
+    return [replace(r, record=replace(r.record, size=size, blake2b=digest)).decide(*extra) for r in readings]
+
+
+def _with_header(file: MapFile, facts: FileFacts) -> tuple[int | None, str | None]:
+    """Size and hash of a file; of a pair, both halves count: one .img under two headers is two images."""
+    header = file.header
+    if header is None or header.array is not None or facts.size is None:
+        return None, None
+    header_path, data_path = pair_halves(header.path)
+    if header_path == data_path:
+        return facts.size, facts.blake2b
+    with ByteStream(header_path) as stream:
+        stream.drain(TRAILING)
+        both = hashlib.blake2b(f"{stream.digest}{facts.blake2b}".encode(), digest_size=16)
+        return facts.size + stream.file_size, both.hexdigest()
 
 
 def _reading(base: MapRecord, grid: Grid, found: Inspection) -> MapReading:

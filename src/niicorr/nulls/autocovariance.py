@@ -55,12 +55,12 @@ def pair_counts(mask: FloatArray) -> Float64Array:
     a, b, c = mask.shape
     shape = padded((a, b, c), (a - 1, b - 1, c - 1))
     transform = fft.rfftn(mask.astype(np.float64), shape)
-    return np.rint(fft.irfftn(transform.real**2 + transform.imag**2, shape))
+    return np.asarray(np.rint(fft.irfftn(transform.real**2 + transform.imag**2, shape)))
 
 
 def lag_table(mask: FloatArray, lattice: Lattice) -> LagTable:
     """List the lags of a mask (a box of ones and zeros) with their lengths and pair counts."""
-    count = pair_counts(mask)
+    count: FloatArray = pair_counts(mask)
     if lattice.orthogonal:
         for axis in range(3):
             count = _folded(count, axis, mask.shape[axis])
@@ -68,7 +68,7 @@ def lag_table(mask: FloatArray, lattice: Lattice) -> LagTable:
     else:
         steps = [np.rint(fft.fftfreq(n, 1 / n)).astype(np.intp) for n in count.shape]
     present = count > 0
-    return LagTable(lattice.squared_mm(*steps)[present], count[present])
+    return LagTable(lattice.squared_mm(*steps)[present], count[present].astype(np.float64))
 
 
 def lag_classes(squared_mm: Float64Array, lattice: Lattice) -> IntArray:
@@ -173,7 +173,7 @@ class ClassSums:
     def _sum_lags(self, power: FloatArray) -> Float64Array:
         half = (*self.shape[:2], self.shape[2] // 2 + 1)
         lags = fft.irfftn(power.reshape(half), self.shape).reshape(-1)
-        return np.bincount(self._lag_index, lags, self.last + 2)[: self.last + 1]
+        return np.bincount(self._lag_index, lags, self.last + 2)[: self.last + 1].astype(np.float64)
 
     @cached_property
     def _lag_index(self) -> IntArray:

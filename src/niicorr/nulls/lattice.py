@@ -49,7 +49,7 @@ class Lattice:
     @property
     def edges(self) -> Float64Array:
         """Edge lengths of a voxel in mm."""
-        return np.sqrt(np.diag(self.metric))
+        return np.asarray(np.sqrt(np.diag(self.metric)))
 
     @property
     def voxel_volume(self) -> float:
@@ -79,7 +79,7 @@ class Lattice:
         squared = h[0] ** 2 * g[0, 0] + h[1] ** 2 * g[1, 1] + h[2] ** 2 * g[2, 2]
         if not self.orthogonal:
             squared = squared + 2 * (h[0] * h[1] * g[0, 1] + h[0] * h[2] * g[0, 2] + h[1] * h[2] * g[1, 2])
-        return np.maximum(squared, 0.0)
+        return np.asarray(np.maximum(squared, 0.0))
 
 
 def lattice_of(features: Features, used: BoolArray) -> Lattice:

@@ -22,26 +22,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import fft
 
 from niicorr.matrix import MapMatrix
-from niicorr.nulls.autocovariance import padded
-from niicorr.nulls.lattice import Lattice, Shape
+from niicorr.nulls.coarse import Blocks, blocks_of
+from niicorr.nulls.lattice import Lattice
 from niicorr.nulls.stationary import in_order
 from niicorr.nulls.supports import Supports
+from niicorr.nulls.windows import LocalSums, local_sums
 from niicorr.typing import BoolArray, Float64Array, FloatArray, IntArray
-
-COARSE_MM = 4.0
-"""Voxels of the copy are at most so large, unless the map's own are larger."""
-
-DIRECTIONS_MM = 40.0
-"""Lags up to this length are compared by direction."""
-
-WINDOW_MM = 15.0
-"""Distance between the centres of neighbouring windows, about."""
-
-SHELLS_MM = (0.0, 6.0, 10.0, 15.0, 21.0, 28.0, 37.0, 48.0, 62.0)
-"""Upper ends of the ranges of lags that are compared window by window; the first is lag 0 alone."""
 
 BOUNDS = (0.25, 25.0)
 """Ratios are held within these."""
@@ -49,5 +37,196 @@ BOUNDS = (0.25, 25.0)
 SHRINKAGE = 200.0
 """At so many effective values the local ratio counts half."""
 
-SLACK = 1e-5
-"""Lengths from headers are trusted to this share."""
+
+@dataclass(frozen=True, eq=False)
+class Traits:
+    """What the ratios need of each map; what is summed over pairs of voxels is divided by their number.
+
+    Parameters
+    ----------
+    directions : ndarray, shape (maps, lags), float32
+        Autocovariances of short lags.
+    windows : ndarray, shape (maps, ranges of lags × windows), float32
+        Autocovariances by window.
+    squares : ndarray, shape (maps, blocks), float32
+        Squared values.
+    """
+
+    directions: FloatArray
+    windows: FloatArray
+    squares: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Ratios:
+    """Of every pair, shape (maps of y, maps of x): ``anisotropy`` is ρ_an, ``local`` is ρ_loc ρ_k; not bounded."""
+
+    anisotropy: Float64Array
+    local: Float64Array
+
+
+@dataclass(frozen=True, eq=False)
+class Counts:
+    """Pairs of blocks of a mask: by short lag, shape (lags,); by range and window, shape (ranges, windows)."""
+
+    lags: Float64Array
+    windows: Float64Array
+
+
+@dataclass(frozen=True, eq=False)
+class Unevenness:
+    """The corrections on given masks.
+
+    Parameters
+    ----------
+    supports : Supports
+        The masks.
+    blocks : Blocks
+        The coarse copy.
+    masks : ndarray of bool, shape (distinct masks, *box of blocks)
+        The masks on it.
+    sums : LocalSums
+        Sums over pairs of blocks, by direction and by window.
+    own : tuple of Counts
+        One for each mask.
+    shared : tuple of Counts
+        One for each intersection, or that of the reference mask alone.
+    """
+
+    supports: Supports
+    blocks: Blocks
+    masks: BoolArray
+    sums: LocalSums
+    own: tuple[Counts, ...]
+    shared: tuple[Counts, ...]
+
+    def traits(self, matrix: MapMatrix, jobs: int = 1) -> Traits:
+        """Gather what the ratios need of every map of a matrix; the outcome does not depend on the jobs."""
+        which = self.supports.of(matrix)
+        inside = self.masks.any(axis=0)
+        size = int(np.count_nonzero(inside))
+        traits = Traits(np.zeros((len(matrix), self.sums.n_lags), np.float32),
+                        np.zeros((len(matrix), self.sums.n_ranges * self.sums.n_windows), np.float32),
+                        np.zeros((len(matrix), size), np.float32))
+
+        def fill(i: int) -> None:
+            mask, support = which[i], matrix.supports[matrix.support_of[i]]
+            copy = self.blocks.copy(matrix.rows[i], support, self.masks[mask])
+            lags, windows = self.sums.of(copy)
+            traits.directions[i] = _over(lags, self.own[mask].lags)
+            traits.windows[i] = _over(windows, self.own[mask].windows).reshape(-1)
+            traits.squares[i] = copy[inside] ** 2
+
+        for _ in in_order(fill, [int(i) for i in np.flatnonzero(matrix.scale > 0)], jobs):
+            pass
+        return traits
+
+    def ratios(self, x: Traits, of_x: IntArray, y: Traits, of_y: IntArray) -> Ratios:
+        """Find the ratios of all pairs.
+
+        Parameters
+        ----------
+        x, y : Traits
+            Of the maps.
+        of_x, of_y : ndarray of int, shape (maps,)
+            Which mask each map has.
+
+        Notes
+        -----
+        Pairs of blocks are counted in a pair's own intersection of masks where there are few of these, else in
+        the reference mask. Only the amplitudes are always taken over the blocks that both maps have.
+        """
+        shape = len(of_y), len(of_x)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            if self.supports.shared is None:
+                anisotropy = self._anisotropy(x, y, self.shared[0])
+                smoothness, window = self._local(x, y, self.shared[0])
+            else:
+                anisotropy, smoothness, window = (np.full(shape, np.nan) for _ in range(3))
+                shared = self.supports.shared_of[np.ix_(of_y, of_x)]
+                for k in np.unique(shared):
+                    here = shared == k
+                    found = self._anisotropy(x, y, self.shared[k]), *self._local(x, y, self.shared[k])
+                    for whole, part in zip((anisotropy, smoothness, window), found, strict=True):
+                        whole[here] = part[here]
+            return Ratios(anisotropy, smoothness * self._amplitude(x, of_x, y, of_y) / window)
+
+    def _anisotropy(self, x: Traits, y: Traits, counts: Counts) -> Float64Array:
+        n, starts = counts.lags, self.sums.class_starts
+        pooled = [np.add.reduceat(t.directions * n, starts, axis=1, dtype=np.float64) for t in (x, y)]
+        n_class = np.add.reduceat(n, starts)
+        share = np.divide(1, n_class, out=np.zeros_like(n_class), where=n_class > 0)
+        return _form(x.directions, n, y.directions) / _form(pooled[0], share, pooled[1])
+
+    def _local(self, x: Traits, y: Traits, counts: Counts) -> tuple[Float64Array, Float64Array]:
+        """Find ρ_loc and κ_window."""
+        n, windows = counts.windows, self.sums.n_windows
+        trusted = np.where(n > 0.5, n, 0).reshape(-1)
+        pooled = [(t.windows.reshape(len(t.windows), *n.shape) * n).sum(axis=2, dtype=np.float64) for t in (x, y)]
+        n_range = n.sum(axis=1)
+        share = np.divide(1, n_range, out=np.zeros_like(n_range), where=n_range > 0.5)
+        zero = _form(x.windows[:, :windows], trusted[:windows], y.windows[:, :windows])
+        beyond = _form(x.windows[:, windows:], trusted[windows:], y.windows[:, windows:])
+        smoothness = (zero + beyond) / _form(pooled[0], share, pooled[1])
+        return smoothness, zero / (np.outer(pooled[1][:, 0], pooled[0][:, 0]) * share[0])
+
+    def _amplitude(self, x: Traits, of_x: IntArray, y: Traits, of_y: IntArray) -> Float64Array:
+        """Find κ_voxel over the blocks in common."""
+        masks = self.masks[:, self.masks.any(axis=0)].astype(np.float32)
+        n = (masks @ masks.T)[np.ix_(of_y, of_x)].astype(np.float64)
+        of_both = (y.squares @ x.squares.T).astype(np.float64)
+        of_one = (masks @ x.squares.T)[of_y].astype(np.float64) * (y.squares @ masks.T)[:, of_x]
+        return np.asarray(n * of_both / of_one)
+
+
+def unevenness(supports: Supports, lattice: Lattice) -> Unevenness:
+    """Work out all that the corrections need of the masks."""
+    blocks = blocks_of(lattice)
+    masks = np.array([blocks.mask(support) for support in supports.masks])
+    reference = blocks.mask(supports.reference)
+    sums = local_sums(blocks.lattice, np.asarray(masks.any(axis=0)))
+
+    def count(mask: BoolArray) -> Counts:
+        lags, windows = sums.of(mask.astype(np.float64))
+        return Counts(np.rint(lags).astype(np.float64), windows.astype(np.float64))
+
+    own = tuple(count(mask) for mask in masks)
+    if supports.shared is None:
+        return Unevenness(supports, blocks, masks, sums, own, (count(reference),))
+    # Of the blocks both have, so that no pair is counted that either lacks.
+    both = {int(k): masks[i] & masks[j] for (i, j), k in np.ndenumerate(supports.shared_of) if k >= 0}
+    return Unevenness(supports, blocks, masks, sums, own, tuple(count(both[k]) for k in sorted(both)))
+
+
+@dataclass(frozen=True, eq=False)
+class Corrected:
+    """Variance of r after all corrections, and the pairs where one of them was held at a bound."""
+
+    variance: Float64Array
+    guarded: BoolArray
+
+
+def corrected(stationary: Float64Array, ratios: Ratios) -> Corrected:
+    """Multiply the stationary variance by the ratios, the local one shrunk where little is known of it."""
+    anisotropy, wild = _bounded(ratios.anisotropy)
+    local, wild_too = _bounded(ratios.local)
+    variance = stationary * anisotropy
+    with np.errstate(divide="ignore", invalid="ignore"):
+        size = 1 + 1 / variance
+    variance = variance * (1 + size / (size + SHRINKAGE) * (local - 1))
+    return Corrected(variance, (wild | wild_too) & np.isfinite(stationary))
+
+
+def _bounded(ratio: Float64Array) -> tuple[Float64Array, BoolArray]:
+    known = np.isfinite(ratio)
+    held = np.where(known, np.clip(ratio, *BOUNDS), 1.0)
+    return held, ~known | (held != ratio)
+
+
+def _form(x: FloatArray, weights: Float64Array, y: FloatArray) -> Float64Array:
+    """Σ_k w_k x_k y_k for all pairs, shape (maps of y, maps of x)."""
+    return np.asarray((y @ (x * weights.astype(x.dtype)).T).astype(np.float64))
+
+
+def _over(sums: FloatArray, counts: Float64Array) -> FloatArray:
+    return np.where(counts > 1e-6, sums / np.maximum(counts, 1e-6), 0)

@@ -204,8 +204,10 @@ def stationary_null(supports: Supports, lattice: Lattice) -> Stationary:
 
 
 class _Boxes:
-    """Masks as boxes; what is known of one is kept while the others are studied, for intersections are mostly
-    masks again. Row sums, by far the largest part, are not."""
+    """Masks as boxes; what is known of one is kept while the others are studied.
+
+    Intersections of masks mostly are masks again. Row sums, by far the largest part, are not kept.
+    """
 
     def __init__(self, lattice: Lattice, atoms: Atoms) -> None:
         self.lattice, self.atoms = lattice, atoms

@@ -97,7 +97,7 @@ def mask_lags(mask: FloatArray, lattice: Lattice) -> MaskLags:
     table = lag_table(mask, lattice)
     index = lag_classes(table.squared_mm, lattice)
     n = round(float(table.count[0]))
-    pairs = np.bincount(index, table.count)
+    pairs = np.bincount(index, table.count).astype(np.float64)
     length = np.bincount(index, table.count * np.sqrt(table.squared_mm)) / np.maximum(pairs, 1)
     radius = equivalent_radius(n, lattice.voxel_volume) * (1 + 1e-9)
     return MaskLags(mask, n, table, index, pairs, length, np.flatnonzero((pairs > 0) & (length <= radius)))

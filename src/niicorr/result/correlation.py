@@ -6,6 +6,7 @@ A `CorrelationResult` is what the three verbs end in and what figures, tables an
 from __future__ import annotations
 
 import html
+import os
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -155,7 +156,7 @@ class CorrelationResult:
         numbers = [name for name in PAIR_COLUMNS if name not in ("x", "y", "n", "note")]
         return frame.astype(dict.fromkeys(numbers, "float64"))
 
-    def save(self, out: str, *, overwrite: bool = True) -> None:
+    def save(self, out: str | os.PathLike[str], *, overwrite: bool = True) -> None:
         """Write the tables, the mask and ``run.json`` into folder ``out``, whole or not at all.
 
         See Also

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from niicorr._version import __version__
-from niicorr.errors import InputError
+from niicorr.errors import InputError, UsageError
 from niicorr.folder import PROGRAM, RECORD, is_result
 from niicorr.images.write import write_mask
 from niicorr.records import Decision, MapRecord, Provenance
@@ -52,7 +52,7 @@ def write_result(result: CorrelationResult, folder: str, extra_files: Sequence[s
     return names
 
 
-def load(path: str) -> CorrelationResult:
+def load(path: str | os.PathLike[str]) -> CorrelationResult:
     """Read a saved result.
 
     Parameters
@@ -65,6 +65,9 @@ def load(path: str) -> CorrelationResult:
     InputError
         Where the folder holds no result, or a damaged one.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise UsageError(f"load takes the path of a folder, not {type(path).__name__}")
+    path = os.fspath(path)
     if not is_result(path):
         raise InputError(f"{path} holds no niicorr result (no {RECORD} of niicorr in it)")
     try:

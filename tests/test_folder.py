@@ -1,0 +1,231 @@
+"""The output folder: whole or not at all, and nothing of others touched."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from niicorr import folder as module
+from niicorr.errors import ResourceError, UsageError
+from niicorr.folder import OutputFolder, is_result, resource_text
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "deep" / "out"
+
+
+def fill(work, **files):
+    for name, text in files.items():
+        with open(os.path.join(work, name.replace("_", ".")), "w") as file:
+            file.write(text)
+
+
+def record(*files):
+    return json.dumps({"program": "niicorr", "files": [*files, "run.json"]})
+
+
+def write(path, **files):
+    with OutputFolder(str(path)) as folder:
+        fill(folder.work, run_json=record(*(n.replace("_", ".") for n in files)), **files)
+        return folder.commit()
+
+
+def fail(path, error, beside=None):
+    """Begin to write, then raise; ``beside`` is a file that another makes in the meantime."""
+    with OutputFolder(str(path)) as folder:
+        fill(folder.work, a_csv="half")
+        if beside:
+            (path.parent / beside).touch()
+        raise error
+
+
+def contents(path):
+    return {p.name: p.read_text() for p in path.iterdir()}
+
+
+def test_a_new_folder_appears_at_once_with_its_parents(out):
+    with OutputFolder(str(out) + "/") as folder:
+        fill(folder.work, a_csv="1", run_json=record("a.csv"))
+        assert not out.exists()
+        assert os.path.dirname(folder.work) == str(out.parent)
+        assert folder.commit() == ["a.csv", "run.json"]
+    assert set(contents(out)) == {"a.csv", "run.json"}
+    assert os.listdir(out.parent) == ["out"]
+
+
+def test_its_mode_is_that_of_any_new_folder(out):
+    write(out, a_csv="1")
+    plain = out.parent / "plain"
+    plain.mkdir()
+    assert out.stat().st_mode == plain.stat().st_mode
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
+def test_a_failure_leaves_nothing_not_even_parents(out, tmp_path, error):
+    with pytest.raises(error):
+        fail(out, error())
+    assert os.listdir(tmp_path) == []
+
+
+def test_without_commit_nothing_is_written(out, tmp_path):
+    with OutputFolder(str(out)) as folder:
+        fill(folder.work, a_csv="1")
+    assert os.listdir(tmp_path) == []
+
+
+def test_parents_that_others_use_meanwhile_stay(out):
+    with pytest.raises(ValueError, match="stop"):
+        fail(out, ValueError("stop"), beside="of another")
+    assert os.listdir(out.parent) == ["of another"]
+
+
+def test_an_older_result_is_replaced_and_only_its_own_files_removed(out):
+    write(out, a_csv="old", b_csv="old")
+    (out / "mine.txt").write_text("mine")
+    assert write(out, a_csv="new", c_csv="new") == ["a.csv", "c.csv", "run.json"]
+    found = contents(out)
+    assert {k: v for k, v in found.items() if k != "run.json"} == {"a.csv": "new", "c.csv": "new", "mine.txt": "mine"}
+    assert json.loads(found["run.json"])["files"] == ["a.csv", "c.csv", "run.json"]
+
+
+def test_a_failure_keeps_the_older_result_whole(out):
+    write(out, a_csv="old")
+    before = contents(out)
+    with pytest.raises(ValueError, match="stop"):
+        fail(out, ValueError("stop"))
+    assert contents(out) == before
+
+
+@pytest.mark.parametrize("names", [["../victim"], ["/etc/x"], [".hidden"], [""], [3], [None], [".."]])
+def test_a_forged_record_cannot_have_other_files_removed(out, names):
+    write(out, a_csv="1")
+    victim, hidden = out.parent / "victim", out / ".hidden"
+    victim.touch()
+    hidden.touch()
+    forged = ["a.csv", "run.json", *names]
+    (out / "run.json").write_text(json.dumps({"program": "niicorr", "files": forged}))
+    write(out, a_csv="2")
+    assert (out / "a.csv").read_text() == "2"
+    assert victim.exists()
+    assert hidden.exists()
+
+
+@pytest.mark.parametrize("files", [3, "a.csv", None, [], ["run.json"]])
+def test_what_the_record_does_not_list_is_not_overwritten(out, files):
+    write(out, a_csv="mine now", b_csv="1")
+    (out / "run.json").write_text(json.dumps({"program": "niicorr", "files": files}))
+    before = contents(out)
+    with pytest.raises(UsageError, match="would be overwritten"):
+        write(out, a_csv="2")
+    assert contents(out) == before
+
+
+@pytest.mark.parametrize("prepare", ["file", "foreign", "foreign record", "no json", "broken link"])
+def test_anything_else_is_refused_before_work_begins(tmp_path, prepare):
+    path = tmp_path / "out"
+    if prepare == "file":
+        path.touch()
+    elif prepare == "broken link":
+        path.symlink_to(tmp_path / "nowhere")
+    else:
+        path.mkdir()
+        (path / {"foreign": "thesis.txt"}.get(prepare, "run.json")).write_text(
+            {"foreign record": '{"program": "other"}'}.get(prepare, "{"))
+    with pytest.raises(UsageError, match="-o"):
+        OutputFolder(str(path))
+
+
+def test_inputs_inside_are_refused_by_any_name(out, tmp_path):
+    write(out, a_csv="1")
+    (out / "map.nii").touch()
+    link = tmp_path / "link.nii"
+    link.symlink_to(out / "map.nii")
+    alias = tmp_path / "alias"
+    alias.symlink_to(out)
+    for path, file in ((out, out / "map.nii"), (out, link), (alias, out / "map.nii")):
+        with pytest.raises(UsageError, match="holds the input"):
+            OutputFolder(str(path), inputs=[str(file)])
+    OutputFolder(str(out), inputs=[str(out) + "put.nii"])  # a neighbour whose name begins alike
+
+
+def test_a_result_is_not_replaced_unless_allowed(out):
+    write(out, a_csv="1")
+    with pytest.raises(UsageError, match="holds a result already"):
+        OutputFolder(str(out), overwrite=False)
+
+
+def test_own_entries_do_not_count(tmp_path):
+    (tmp_path / "data").mkdir()
+    OutputFolder(str(tmp_path), own=("data",))
+    with pytest.raises(UsageError, match="data"):
+        OutputFolder(str(tmp_path))
+
+
+def test_leavings_of_dead_runs_are_swept_and_living_ones_kept(tmp_path):
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+    prefix = f".niicorr-{socket.gethostname()[:32]}-"
+    dead, living = tmp_path / f"{prefix}{process.pid}-aa", tmp_path / f"{prefix}{os.getppid()}-bb"
+    elsewhere = tmp_path / f".niicorr-another.host-{process.pid}-cc"
+    for path in (dead, living, elsewhere):
+        path.mkdir()
+        (path / "half.csv").touch()
+    write(tmp_path / "out", a_csv="1")
+    assert not dead.exists()
+    assert living.exists()
+    assert elsewhere.exists()
+
+
+def test_an_empty_folder_with_leavings_of_ours_is_still_empty(tmp_path):
+    (tmp_path / ".niicorr-another.host-1-aa").mkdir()
+    OutputFolder(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [(errno.ENOSPC, "no room left"), (errno.EACCES, "no permission"), (errno.EROFS, "read-only"),
+     (errno.EDQUOT, "quota"), (errno.ENAMETOOLONG, "too long"), (errno.EIO, os.strerror(errno.EIO))],
+)
+def test_a_failed_write_says_what_it_means(out, tmp_path, code, words):
+    assert words in resource_text("out", OSError(code, os.strerror(code)))
+    with pytest.raises(ResourceError, match=words), OutputFolder(str(out)):
+        raise OSError(code, os.strerror(code))
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_path_through_a_file_is_a_resource_error(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ResourceError), OutputFolder(str(tmp_path / "file" / "out")):
+        pass
+
+
+def test_a_signal_waits_until_the_files_are_in_place(monkeypatch, out):
+    write(out, a_csv="old", b_csv="old")
+    real, seen = os.replace, []
+
+    def interrupted(source, target):
+        if not seen:
+            os.kill(os.getpid(), signal.SIGINT)
+        seen.append(os.path.basename(target))
+        real(source, target)
+
+    monkeypatch.setattr(module.os, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write(out, a_csv="new", b_csv="new")
+    assert seen == ["a.csv", "b.csv", "run.json"], "the record comes last"
+    assert (out / "b.csv").read_text() == "new"
+
+
+def test_what_is_a_result(tmp_path):
+    assert not is_result(str(tmp_path))
+    for text, expected in ((record(), True), ("[]", False), ("", False), ('{"program": "x"}', False), ("\xff", False)):
+        (tmp_path / "run.json").write_bytes(text.encode("latin-1"))
+        assert is_result(str(tmp_path)) is expected

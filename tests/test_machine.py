@@ -1,0 +1,79 @@
+"""What this process may use."""
+
+from __future__ import annotations
+
+import builtins
+import io
+import os
+
+import pytest
+
+from niicorr import machine
+
+
+def test_memory_asked_for_is_memory_given():
+    assert machine.memory_budget(123) == 123
+
+
+@pytest.mark.parametrize(
+    ("free", "expected"),
+    [((100, None, None), 60), ((100, 50, None), 30), ((100, 50, 10), 6), ((None, None, None), int(0.6 * 2**31))],
+)
+def test_a_share_of_the_smallest_limit(monkeypatch, free, expected):
+    for name, value in zip(("_meminfo", "_cgroup", "_address_space"), free, strict=True):
+        monkeypatch.setattr(machine, name, lambda value=value: value)
+    assert machine.memory_budget(None) == expected
+
+
+@pytest.fixture
+def files(monkeypatch):
+    """Stand-ins for the files of /proc and /sys: a text, or None where there is no such file."""
+
+    def put(**texts):
+        def opened(path, *_args, **_kwargs):
+            text = texts.get(os.path.basename(path).replace(".", "_"))
+            if text is None:
+                raise FileNotFoundError(path)
+            return io.StringIO(text)
+
+        monkeypatch.setattr(builtins, "open", opened)
+
+    yield put
+    monkeypatch.undo()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("MemTotal: 9 kB\nMemAvailable:   2048 kB\n", 2048 * 1024), ("MemTotal: 9 kB\n", None), ("nonsense", None),
+     ("MemAvailable: many kB\n", None), (None, None)],
+)
+def test_free_memory(files, text, expected):
+    files(meminfo=text)
+    assert machine._meminfo() == expected
+
+
+@pytest.mark.parametrize(
+    ("most", "current", "expected"),
+    [("1000\n", "300\n", 700), ("1000\n", "3000\n", 0), ("max\n", "300\n", None), (None, None, None), ("x", "1", None)],
+)
+def test_the_limit_of_a_control_group(files, most, current, expected):
+    files(memory_max=most, memory_current=current)
+    assert machine._cgroup() == expected
+
+
+def test_the_limit_of_the_address_space(monkeypatch, files):
+    resource = pytest.importorskip("resource")
+    page = resource.getpagesize()
+    files(statm="10 5 3 1 0 2 0\n")
+    for soft, expected in ((100 * page, 90 * page), (5 * page, 0), (resource.RLIM_INFINITY, None)):
+        monkeypatch.setattr(resource, "getrlimit", lambda _which, soft=soft: (soft, soft))
+        assert machine._address_space() == expected
+
+
+@pytest.mark.parametrize(("processors", "jobs"), [(1, 1), (3, 3), (64, machine.MAX_JOBS)])
+def test_jobs_follow_the_processors_this_process_may_use(monkeypatch, processors, jobs):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: set(range(processors)), raising=False)
+    assert machine.default_jobs() == jobs
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert machine.default_jobs() == 1

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -207,7 +208,18 @@ def test_a_path_through_a_file_is_a_resource_error(tmp_path):
         pass
 
 
-def test_a_signal_waits_until_the_files_are_in_place(monkeypatch, out):
+@pytest.fixture
+def another_thread():
+    """Such as those of numpy's BLAS: a signal to the process may reach it there."""
+    end = threading.Event()
+    thread = threading.Thread(target=end.wait)
+    thread.start()
+    yield
+    end.set()
+    thread.join()
+
+
+def test_a_signal_waits_until_the_files_are_in_place(monkeypatch, out, another_thread):
     write(out, a_csv="old", b_csv="old")
     real, seen = os.replace, []
 

@@ -84,7 +84,8 @@ class MapMatrix:
     naive : ndarray, shape (maps, voxels of the whole grid or every k-th), or None
         Standard scores with background and zeros taken as data (rule 8); NaN for interpolated maps.
     exact : callable or None
-        Gives the values of one map in float64, for the few pairs that float32 rows are too coarse for.
+        Gives the values of one map in float64, for the few pairs that standard scores are too coarse for:
+        those whose common values vary little against the map as a whole.
     """
 
     rows: FloatArray
@@ -140,7 +141,10 @@ class MapMatrix:
         features = features or Features(values.shape[1])
         records = tuple(MapRecord(label=label, path="", n_voxels=int(k), coverage=float(k / max(features.n, 1)))
                         for label, k in zip(labels, finite.sum(axis=1), strict=True))
-        return cls(rows, center, scale, supports, support_of, labels, features, records)
+        def exact(index: int) -> Float64Array:
+            return np.where(finite[index], values[index], 0).astype(np.float64)
+
+        return cls(rows, center, scale, supports, support_of, labels, features, records, exact=exact)
 
     def with_zeros_read_otherwise(self, which: IntArray) -> MapMatrix:
         """Return those maps, their zeros read the other way: missing for data, data for missing."""

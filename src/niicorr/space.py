@@ -152,11 +152,11 @@ def affine_fault(affine: Float64Array) -> str | None:
     """Say what makes an affine unusable, or None where nothing does."""
     if not np.all(np.isfinite(affine)):
         return "the affine holds NaN or infinity"
-    if not np.array_equal(affine[3], (0, 0, 0, 1)):
-        return f"the last row of the affine is {affine[3].tolist()}, not 0 0 0 1"
     edges = np.linalg.norm(affine[:3, :3], axis=0)
     if edges.min() == 0 or abs(np.linalg.det(affine[:3, :3] / edges)) < 1e-4:
         return "the affine is singular (its axes do not span space)"
+    if not np.array_equal(affine[3], (0, 0, 0, 1)):
+        return f"the last row of the affine is {affine[3].tolist()}, not 0 0 0 1"
     if edges.max() > 1000 or edges.min() < 1e-4:
         return f"the affine gives voxels of {format_mm(edges)} mm"
     if abs(affine[:3, 3]).max() > 1e5:

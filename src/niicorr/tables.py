@@ -47,7 +47,10 @@ def printable(text: str) -> str:
 
 def path_text(path: str) -> str:
     """Return a path as text that is safe to show: no control characters, and bytes that are no UTF-8 as escapes."""
-    return printable(os.fsencode(path).decode("utf-8", "backslashreplace"))
+    try:
+        return printable(os.fsencode(path).decode("utf-8", "backslashreplace"))
+    except UnicodeEncodeError:  # surrogates that stand for no byte: no file has such a name, yet it must be said
+        return printable(path)
 
 
 def pair_rows(

@@ -75,8 +75,8 @@ def pearson(x: MapMatrix, y: MapMatrix, *, jobs: int = 1) -> Correlation:
     if complete:
         # Nothing is missing: standard scores have mean 0 and mean square 1 by construction.
         n = np.full((len(y), len(x)), float(x.features.n))
-        sums += [np.zeros((1, 1)), np.where(x.scale > 0, n[0], 0.0)[None],
-                 np.zeros((1, 1)), np.where(y.scale > 0, n[:, 0], 0.0)[:, None]]
+        sums += [np.zeros((1, 1)), np.where(x.scale > 0, x.features.n, 0.0)[None],
+                 np.zeros((1, 1)), np.where(y.scale > 0, y.features.n, 0.0)[:, None]]
     else:
         n = sums.pop(1)[np.ix_(y.support_of, x.support_of)]
         sums[1:] = [sums[1][y.support_of], sums[2][y.support_of], sums[3][:, x.support_of], sums[4][:, x.support_of]]
@@ -129,7 +129,7 @@ class _Rows:
 
     def __call__(self, index: int) -> FloatArray:
         exact = self._matrix.exact
-        if exact is None or self._matrix.rows.dtype == np.float64:
+        if exact is None:
             row: FloatArray = self._matrix.rows[index]
             return row
         if self._last[0] != index:

@@ -216,7 +216,10 @@ def _merge(sources: list[MapSource]) -> list[MapSource]:
 
 
 def _identity(source: MapSource) -> str:
-    path = os.path.normpath(source.path)
+    try:
+        path = os.path.abspath(source.path)
+    except FileNotFoundError:  # the working folder is gone
+        path = os.path.normpath(source.path)
     suffix = image_suffix(path)
     for halves in ((".hdr", ".img"), (".head", ".brik")):
         if suffix.removesuffix(".gz") in halves:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -79,7 +81,7 @@ def load(path: str | os.PathLike[str]) -> CorrelationResult:
         # Never a pickle: a saved result is data, not code.
         with np.load(os.path.join(path, ARRAYS), allow_pickle=False) as arrays:
             return _restore(path, record, dict(arrays))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path}: the saved result is damaged ({type(error).__name__}: {error}); "

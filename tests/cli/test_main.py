@@ -1,0 +1,103 @@
+"""From arguments to an exit code, whatever happens on the way."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from niicorr import errors
+from niicorr._version import __version__
+from niicorr.cli import commands
+from niicorr.cli.main import Terminated, main
+
+RUN = ["run", "-x", "a.nii", "-o", "never-written"]
+
+
+@pytest.fixture
+def ends(monkeypatch, capsys):
+    """Have the command raise; return exit code and what was said."""
+
+    def end(error, argv=RUN):
+        def command(*_args):
+            if error is not None:
+                raise error
+            return 0
+
+        monkeypatch.setattr(commands, "run", command)
+        code = main(argv)
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        return code, captured.err
+
+    return end
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (None, 0, ""),
+        (errors.UsageError("wrong option"), 2, "wrong option"),
+        (errors.InputError("bad input"), 3, "bad input"),
+        (errors.MapError("a.nii", "broken"), 3, "a.nii: broken"),
+        (errors.UnusableMapsError([errors.MapError("a.nii", "broken")], 1), 3, "1 of 1 maps cannot be used"),
+        (errors.ResourceError("no room"), 4, "no room"),
+        (MemoryError(), 4, "--memory"),
+        (KeyboardInterrupt(), 130, "interrupted"),
+        (Terminated(), 143, "terminated"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else None,
+)
+def test_exit_codes(ends, error, code, words):
+    found, said = ends(error)
+    assert found == code
+    assert words in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("error", [ValueError("odd"), OSError("odd"), AssertionError("odd"), ZeroDivisionError("odd")])
+def test_anything_else_is_a_bug_and_says_where_to_report_it(ends, error):
+    code, said = ends(error, [*RUN, "--mask", "esc\x1b[31m.nii"])
+    assert code == 1
+    for words in ("Traceback", "odd", f"bug in niicorr {__version__}", "report", "niicorr 'run' '-x' 'a.nii'"):
+        assert words in said
+    assert "\x1b" not in said
+
+
+def test_wrong_usage_needs_no_command(capsys):
+    assert main([]) == 2
+    assert main(["run"]) == 2
+    assert main(["rois", "bold.nii"]) == 2
+    assert main(["run", "-x", "a.nii", "--atlas", "aal"]) == 2
+    said = capsys.readouterr().err
+    assert "which command" in said
+    assert "--atlas comes with a later version" in said
+
+
+@pytest.mark.parametrize("argv", [["--help"], ["run", "--help"], ["check", "-h"], ["demo", "-h"]])
+def test_help_goes_to_standard_output(capsys, argv):
+    assert main(argv) == 0
+    captured = capsys.readouterr()
+    command = f" {argv[0]}" if len(argv) > 1 else ""
+    assert captured.out.startswith(f"usage: niicorr{command} ")
+    assert captured.err == ""
+
+
+def test_the_version(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"niicorr {__version__}\n"
+
+
+def test_help_as_a_program_imports_nothing_heavy():
+    code = ("import sys; from niicorr.cli.main import main; main(['--help']); "
+            "print({'numpy', 'rich', 'nibabel'} & set(sys.modules))")
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert shown.endswith("set()\n")
+
+
+def test_a_closed_standard_error_costs_nothing(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", None)
+    assert main(["run"]) == 2
+    monkeypatch.setattr(commands, "run", lambda *_args: 1 / 0)
+    assert main(RUN) == 1

@@ -1,0 +1,110 @@
+"""What a user may type, and what is said when it is wrong."""
+
+from __future__ import annotations
+
+import argparse
+
+import pytest
+
+from niicorr._version import __version__
+from niicorr.cli import parser as module
+from niicorr.cli.parser import background, formats, parse, positive, size
+from niicorr.errors import UsageError
+from niicorr.pipeline import Options
+
+RUN = ["run", "-x", "a.nii"]
+
+
+def test_defaults_of_the_command_line_are_those_of_the_library():
+    options, library = parse(RUN), Options()
+    for name in Options.__dataclass_fields__:
+        assert getattr(options, name) == getattr(library, name), name
+    assert (options.x, options.y, options.out, options.order) == (["a.nii"], None, "niicorr-out", "given")
+
+
+def test_inputs_accumulate():
+    options = parse([*RUN, "b.nii", "-y", "c", "-x", "d", "-y", "e", "f"])
+    assert (options.x, options.y) == (["a.nii", "b.nii", "d"], ["c", "e", "f"])
+
+
+@pytest.mark.parametrize(("short", "long"), [("--mem", "--memory"), ("--n-jobs", "--jobs")])
+def test_other_names_of_options(short, long):
+    name = long[2:]
+    assert getattr(parse([*RUN, short, "3"]), name) == getattr(parse([*RUN, long, "3"]), name) == 3
+
+
+@pytest.mark.parametrize("words", [["--background", "-1e3"], ["--background=-1000"], ["--background", "-1000"]])
+def test_a_negative_background_is_a_number_and_no_option(words):
+    assert parse([*RUN, *words]).background == -1000
+
+
+def test_check_takes_every_option_of_run():
+    run, check = parse(RUN), parse(["check", *RUN[1:]])
+    assert set(vars(run)) == set(vars(check))
+
+
+@pytest.mark.parametrize("flag", sorted(module._LATER))
+@pytest.mark.parametrize("spelled", ["{} 1", "{}=1"])
+def test_an_option_that_comes_later_is_refused_by_name(flag, spelled):
+    with pytest.raises(UsageError, match=f"{flag} comes with a later version; this is {__version__}"):
+        parse([*RUN, *spelled.format(flag).split()])
+
+
+def test_resume_comes_later():
+    with pytest.raises(UsageError, match="--resume comes with a later version"):
+        parse([*RUN, "--resume"])
+
+
+@pytest.mark.parametrize("command", module._LATER_COMMANDS)
+def test_a_command_that_comes_later_is_refused_by_name(command):
+    with pytest.raises(UsageError, match=f"niicorr {command} comes with a later version"):
+        parse([command, "bold.nii"])
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        ([], "which command"),
+        (["fly"], "fly"),
+        (["run"], "-x"),
+        (["run", "-x"], "-x"),
+        ([*RUN, "--zeros", "maybe"], "--zeros"),
+        ([*RUN, "--zero", "data"], "--zero"),
+        ([*RUN, "--jobs", "0"], "from 1 on"),
+        ([*RUN, "--memory", "much"], "no size"),
+        ([*RUN, "--format", "gif"], "no list of png"),
+        ([*RUN, "--background", "grey"], "neither auto, none nor a number"),
+        ([*RUN, "--background"], "--background"),
+    ],
+)
+def test_a_wrong_call_says_what_and_where_to_look(argv, words):
+    with pytest.raises(UsageError, match=words) as caught:
+        parse(argv)
+    assert "--help" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("4096", 4096), ("2G", 2**31), ("2GiB", 2**31), ("2gb", 2**31), ("1.5 MiB", 3 * 2**19), ("10k", 10240),
+     ("1T", 2**40), ("7B", 7)],
+)
+def test_sizes(text, expected):
+    assert size(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "G", "-1", "0", "nan", "inf", "1e400", "2X", "2GG", "9" * 40])
+def test_what_is_no_size(text):
+    with pytest.raises(argparse.ArgumentTypeError, match="no size"):
+        size(text)
+
+
+def test_other_values():
+    assert [background(text) for text in ("auto", "none", "-1", "1e3")] == ["auto", "none", -1, 1000]
+    assert str(background("nan")) == "nan"
+    assert formats("PNG, svg,png,") == ("png", "svg")
+    assert positive("12") == 12
+    for text in ("-1", "1.5", "x", ""):
+        with pytest.raises(argparse.ArgumentTypeError):
+            positive(text)
+    with pytest.raises(argparse.ArgumentTypeError):
+        formats(",")

@@ -1,0 +1,119 @@
+"""The road as a whole: options checked at its door, provenance at its end."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from contextlib import nullcontext
+
+import numpy as np
+import pytest
+
+from niicorr.errors import DomainWarning, UnusableMapsError, UsageError
+from niicorr.pipeline import Options, check, correlate, is_matrix, versions
+
+AFFINE = np.diag([18.0, 18, 18, 1])
+
+
+def volume(seed, shape=(9, 8, 7)):
+    at = np.stack(np.meshgrid(*[np.linspace(-1, 1, n) for n in shape], indexing="ij"))
+    return np.where((at**2).sum(axis=0) < 0.9, np.random.default_rng(seed).standard_normal(shape) + 5, -1.0)
+
+
+MAPS = [(volume(k), AFFINE) for k in range(3)]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"colour": "red"}, "unknown option 'colour'"),
+        ({"zeros": "maybe"}, "zeros is one of auto, data, missing"),
+        ({"background": "grey"}, "background is auto, none or a number"),
+        ({"jobs": 0}, "jobs is .* 1"),
+        ({"jobs": "2"}, "jobs"),
+        ({"volumes": 5}, "volumes"),
+        ({"masker": object()}, "fitted NiftiMasker"),
+    ],
+)
+def test_wrong_options_are_usage_errors(options, words):
+    with pytest.raises(UsageError, match=words):
+        correlate(MAPS[:1], MAPS[1:], **options)
+
+
+def test_mask_and_masker_exclude_each_other():
+    with pytest.raises(UsageError, match="not both"):
+        correlate(MAPS[:1], masker=object(), mask="none")
+
+
+def test_options_resolve_to_strict_json():
+    given = Options(background=float("nan"), mask=MAPS[0], grid="a\udcff.nii")
+    resolved = json.loads(json.dumps(given.resolved(), allow_nan=False))
+    assert (resolved["background"], resolved["mask"], resolved["grid"]) == ("nan", "<tuple>", "a\\xff.nii")
+    assert set(resolved) == set(Options.__dataclass_fields__)
+
+
+def test_what_counts_as_numbers_alone():
+    assert is_matrix(np.zeros(3))
+    assert is_matrix(np.zeros((2, 3)))
+    assert not is_matrix(np.zeros((2, 3, 4)))
+    assert not is_matrix([np.zeros(3)])
+
+
+def test_a_result_tells_how_it_came_about():
+    result = correlate(MAPS[:2], MAPS[2:], command="niicorr run", null="none")
+    provenance = result.provenance
+    assert provenance.command == "niicorr run"
+    assert {"headers", "read", "extract", "correlate", "total"} <= set(provenance.timings)
+    assert provenance.versions["numpy"] == np.__version__
+    assert versions().keys() >= {"niicorr", "python", "platform"}
+    assert {d.topic for d in provenance.decisions} >= {"grid", "mask"}
+    assert result.sensitivity is not None, "there was a background"
+    np.testing.assert_array_equal(result.mask, MAPS[0][0] != -1)
+
+
+def test_progress_counts_every_map():
+    asked, done = [], []
+
+    def progress(total, what):
+        asked.append((total, what))
+        return nullcontext(done.append)
+
+    correlate(MAPS[:2], MAPS[2:], progress=progress, null="none")
+    assert asked[0] == (3, "reading maps")
+    assert sum(done[:3]) == 3
+
+
+def test_warnings_are_raised_once_and_kept_and_can_be_left_out():
+    noise = (np.random.default_rng(0).standard_normal((6, 6, 6)), AFFINE)
+    with pytest.warns(DomainWarning, match="no map shows an outline") as caught:
+        result = correlate([noise], null="none")
+    assert [str(w.message) for w in caught] == list(result.warnings)
+    assert caught[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert correlate([noise], warn=False, null="none").warnings == result.warnings
+
+
+def test_one_bad_file_in_both_sets_is_named_once():
+    with pytest.raises(UnusableMapsError) as caught:
+        correlate(["gone.nii", MAPS[0]], ["gone.nii"])
+    assert [p.path for p in caught.value.problems] == ["gone.nii"]
+    assert caught.value.total == 3
+
+
+def test_check_answers_what_correlate_would():
+    report = check(MAPS[:2], MAPS[2:])
+    assert report.refusal is None
+    assert [r.coverage for r in (*report.x_maps, *report.y_maps)] == [1, 1, 1]
+    refused = check([MAPS[0], "gone.nii"])
+    assert "1 of 2 maps cannot be used" in refused.refusal
+    assert refused.x_maps[1].error.startswith("no such file")
+    assert refused.y_maps == ()
+    assert check([MAPS[0], "gone.nii"], on_error="skip").refusal is None
+
+
+def test_skipping_needs_at_least_one_number():
+    result = correlate([MAPS[0], "gone.nii"], MAPS[1:], on_error="skip", null="none")
+    np.testing.assert_array_equal(np.isfinite(result.estimate), [[True, False]] * 2)
+    with pytest.raises(UnusableMapsError):
+        correlate(["gone.nii"], MAPS[1:], on_error="skip")

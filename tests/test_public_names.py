@@ -114,3 +114,10 @@ def test_the_library_names_every_word_when_it_refuses_another(option):
     with pytest.raises(niicorr.UsageError) as caught:
         niicorr.correlate(np.eye(3), **{option: "wrong"})
     assert all(word in str(caught.value) for word in get_args(OPTIONS[option]))
+
+
+def test_each_interpolation_gives_numbers_of_its_own(maps):
+    """A word that falls through to another's road is accepted and not obeyed."""
+    kinds = [kind for kind in get_args(words.Interpolation) if kind != "auto"]
+    found = [niicorr.correlate(*maps, interpolation=kind, null="none").estimate.tobytes() for kind in kinds]
+    assert len(set(found)) == len(kinds)

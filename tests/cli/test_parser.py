@@ -43,11 +43,22 @@ def test_check_takes_every_option_of_run():
     assert set(vars(run)) == set(vars(check))
 
 
-@pytest.mark.parametrize("flag", sorted(module._LATER))
+LATER = [
+    "--alternative", "--atlas", "--cache", "--device", "--fdr", "--labels", "--min-coverage", "--n-surrogates",
+    "--partial", "--scheduler", "--seed", "--weights",
+]
+"""Named by the contract, not there yet; whoever brings one takes it from this list."""
+
+
+@pytest.mark.parametrize("flag", LATER)
 @pytest.mark.parametrize("spelled", ["{} 1", "{}=1"])
 def test_an_option_that_comes_later_is_refused_by_name(flag, spelled):
     with pytest.raises(UsageError, match=f"{flag} comes with a later version; this is {__version__}"):
         parse([*RUN, *spelled.format(flag).split()])
+
+
+def test_no_later_option_is_forgotten_here():
+    assert sorted(LATER) == sorted(module._LATER)
 
 
 def test_resume_comes_later():

@@ -120,15 +120,16 @@ def test_large_sets_in_float32_err_by_less_than_1e6(monkeypatch, gaps, offset, d
     assert_same(correlate(x, y).r, definition(x.astype(float), y.astype(float))[0], 1e-6)
 
 
-def test_an_overlap_far_from_the_mean_of_a_map_is_done_again(monkeypatch):
-    """Standard scores near 10 with a spread of .001: sums of float32 squares would leave no digit."""
+@pytest.mark.parametrize("spread", [0.001, 0.03])
+def test_an_overlap_far_from_the_mean_of_a_map_is_done_again(monkeypatch, spread):
+    """Standard scores near 7 with so small a spread: sums of float32 squares would leave few digits or none."""
     monkeypatch.setattr(matrix, "SMALL", 0)
     rng = np.random.default_rng(2)
-    shared, n = 0.001 * rng.standard_normal(400), 40_000
+    shared, n = spread * rng.standard_normal(400), 40_000
     x, y = np.zeros((1, n)), np.full((1, n), np.nan)
     x[0, 400:] = rng.standard_normal(n - 400)
     x[0, :400] = 10 + shared
-    y[0, :400] = shared + 0.001 * rng.standard_normal(400)
+    y[0, :400] = shared + spread * rng.standard_normal(400)
     made = MapMatrix.from_array(x)
     exact = matrix.replace(made, exact=lambda index: x[index])
     expected = definition(x, y)[0]

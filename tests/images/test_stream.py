@@ -66,8 +66,8 @@ def test_reading_and_skipping_end_where_the_stream_ends(monkeypatch, stored, kin
 def test_the_hash_is_that_of_the_file_as_stored(stored, kind):
     data = NAMES[kind](TEXT)
     with ByteStream(stored(data), 16) as stream:
-        assert stream.read(7) == TEXT[:7]
-        assert stream.drain(1 << 20) == len(TEXT) - 7
+        assert stream.read(100) == TEXT[:100]
+        assert stream.drain(1 << 20) == len(TEXT) - 100
         assert stream.digest == hashlib.blake2b(data, digest_size=16).hexdigest()
         assert stream.file_size == len(data)
 

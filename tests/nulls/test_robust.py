@@ -120,11 +120,11 @@ def test_shared_amplitude_and_smoothness_raise_the_variance():
     features = features_of(irregular_mask((16, 16, 14)), np.diag([4.0, 4, 4, 1]))
     side = features.coords[:, 0] > features.coords[:, 0].mean()
     loud = np.where(side, 3.0, 0.5)
-    uneven = np.where(side, 9.0, 2.0)
+    uneven = np.where(side, 6.0, 1.5)
     for make in (lambda s: smooth_maps(features, 6, s) * loud, lambda s: smooth_maps(features, 6, s, uneven=uneven)):
         x, y = matrix_of(make(0), features), matrix_of(make(1), features)
         found = effective_size(x, y, common_counts(x, y))
-        assert np.median(found.variance / found.gsm_variance) > 1.4
+        assert np.median(found.variance / found.gsm_variance) > 1.2
     x, y = (matrix_of(smooth_maps(features, 6, s), features) for s in (0, 1))
     found = effective_size(x, y, common_counts(x, y))
     assert 0.85 < np.median(found.variance / found.gsm_variance) < 1.1

@@ -1,0 +1,234 @@
+"""How often do p-values call unrelated maps related? Simulated fields in a brain mask, every null of niicorr.
+
+    python calibration.py                                  # all conditions at 4 mm, eight blocks of 30 × 30 maps
+    python calibration.py g20 amplitude --blocks 16        # some conditions, more exactly
+    python calibration.py --mm 3 --power --coverage        # other voxels; power and intervals too
+    python calibration.py --mask my_mask.nii.gz            # your own grid and mask
+
+For each condition, blocks of independent x and y maps are made; every pair of a block is a true null, so the
+share of p ≤ .05 should be .05. Pairs of one block share maps; the standard error is therefore that of the blocks'
+means. The textbook p-value must fail here: that shows the test can fail.
+
+Power: y shares the part ρ of each x. The oracle knows the true variance of r (from all null pairs of the
+condition). Coverage: how often the 95 % interval holds the true correlation.
+"""
+
+import argparse
+import os
+import time
+from dataclasses import dataclass
+
+for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
+
+import nibabel as nib
+import numpy as np
+from scipy import fft, ndimage
+
+from niicorr.inference import fisher_interval, pvalues
+from niicorr.matrix import Features, MapMatrix
+from niicorr.nulls.effective import effective_null
+from niicorr.space import Grid
+
+LEVELS = (0.05, 0.01, 0.001)
+NULLS = ("textbook", "gsm", "robust")
+FWHM_SD = 2 * np.sqrt(2 * np.log(2))
+
+
+@dataclass(frozen=True)
+class Brain:
+    """A mask on its grid, with what the conditions need of anatomy."""
+
+    mask: np.ndarray
+    affine: np.ndarray
+    grey: np.ndarray  # share of grey matter, (voxels,)
+    depth: np.ndarray  # 0 at the rim to 1 in the middle, (voxels,)
+
+    @property
+    def features(self):
+        """The mask's voxels."""
+        indices = np.flatnonzero(self.mask.ravel(order="F"))
+        return Features(len(indices), Grid(self.mask.shape, self.affine), indices)
+
+    @property
+    def edges(self):
+        """Voxel edges in mm."""
+        return np.linalg.norm(self.affine[:3, :3], axis=0)
+
+
+def read_brain(path, mm, grey_only):
+    """Take a mask from a file, or nilearn's; grey matter is nilearn's in any case."""
+    from nilearn.datasets import load_mni152_brain_mask, load_mni152_gm_template
+    from nilearn.image import resample_to_img
+
+    image = nib.load(path) if path else load_mni152_brain_mask(resolution=mm)
+    mask = np.asarray(image.dataobj) > 0
+    template = resample_to_img(load_mni152_gm_template(resolution=2), image, force_resample=True, copy_header=True)
+    grey = np.clip(template.get_fdata() / template.get_fdata().max(), 0, 1)
+    if grey_only:
+        mask &= grey > 0.4
+    edges = np.linalg.norm(image.affine[:3, :3], axis=0)
+    depth = ndimage.distance_transform_edt(np.pad(mask, 1), sampling=edges)[1:-1, 1:-1, 1:-1]
+    order = [np.asarray(volume).ravel(order="F")[np.flatnonzero(mask.ravel(order="F"))] for volume in (grey, depth)]
+    return Brain(mask, image.affine, order[0], order[1] / order[1].max())
+
+
+class Fields:
+    """Random fields on twice the box, so that opposite ends do not meet."""
+
+    def __init__(self, brain, seed):
+        self.brain, self.rng = brain, np.random.default_rng(seed)
+        self.shape = tuple(fft.next_fast_len(2 * n) for n in brain.mask.shape)
+        self.frequency = [fft.fftfreq(n, e) for n, e in zip(self.shape, brain.edges, strict=True)]
+        self.inside = brain.features.indices
+
+    def gaussian(self, *fwhm):
+        """Amplitudes of a Gaussian kernel, FWHM in mm (one, or one for each axis)."""
+        widths = np.broadcast_to(np.array(fwhm) / FWHM_SD, 3)
+        f = np.meshgrid(*self.frequency, indexing="ij", sparse=True)
+        return np.exp(-2 * np.pi**2 * sum((k * s) ** 2 for k, s in zip(f, widths, strict=True))).astype(np.float32)
+
+    def power_law(self, exponent):
+        """Amplitudes that fall with the frequency to a power."""
+        f = np.sqrt(sum(k**2 for k in np.meshgrid(*self.frequency, indexing="ij", sparse=True)))
+        f[0, 0, 0] = np.inf
+        return (f / f[f > 0].min()).astype(np.float32) ** -exponent
+
+    def make(self, count, *amplitudes):
+        """Make maps (count × voxels); of several amplitudes, several versions from the same noise."""
+        versions = [np.empty((count + 1, len(self.inside))) for _ in amplitudes]
+        a, b, c = self.brain.mask.shape
+        for i in range(0, count, 2):
+            noise = self.rng.standard_normal((*self.shape, 2), np.float32).view(np.complex64)[..., 0]
+            for rows, amplitude in zip(versions, amplitudes, strict=True):
+                field = fft.ifftn(noise * amplitude)[:a, :b, :c].ravel(order="F")[self.inside]
+                rows[i : i + 2] = field.real, field.imag
+        versions = [rows[:count] / rows[:count].std() for rows in versions]
+        return versions[0] if len(versions) == 1 else versions
+
+
+def conditions(fields):
+    """Name → a function that makes so many maps of x, and one for y."""
+    brain = fields.brain
+    g = {f: fields.gaussian(f) for f in (6, 8, 12, 20, 30)}
+    contrast = 0.25 + 1.5 * brain.grey**2
+
+    def plain(amplitude):
+        return lambda n: fields.make(n, amplitude)
+
+    def mixture(n):
+        smooth, rough = fields.make(n, g[20], g[6])
+        inner = np.clip(2 * brain.depth, 0, 1)
+        return np.sqrt(inner) * smooth + np.sqrt(1 - inner) * rough
+
+    both = {
+        "g8": plain(g[8]),
+        "g20": plain(g[20]),
+        "g30": plain(g[30]),
+        "pl2": plain(fields.power_law(2)),
+        "pl3": plain(fields.power_law(3)),
+        "anisotropic": plain(fields.gaussian(18, 6, 6)),
+        "amplitude": lambda n: fields.make(n, g[8]) * contrast,
+        "smoothness": mixture,
+        "smoothness+amplitude": lambda n: mixture(n) * contrast,
+        "skewed": lambda n: np.exp(fields.make(n, g[12])),
+        "zeros": lambda n: np.maximum(fields.make(n, g[12]) - 1, 0),
+        "band": plain(g[8] - fields.gaussian(24)),
+    }
+    named = {name: (make, make) for name, make in both.items()}
+    named["mixed"] = (both["g8"], both["g30"])
+    named["one uneven"] = (both["smoothness+amplitude"], both["g12"] if "g12" in both else plain(g[12]))
+    return named
+
+
+def matrix(values, features):
+    """Maps as niicorr holds them."""
+    return MapMatrix.from_array(values, features=features)
+
+
+def correlate(x, y):
+    """Pearson's r, rows y, columns x."""
+    return (y.rows.astype(np.float64) @ x.rows.T.astype(np.float64)) / x.features.n
+
+
+def sizes(null, x, y):
+    """n_effective under every null."""
+    n = np.full((len(y), len(x)), x.features.n)
+    found = null.size(null.describe(x), null.describe(y), n)
+    return {"textbook": n.astype(float), "gsm": np.minimum(1 + 1 / found.gsm_variance, n), "robust": found.n_effective}
+
+
+def run(name, makes, fields, options):
+    """Print the rows of one condition."""
+    started, features = time.process_time(), fields.brain.features
+    null, squares, rates, median = None, [], {n: [] for n in NULLS}, {n: [] for n in NULLS}
+    for _ in range(options.blocks):
+        x, y = (matrix(make(options.maps), features) for make in makes)
+        null = null or effective_null(x, y)
+        r, n_effective = correlate(x, y), sizes(null, x, y)
+        squares.append(np.mean(r**2))
+        for key in NULLS:
+            p = pvalues(r, n_effective[key])
+            rates[key].append([np.mean(p <= level) for level in LEVELS])
+            median[key].append(np.median(n_effective[key]))
+    true = 1 + 1 / np.mean(squares)
+    for key in NULLS:
+        blocks = np.array(rates[key])
+        error = blocks.std(axis=0, ddof=1) / np.sqrt(len(blocks)) if len(blocks) > 1 else np.full(len(LEVELS), np.nan)
+        cells = "  ".join(f"{m:.4f} ±{e:.4f}" for m, e in zip(blocks.mean(axis=0), error, strict=True))
+        print(f"{name:21s} {key:9s} {np.mean(median[key]):9.1f} {true:9.1f}   {cells}", flush=True)
+    for rho in ([0.1, 0.2] if options.power else []) + ([0.0, 0.3, 0.6] if options.coverage else []):
+        related(name, rho, makes, null, true, fields, options)
+    print(f"{'':21s} ({time.process_time() - started:.0f} s of processor time)", flush=True)
+
+
+def related(name, rho, makes, null, true, fields, options):
+    """Print power and coverage where y shares a part of x."""
+    hits, covered = {n: [] for n in (*NULLS, "oracle")}, {n: [] for n in (*NULLS, "oracle")}
+    for _ in range(options.blocks):
+        a, b = (make(options.maps) for make in makes)
+        a, b = ((v - v.mean(axis=1, keepdims=True)) / v.std(axis=1, keepdims=True) for v in (a, b))
+        x, y = matrix(a, fields.brain.features), matrix(rho * a + np.sqrt(1 - rho**2) * b, fields.brain.features)
+        n_effective = sizes(null, x, y)
+        n_effective["oracle"] = np.full((len(y), len(x)), true)
+        r = np.diag(correlate(x, y))
+        for key, n in n_effective.items():
+            low, high = fisher_interval(r, np.diag(n))
+            covered[key].append(np.mean((low <= rho) & (rho <= high)))
+            hits[key].append(np.mean(pvalues(r, np.diag(n)) <= LEVELS[0]))
+    for what, found in (("p ≤ .05", hits), ("coverage", covered)):
+        cells = "  ".join(f"{key} {np.mean(found[key]):.3f} ±{np.std(found[key], ddof=1) / len(found[key])**.5:.3f}"
+                          for key in found)
+        print(f"{name:21s} ρ = {rho:.1f} {what:9s} {cells}", flush=True)
+
+
+def main():
+    """Run what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("conditions", nargs="*", help="all of them, if none is named")
+    parser.add_argument("--mask", help="NIfTI mask (default: nilearn's MNI152 brain mask)")
+    parser.add_argument("--mm", type=int, default=4, help="voxel size of nilearn's mask")
+    parser.add_argument("--grey", action="store_true", help="only the mask's grey matter")
+    parser.add_argument("--maps", type=int, default=30, help="maps a side and block")
+    parser.add_argument("--blocks", type=int, default=8)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--power", action="store_true")
+    parser.add_argument("--coverage", action="store_true")
+    options = parser.parse_args()
+    if options.blocks < 2:
+        parser.error("standard errors need at least two blocks")
+    fields = Fields(read_brain(options.mask, options.mm, options.grey), options.seed)
+    known = conditions(fields)
+    unknown = set(options.conditions) - set(known)
+    if unknown:
+        parser.error(f"no condition {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+    edges = "×".join(f"{e:g}" for e in fields.brain.edges)
+    print(f"{fields.brain.features.n} voxels of {edges} mm, {options.blocks} blocks of {options.maps} × {options.maps} "
+          f"maps, seed {options.seed}")
+    print(f"{'condition':21s} {'null':9s} {'n_eff':>9s} {'true':>9s}   " + "  ".join(f"p ≤ {q:<11g}" for q in LEVELS))
+    for name in options.conditions or known:
+        run(name, known[name], fields, options)
+
+
+if __name__ == "__main__":
+    main()

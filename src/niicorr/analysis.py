@@ -80,6 +80,8 @@ def analyse(
         for i, j in _same_files(x, y):
             remarks.add(i, j, "same file")
     low = np.isfinite(r) & (found.n < LOW_OVERLAP * x.features.n)
+    if same_set:
+        low = np.tril(low, -1)  # each pair once, as in pairs.tsv
     for i, j in np.argwhere(low):
         remarks.add(int(i), int(j), f"low overlap: {found.n[i, j]} of the {x.features.n} voxels of the mask")
     zeros_matter = _zeros_matter(r, x, y, jobs)
@@ -87,7 +89,8 @@ def analyse(
         remarks.add(int(i), int(j), f"zeros matter: {_short(r[i, j])} / {_short(zeros_matter[i, j])}")
     provenance = provenance or Provenance()
     if low.any():
-        text = (f"{int(low.sum())} of {low.size} correlations rest on less than half of the mask's voxels"
+        pairs = len(x) * (len(x) - 1) // 2 if same_set else low.size
+        text = (f"{int(low.sum())} of {pairs} correlations rest on less than half of the mask's voxels"
                 f"{_sparse(x, y)}; their cells say so in pairs.tsv")
         provenance = Provenance(**{**provenance.__dict__, "warnings": (*provenance.warnings, text)})
     naive = _naive(x, y)

@@ -133,6 +133,8 @@ class MapMatrix:
         if values.dtype.kind not in "buif":
             raise InputError(f"expected real numbers, got {values.dtype}")
         labels = labels or tuple(f"map{i}" for i in range(len(values)))
+        if len(labels) != len(values):
+            raise InputError(f"{len(labels)} labels for {len(values)} maps")
         rows = np.zeros(values.shape, row_dtype(*values.shape))
         finite = np.isfinite(values)
         moments = [standardise(values[i][finite[i]], rows[i], finite[i]) for i in range(len(values))]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from math import gcd
-from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -12,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
 from niicorr import matrix
 from niicorr.images import extract as module
 from niicorr.images.extract import extract, naive_step

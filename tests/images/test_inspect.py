@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
 from niicorr.images import inspect as module
 from niicorr.images.inspect import inspect
 from niicorr.images.voxels import unpack

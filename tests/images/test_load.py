@@ -7,14 +7,12 @@ import hashlib
 import struct
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
 from niicorr.errors import MapError
 from niicorr.images import load as module
 from niicorr.images.header import ImageHeader

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import nibabel as nib
 import numpy as np
 import pytest
@@ -12,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
 from niicorr.images.resample import cut, reindex, resample, sample_flags
 from niicorr.space import Grid, reindexing
 from strategies import MODEST, SIGNED_AXES, grids, seeds

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
 from niicorr.images.voxels import Voxels, box_volume, count, full_bits, pack, touching, unpack
 from strategies import MODEST, masks, seeds, shapes
 

@@ -209,7 +209,7 @@ def _merge(sources: list[MapSource]) -> list[MapSource]:
         first = kept[seen[key]]
         if first.label != source.label:
             kept.append(source)  # a manifest may use one file under two labels on purpose
-        elif first.path == source.path and not first.decisions:
+        elif image_suffix(first.path) == image_suffix(source.path) and not first.decisions:
             repeated = Decision("file", "is named more than once and used once")
             kept[seen[key]] = replace(first, decisions=(repeated,))
     return kept

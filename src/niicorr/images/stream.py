@@ -61,8 +61,8 @@ class ByteStream:
                 os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb", buffering=0)
         except OSError as error:
             raise MapError(path, *_open_fault(path, error)) from None
-        except ValueError:
-            raise MapError(printable(path), "no such file: its name holds a NUL byte", "check the path") from None
+        except ValueError:  # a NUL byte, or characters that stand for no byte
+            raise MapError(printable(path), "no such file: no file can have this name", "check the path") from None
         try:
             facts = os.fstat(self._file.fileno())
             if not stat.S_ISREG(facts.st_mode):

@@ -26,6 +26,9 @@ SCHEMA = 1
 
 ARRAYS = "report_data.npz"
 
+_DAMAGE = (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error)
+"""What reading a damaged result may raise."""
+
 
 def write_result(result: CorrelationResult, folder: str, extra_files: Sequence[str] = ()) -> list[str]:
     """Write tables, mask, arrays and ``run.json`` into a folder; return their names.
@@ -81,7 +84,7 @@ def load(path: str | os.PathLike[str]) -> CorrelationResult:
         # Never a pickle: a saved result is data, not code.
         with np.load(os.path.join(path, ARRAYS), allow_pickle=False) as arrays:
             return _restore(path, record, dict(arrays))
-    except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+    except _DAMAGE as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path}: the saved result is damaged ({type(error).__name__}: {error}); "

@@ -229,10 +229,11 @@ def standardise(data: FloatArray | IntArray, out: FloatArray, valid: BoolArray |
 def _center(
     values: FloatArray | IntArray, mean: float, out: FloatArray, pieces: list[slice]
 ) -> float:
-    """Write values less their mean into ``out``; return their standard deviation, all reckoned in float64."""
+    """Write values less their mean into ``out``; return their standard deviation, reckoned in float64."""
     square = 0.0
     for piece in pieces:
-        centred = np.subtract(values[piece], mean, dtype=np.float64)
+        centred = values[piece].astype(np.float64)
+        centred -= mean
         square += float(np.einsum("i,i", centred, centred))  # np.dot would wake the BLAS threads
         out[piece] = centred
     return float(np.sqrt(square / values.size))

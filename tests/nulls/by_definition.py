@@ -85,12 +85,13 @@ def stationary_variance(a_x, a_y, mask):
     return (a_x @ mask.W @ a_y) / ((a_x @ mask.d) * (a_y @ mask.d))
 
 
-def hats(coordinate, present, steps_of=15.0):
-    """Windows along one axis, (windows, voxels), for positions in mm."""
-    first, last = coordinate[present].min(), coordinate[present].max()
+def hats(coordinate):
+    """Windows along one axis, (windows, voxels), for positions in mm: 10 mm apart, but at least 2.5 voxels."""
+    first, last = coordinate.min(), coordinate.max()
     if first == last:
         return np.ones((1, len(coordinate)))
-    steps = max(1, int(np.rint((last - first) / steps_of)))
+    edge = np.diff(np.unique(coordinate.round(6))).min()
+    steps = max(1, int(np.rint((last - first) / max(10.0, 2.5 * edge))))
     nodes = np.linspace(first, last, steps + 1)
     return np.array([np.interp(coordinate, nodes, row) for row in np.eye(steps + 1)])
 
@@ -106,7 +107,7 @@ class Pairs:
         self.lag_index = self.lag_index.reshape(-1)
         self.lag_length = np.round(np.linalg.norm(lags, axis=1), 6)
         self.range = np.searchsorted(RANGES, length).reshape(len(coords), -1)
-        axes = [hats(c, np.ones(len(c), bool)) for c in coords.T]
+        axes = [hats(c) for c in coords.T]
         self.hats = np.einsum("ai,bi,ci->abci", *axes).reshape(-1, len(coords))
 
     def by_lag(self, z):
@@ -144,4 +145,4 @@ def robust_variance(stationary, anisotropy, local):
     held = [np.clip(r, 0.25, 25) if np.isfinite(r) else 1.0 for r in (anisotropy, local)]
     n_eff = 1 + 1 / (stationary * held[0])
     share = n_eff / (n_eff + 200)
-    return stationary * held[0] * (1 + share * (held[1] - 1)), held != [anisotropy, local]
+    return stationary * held[0] * (1 + share * (max(held[1], 2 / 3) - 1)), held != [anisotropy, local]

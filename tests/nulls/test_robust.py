@@ -131,14 +131,14 @@ def test_shared_amplitude_and_smoothness_raise_the_variance():
 
 
 def test_ratios_are_held_and_cells_flagged():
-    V = np.full((1, 6), 0.01)
-    ratio = Ratios(np.array([[1.0, -2.0, np.nan, 1.0, 1.0, 1.0]]), np.array([[1.0, 1.0, 1.0, 90.0, np.inf, 1e-3]]))
+    V = np.full((1, 7), 0.01)
+    ratio = Ratios(np.array([[1.0, -2.0, np.nan, 1.0, 1.0, 1.0, 1.0]]),
+                   np.array([[1.0, 1.0, 1.0, 90.0, np.inf, 1e-3, 0.5]]))
     found = corrected(V, ratio)
     share = 101 / 301
-    held = [0.01, 0.0025, 0.01, 0.01 * (1 + share * 24), 0.01, 0.01 * (1 - share * 0.75)]
-    held[1] = 0.0025  # the local ratio of 1 leaves it
-    np.testing.assert_allclose(found.variance[0], held)
-    np.testing.assert_array_equal(found.guarded[0], [False, True, True, True, True, True])
+    floor = 0.01 * (1 - share / 3)
+    np.testing.assert_allclose(found.variance[0], [0.01, 0.0025, 0.01, 0.01 * (1 + share * 24), 0.01, floor, floor])
+    np.testing.assert_array_equal(found.guarded[0], [False, True, True, True, True, True, False])
 
 
 def test_what_has_no_stationary_variance_is_not_flagged():

@@ -12,7 +12,7 @@ from niicorr.images.mapset import MapFile, MapSet
 from niicorr.images.resample import reindex, resample
 from niicorr.images.sampling import Sampling, choose_sampling, own_grid, settle
 from niicorr.images.survey import MapReading, Progress, Survey, in_threads, survey
-from niicorr.images.voxels import Voxels, count, pack, unpack
+from niicorr.images.voxels import Places, Voxels, count, pack, places_of, unpack
 from niicorr.matrix import MapMatrix, row_dtype, standardise
 from niicorr.space import Grid, reindexing, same_grid
 from niicorr.typing import BitArray, BoolArray, Float64Array, FloatArray, IntArray, Resample, ZeroReading
@@ -65,7 +65,7 @@ def extract(
     center, scale = np.full(size, np.nan), np.zeros(size)
     packed: list[bytes] = [b""] * size
     zeros: dict[int, tuple[ZeroReading, BitArray]] = {}
-    lattice = np.arange(0, chosen.grid.size, naive_step) if naive_step else np.arange(0)
+    lattice = _lattice(chosen.grid, naive_step)
     naive = np.full((size, lattice.size), np.nan, dtype=np.float32)
     mask_bits = pack(chosen.mask.ravel(order="F"), chosen.grid.shape)
     nothing = np.packbits(np.zeros(n, dtype=bool)).tobytes()
@@ -91,7 +91,7 @@ def extract(
     def exact(index: int) -> Float64Array:
         file = next(f for f in read.maps.files if f.first <= index < f.first + len(f.labels))
         voxels = next(v for i, v in read.voxels(file) if i == index)
-        placed = _place(readings[index], voxels, chosen, mask_bits, lattice[:0])
+        placed = _place(readings[index], voxels, chosen, mask_bits, _lattice(chosen.grid, 0))
         row = np.zeros(n)
         row[slice(None) if placed.valid is None else placed.valid] = placed.data
         return row
@@ -117,6 +117,23 @@ def naive_step(n_voxels: int, n_maps: int) -> int:
 
 
 @dataclass(frozen=True, eq=False)
+class _Lattice:
+    """The voxels of the grid that naive numbers are taken from, by position and among packed bits."""
+
+    indices: IntArray
+    places: Places
+
+    @property
+    def size(self) -> int:
+        return self.indices.size
+
+
+def _lattice(grid: Grid, step: int) -> _Lattice:
+    indices = np.arange(0, grid.size, step) if step else np.arange(0)
+    return _Lattice(indices, places_of(indices, grid.shape))
+
+
+@dataclass(frozen=True, eq=False)
 class _Placed:
     """A map in the mask: its data, where they go (None: everywhere), its zeros, its naive values."""
 
@@ -127,7 +144,7 @@ class _Placed:
 
 
 def _place(
-    reading: MapReading, voxels: Voxels, sampling: Sampling, mask_bits: BitArray, lattice: IntArray
+    reading: MapReading, voxels: Voxels, sampling: Sampling, mask_bits: BitArray, lattice: _Lattice
 ) -> _Placed:
     grid = own_grid(reading, sampling.by_shape)
     if grid is sampling.grid or same_grid(grid, sampling.grid):
@@ -135,13 +152,13 @@ def _place(
     return _place_there(voxels, grid, sampling, lattice)
 
 
-def _place_here(voxels: Voxels, sampling: Sampling, mask_bits: BitArray, lattice: IntArray) -> _Placed:
+def _place_here(voxels: Voxels, sampling: Sampling, mask_bits: BitArray, lattice: _Lattice) -> _Placed:
     """Place a map that is on the grid of comparison already: a matter of bits."""
     naive = None
     if lattice.size == sampling.grid.size:  # not thinned: the volume itself is quicker than looking bits up
         naive = voxels.volume(missing=voxels.background).ravel(order="F")
     elif lattice.size:
-        naive = voxels.at(lattice)
+        naive = voxels.at(lattice.places)
     zero_bits = voxels.zero_bits
     if zero_bits is not None and not (zero_bits := zero_bits & mask_bits).any():
         zero_bits = None
@@ -161,7 +178,7 @@ def _place_here(voxels: Voxels, sampling: Sampling, mask_bits: BitArray, lattice
                    naive)
 
 
-def _place_there(voxels: Voxels, grid: Grid, sampling: Sampling, lattice: IntArray) -> _Placed:
+def _place_there(voxels: Voxels, grid: Grid, sampling: Sampling, lattice: _Lattice) -> _Placed:
     """Bring a map to the grid of comparison, by whole voxels where that is exact, by interpolation elsewhere."""
     def dense(bits: BitArray) -> BoolArray:
         return unpack(bits, voxels.shape).reshape(voxels.shape, order="F")
@@ -182,7 +199,7 @@ def _place_there(voxels: Voxels, grid: Grid, sampling: Sampling, lattice: IntArr
     flat = volume.ravel(order="F")
     ok = valid.ravel(order="F")[sampling.indices]
     # There is no naive number for maps of different grids.
-    naive = flat[lattice] if lattice.size and how is not None else None
+    naive = flat[lattice.indices] if lattice.size and how is not None else None
     return _Placed(flat[sampling.indices][ok], ok, None if zero is None else zero.ravel(order="F")[sampling.indices],
                    naive)
 

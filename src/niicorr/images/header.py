@@ -127,7 +127,7 @@ def read_header(path: str, *, max_map_size: int = MAX_MAP_SIZE) -> ImageHeader:
         raise MapError(path, f"this is {what}", advice)
     header_path, data_path = pair_halves(path)
     with ByteStream(header_path, chunk=4096) as stream:
-        block, compression = stream.read(540), stream.compression
+        block, compression, file_size = stream.read(540), stream.compression, stream.file_size
     with np.errstate(all="ignore"):  # what comes of absurd numbers is judged, not warned about
         header = _parse(path, header_path, data_path, suffix, block)
     decisions = list(header.decisions)
@@ -140,7 +140,10 @@ def read_header(path: str, *, max_map_size: int = MAX_MAP_SIZE) -> ImageHeader:
     if in_memory > max_map_size:
         raise MapError(path, f"one volume of {_shape(header.shape)} voxels would take {in_memory / 2**30:.3g} GiB of "
                        f"memory (limit {max_map_size / 2**30:.3g} GiB)", "raise --max-map-size if this is meant")
-    _check_size(header, max_map_size)
+    if data_path != header_path:
+        with ByteStream(data_path, chunk=4) as stream:
+            compression, file_size = stream.compression, stream.file_size
+    _check_size(header, file_size, compression, max_map_size)
     return replace(header, decisions=tuple(decisions))
 
 
@@ -366,11 +369,9 @@ def _grid(
     return Grid(shape, np.diag([*sizes, 1.0]), known=False)
 
 
-def _check_size(header: ImageHeader, max_map_size: int) -> None:
+def _check_size(header: ImageHeader, size: int, compression: str | None, max_map_size: int) -> None:
     """Refuse what cannot be: fewer bytes on disk than the voxels need, compression at its best allowed for."""
     needed = header.offset + header.volume_bytes * header.n_volumes
-    with ByteStream(header.data_path, chunk=4) as stream:
-        size, compression = stream.file_size, stream.compression
     if compression is None and size < needed:
         raise MapError(header.path, f"the file ends early ({_megabytes(size)} of {_megabytes(needed)})",
                        "copy the file again")

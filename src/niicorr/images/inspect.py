@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from niicorr.images.voxels import Voxels, box_volume, count, full_bits, pack, touching, unpack
+from niicorr.images.voxels import Voxels, box_volume, count, full_bits, indices_of, pack, touching
 from niicorr.records import Decision
 from niicorr.typing import BitArray, BoolArray, FloatArray, ZeroReading, Zeros
 
@@ -163,8 +163,7 @@ def _read_zeros(
     if two_valued:
         return "data", "the map has two values"
     # Every voxel of the border counts: its medians differ from slab to slab, and between axes.
-    border = np.flatnonzero(unpack(touching(zero_bits) & bits, _shape_of(bits, flat.size)))
-    at_border = np.abs(flat[border])
+    at_border = np.abs(flat[indices_of(touching(zero_bits) & bits, _shape_of(bits, flat.size))])
     low, middle, high = _quantiles(np.abs(_thinned(values)), (0.01, 0.5, 0.95))
     edge = _quantiles(at_border, (0.5,))[0] / middle if at_border.size else float("inf")
     floor = low / high

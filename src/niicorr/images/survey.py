@@ -29,8 +29,8 @@ from niicorr.space import Grid
 from niicorr.tables import printable
 from niicorr.typing import BitArray, FloatArray, ZeroReading, Zeros
 
-OWN_PAGES = 1 << 18
-"""Bytes from which values get pages of their own."""
+OWN_PAGES = 1 << 25
+"""From so many bytes on the shelf, values get pages of their own."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -88,7 +88,8 @@ class Shelf:
         """Keep the voxels of map ``index`` if there is room."""
         with self._lock:
             if self._held + voxels.nbytes <= self._limit:
-                self._voxels[index] = replace(voxels, values=_on_own_pages(voxels.values))
+                own = self._held > OWN_PAGES
+                self._voxels[index] = replace(voxels, values=_on_own_pages(voxels.values)) if own else voxels
                 self._held += voxels.nbytes
 
     def take(self, index: int) -> Voxels | None:
@@ -104,7 +105,7 @@ def _on_own_pages(values: FloatArray) -> FloatArray:
 
     Rows fill up while the shelf empties; taken from the allocator's heap, the two would add up.
     """
-    if values.nbytes < OWN_PAGES:
+    if values.nbytes < mmap.PAGESIZE:
         return values
     copy = np.frombuffer(mmap.mmap(-1, values.nbytes), dtype=values.dtype)
     copy[...] = values

@@ -69,21 +69,18 @@ class Voxels:
             return self.values
         return self.values[unpack(mask_bits, self.shape)[unpack(self.bits, self.shape)]]
 
-    def at(self, indices: IntArray) -> FloatArray:
-        """Values at positions of the volume flattened in Fortran order; the background where there are no data."""
-        line, column = np.divmod(indices, self.shape[0])
-        at_byte = line * self.bits.shape[2] + (column >> 3)
-        shift = (7 - (column & 7)).astype(np.uint8)
+    def at(self, places: Places) -> FloatArray:
+        """Values at some places of the volume; the background where there are no data."""
         flat = self.bits.reshape(-1)
-        found = flat[at_byte]
+        found = flat[places.byte]
         # How many data voxels come before: all of the bytes before, and the higher bits of the own byte.
-        before = np.cumsum(np.bitwise_count(flat), dtype=np.int64)[at_byte] - np.bitwise_count(
-            found & ((np.uint16(2) << shift) - np.uint16(1)).astype(np.uint8))
-        held = (found >> shift) & 1 == 1
-        values = np.full(indices.size, self.background, dtype=self.values.dtype)
+        upto = np.cumsum(np.bitwise_count(flat), dtype=np.int32)[places.byte]
+        before = upto - np.bitwise_count(found & places.rest)
+        held = (found & places.bit).view(np.bool_)
+        values = np.full(found.size, self.background, dtype=self.values.dtype)
         values[held] = self.values[before[held]]
         if self.background != 0 and (zero_bits := self.zero_bits) is not None:
-            values[(zero_bits.reshape(-1)[at_byte] >> shift) & 1 == 1] = 0
+            values[(zero_bits.reshape(-1)[places.byte] & places.bit).view(np.bool_)] = 0
         return values
 
     def volume(self, missing: float) -> FloatArray:
@@ -93,6 +90,30 @@ class Voxels:
             flat[unpack(zero_bits, self.shape)] = 0
         flat[unpack(self.bits, self.shape)] = self.values
         return flat.reshape(self.shape, order="F")
+
+
+@dataclass(frozen=True, eq=False)
+class Places:
+    """Where chosen voxels of a volume stand among its packed bits.
+
+    Attributes
+    ----------
+    byte : ndarray of int
+        Which byte of the flattened bits.
+    bit, rest : ndarray of uint8
+        The bit in it, and that bit with all that follow.
+    """
+
+    byte: IntArray
+    bit: BitArray
+    rest: BitArray
+
+
+def places_of(indices: IntArray, shape: tuple[int, int, int]) -> Places:
+    """Find voxels, given by their positions in the volume flattened in Fortran order, among its packed bits."""
+    line, column = np.divmod(indices, shape[0])
+    bit = np.right_shift(128, column & 7).astype(np.uint8)
+    return Places(line * -(-shape[0] // 8) + (column >> 3), bit, (2 * bit.astype(np.int16) - 1).astype(np.uint8))
 
 
 def pack(flags: BoolArray, shape: tuple[int, int, int]) -> BitArray:
@@ -121,17 +142,28 @@ def touching(bits: BitArray) -> BitArray:
     near: BitArray = np.bitwise_or(bits >> 1, bits << 1, dtype=np.uint8)
     near[..., 1:] |= bits[..., :-1] << 7
     near[..., :-1] |= bits[..., 1:] >> 7
-    near[:, 1:] |= bits[:, :-1]
-    near[:, :-1] |= bits[:, 1:]
-    near[1:] |= bits[:-1]
-    near[:-1] |= bits[1:]
+    # Lines lie one after the other in a slab: a step along the second axis is one of whole lines.
+    line, slabs, source = bits.shape[2], near.reshape(len(near), -1), bits.reshape(len(bits), -1)
+    slabs[:, line:] |= source[:, :-line]
+    slabs[:, :-line] |= source[:, line:]
+    slabs[1:] |= source[:-1]
+    slabs[:-1] |= source[1:]
     return near
+
+
+def indices_of(bits: BitArray, shape: tuple[int, int, int]) -> IntArray:
+    """Return the positions of the few set voxels in the volume flattened in Fortran order."""
+    flat = bits.reshape(-1)
+    held = np.flatnonzero(flat)
+    bit = np.flatnonzero(np.unpackbits(flat[held]).view(np.bool_))
+    line, byte = np.divmod(held, bits.shape[2])
+    return np.asarray((line * shape[0] + byte * 8)[bit >> 3] + (bit & 7))
 
 
 def box_volume(bits: BitArray, shape: tuple[int, int, int]) -> int:
     """Voxels in the smallest box around the set ones."""
-    along_1 = np.unpackbits(np.bitwise_or.reduce(bits, axis=(0, 1)), count=shape[0])
-    lines = np.bitwise_or.reduce(bits, axis=2)
-    sides = (along_1, np.bitwise_or.reduce(lines, axis=0), np.bitwise_or.reduce(lines, axis=1))
+    slab = np.bitwise_or.reduce(bits, axis=0)
+    along_1 = np.unpackbits(np.bitwise_or.reduce(slab, axis=0), count=shape[0])
+    sides = (along_1, slab.max(axis=1), bits.reshape(len(bits), -1).max(axis=1))
     edges = [np.flatnonzero(side) for side in sides]
     return 0 if any(e.size == 0 for e in edges) else int(np.prod([e[-1] - e[0] + 1 for e in edges]))

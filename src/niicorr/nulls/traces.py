@@ -21,7 +21,7 @@ from scipy import fft
 
 from niicorr.nulls.autocovariance import ClassSums, LagTable, lag_classes, lag_table, padded
 from niicorr.nulls.lattice import Lattice
-from niicorr.typing import Float64Array, FloatArray, IntArray
+from niicorr.typing import BoolArray, Float64Array, FloatArray, IntArray
 
 GAUSSIANS = 15
 """Widths of the family, besides the nugget."""
@@ -114,20 +114,27 @@ class Traces:
 
 @dataclass(frozen=True, eq=False)
 class RowSums:
-    """M_k = Σ_k 1 for each atom, as boxes (zero outside the mask), and their sums g."""
+    """M_k = Σ_k 1 for each atom at the voxels of the mask, shape (atoms, n), and their sums g."""
 
-    boxes: Float64Array
+    inside: BoolArray
+    values: Float64Array
     g: Float64Array
+
+    def box(self, k: int) -> Float64Array:
+        """Put those of one atom into the box, zero outside the mask."""
+        box = np.zeros(self.inside.shape)
+        box[self.inside] = self.values[k]
+        return box
 
 
 def row_sums(mask: FloatArray, lattice: Lattice, atoms: Atoms) -> RowSums:
     """Sum each atom over all voxels of the mask as seen from each voxel of it."""
-    boxes = np.empty((len(atoms), *mask.shape))
-    boxes[0] = mask
-    for k, width in enumerate(atoms.widths, start=1):
-        boxes[k] = (_smoothed if lattice.orthogonal else _smoothed_by_transform)(mask, lattice, float(width))
-        boxes[k] *= mask
-    return RowSums(boxes, boxes.sum(axis=(1, 2, 3)))
+    inside = mask > 0
+    values = np.ones((len(atoms), np.count_nonzero(inside)))
+    smoothed = _smoothed if lattice.orthogonal else _smoothed_by_transform
+    for row, width in zip(values[1:], atoms.widths, strict=True):
+        row[...] = smoothed(mask, lattice, float(width))[inside]
+    return RowSums(inside, values, values.sum(axis=1))
 
 
 def _smoothed(mask: FloatArray, lattice: Lattice, width: float) -> Float64Array:
@@ -156,8 +163,7 @@ def traces(lags: MaskLags, sums: RowSums, atoms: Atoms) -> Traces:
         piece = slice(start, start + LAGS_AT_ONCE)
         values = atoms.at(squared[piece])
         W += (values * count[piece, None]).T @ values
-    flat = sums.boxes.reshape(len(atoms), -1)
-    W += np.outer(sums.g, sums.g) / n**2 - 2 / n * (flat @ flat.T)
+    W += np.outer(sums.g, sums.g) / n**2 - 2 / n * (sums.values @ sums.values.T)
     return Traces(n, W, n - sums.g / n)
 
 
@@ -171,7 +177,7 @@ def expected_autocovariance(
     values = atoms.at(lags.table.squared_mm[inside])
     full = np.stack([np.bincount(index, count * v, classes.last + 1) for v in values.T])
     ones = np.conj(classes.transform(lags.mask.astype(np.float64)))
-    prepared = (classes.prepare((classes.transform(box) * ones).real) for box in sums.boxes)
+    prepared = (classes.prepare((classes.transform(sums.box(k)) * ones).real) for k in range(len(atoms)))
     if classes.spectral:
         cross = classes.of(np.stack(list(prepared)))
     else:

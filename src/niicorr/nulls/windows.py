@@ -1,11 +1,15 @@
 """Autocovariances by direction and by place.
 
-By direction: R(h) for every lag of up to 40 mm. By place: for windows p, trilinear hats some 15 mm apart that
+By direction: R(h) for every lag of up to 40 mm. By place: for windows p, trilinear hats some 10 mm apart that
 add up to 1 in every voxel, and ranges b of lags,
 
     R_pb = Σ_i hat_p(i) x_i (x ∗ range_b)_i,
 
 the products of all pairs whose first voxel lies in the window and whose second a lag of the range away.
+
+Windows trade blur against noise. At 15 mm a smooth core 5 cm wide within a rough rim is blurred away (false
+positives .072 of .05, .080 with an amplitude pattern on top); at 10 mm these are .062 and .072, while power and
+all even conditions stay as they are. Windows of less than 2.5 voxels would be noise alone.
 """
 
 from __future__ import annotations
@@ -22,8 +26,11 @@ from niicorr.typing import BoolArray, Float64Array, FloatArray, IntArray
 DIRECTIONS_MM = 40.0
 """Lags up to this length are told apart by direction."""
 
-WINDOW_MM = 15.0
+WINDOW_MM = 10.0
 """Distance between the centres of neighbouring windows, about."""
+
+WINDOW_VOXELS = 2.5
+"""The same in voxels, at least."""
 
 RANGES_MM = (0.0, 6.0, 10.0, 15.0, 21.0, 28.0, 37.0, 48.0, 62.0)
 """Upper ends of the ranges of lags that are told apart by place; the first is lag 0 alone."""
@@ -51,7 +58,9 @@ class LocalSums:
     ranges : ndarray, shape (ranges beyond lag 0, *half spectrum), float32
         Transforms of the ranges of lags; real, for a range is symmetric.
     hats : tuple of three ndarray, shape (windows along the axis, voxels along the axis), float32
-        The windows are their products.
+        The windows are their products,
+    windows : ndarray of int, shape (windows,)
+        those at least that hold any voxel of a mask.
     """
 
     shape: Shape
@@ -61,6 +70,7 @@ class LocalSums:
     class_starts: IntArray
     ranges: FloatArray
     hats: tuple[FloatArray, FloatArray, FloatArray]
+    windows: IntArray
 
     @property
     def n_lags(self) -> int:
@@ -75,7 +85,7 @@ class LocalSums:
     @property
     def n_windows(self) -> int:
         """Number of windows."""
-        return int(np.prod([len(h) for h in self.hats]))
+        return len(self.windows)
 
     def of(self, box: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Sum over the pairs of a box, in its own precision.
@@ -94,7 +104,7 @@ class LocalSums:
         products[0] = box * box
         for range_spectrum, product in zip(self.ranges, products[1:], strict=True):
             np.multiply(self._back(spectrum * range_spectrum), box, out=product)
-        return by_lag, self._by_window(products)
+        return by_lag, _by_window(products, self.hats)[:, self.windows]
 
     def _back(self, spectrum: FloatArray) -> FloatArray:
         """Transform back; what lies beyond the box is left behind axis by axis."""
@@ -103,10 +113,12 @@ class LocalSums:
         lines = fft.ifft(lines, axis=1)[:, :b]
         return np.asarray(fft.irfft(lines, self.padded[2], axis=2)[..., :c])
 
-    def _by_window(self, products: FloatArray) -> FloatArray:
-        first, second, third = (h.astype(products.dtype, copy=False) for h in self.hats)
-        partial = second @ (products @ third.T)
-        return (first @ partial.reshape(len(products), self.shape[0], -1)).reshape(len(products), -1)
+
+def _by_window(boxes: FloatArray, hats: tuple[FloatArray, FloatArray, FloatArray]) -> FloatArray:
+    """Sum boxes, shape (boxes, *shape), under every product of hats, shape (boxes, windows)."""
+    first, second, third = (h.astype(boxes.dtype, copy=False) for h in hats)
+    partial = second @ (boxes @ third.T)
+    return np.asarray((first @ partial.reshape(*boxes.shape[:2], -1)).reshape(len(boxes), -1))
 
 
 def local_sums(lattice: Lattice, mask: BoolArray) -> LocalSums:
@@ -123,7 +135,9 @@ def local_sums(lattice: Lattice, mask: BoolArray) -> LocalSums:
     lags, twice, starts = _directions(steps, length, reach)
     present = (np.asarray(mask.any(axis=others)) for others in ((1, 2), (0, 2), (0, 1)))
     first, second, third = (_hats(p, edge) for p, edge in zip(present, lattice.edges, strict=True))
-    return LocalSums(lattice.shape, shape, lags, twice, starts, ranges.astype(np.float32), (first, second, third))
+    held = _by_window(mask[None].astype(np.float64), (first, second, third))[0]
+    return LocalSums(lattice.shape, shape, lags, twice, starts, ranges.astype(np.float32), (first, second, third),
+                     np.flatnonzero(held > 0))
 
 
 def _directions(
@@ -148,7 +162,8 @@ def _hats(present: BoolArray, edge: float) -> FloatArray:
     extent = float((at[-1] - at[0]) * edge)
     if extent == 0:
         return np.ones((1, len(present)), np.float32)
-    windows = max(1, int(np.rint(np.round(extent / WINDOW_MM, DIGITS))))
+    width = max(WINDOW_MM, WINDOW_VOXELS * edge)
+    windows = max(1, int(np.rint(np.round(extent / width, DIGITS))))
     position = np.clip((np.arange(len(present)) - at[0]) * edge / extent, 0, 1) * windows
     distance = np.abs(position - np.arange(windows + 1)[:, None])
     return np.asarray(np.maximum(0, 1 - distance).astype(np.float32))

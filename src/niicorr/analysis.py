@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ ZEROS_MATTER = 0.1
 """So much must r move under the other reading of zeros (or change its sign) to be remarked upon."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Remarks:
     """Notes on cells, several to a cell joined by "; "."""
 
@@ -52,14 +52,26 @@ def analyse(
     ----------
     x, y : MapMatrix
         Same features. Without y, x is compared with itself.
+    method, null : str
+        Carried into the result; there is one of each so far.
     naive_step : int
         The step of ``x.naive`` and ``y.naive``; 0 where there are none.
-    mask : ndarray of bool, optional
+    mask : ndarray of bool, shape ``grid.shape``, optional
         Carried into the result.
     provenance : Provenance, optional
         What is known so far of how the numbers come about.
     jobs : int
         Threads.
+
+    Returns
+    -------
+    CorrelationResult
+        ``notes`` says why a cell has no number, and what to know of some that have one.
+
+    Raises
+    ------
+    InputError
+        Where there is no map, or the two sets hold different features.
     """
     same_set = y is None
     y = x if y is None else y
@@ -92,7 +104,7 @@ def analyse(
         pairs = len(x) * (len(x) - 1) // 2 if same_set else low.size
         text = (f"{int(low.sum())} of {pairs} correlations rest on less than half of the mask's voxels"
                 f"{_sparse(x, y)}; their cells say so in pairs.tsv")
-        provenance = Provenance(**{**provenance.__dict__, "warnings": (*provenance.warnings, text)})
+        provenance = replace(provenance, warnings=(*provenance.warnings, text))
     naive = _naive(x, y)
     sensitivity = None
     if naive is not None or np.isfinite(zeros_matter).any():

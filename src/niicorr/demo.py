@@ -71,7 +71,6 @@ EXPERIMENTS = (  # file, mean in standard deviations, correlation with the four 
     ("exp-20_rest.nii", -0.30, (-0.45, 0.26, 0.32, -0.24)),
 )
 
-
 SIGNATURE = b"niicorr demo, simulated"
 """Stands in the description of every demo map."""
 

@@ -24,6 +24,8 @@ from niicorr.errors import ResourceError, UsageError
 
 RECORD = "run.json"
 PROGRAM = "niicorr"
+"""Who wrote it: its entry ``program``."""
+
 LARGEST_RECORD = 2**30
 """Bytes of the largest ``run.json`` that is looked into."""
 
@@ -209,7 +211,7 @@ def _alive(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    except OSError:
+    except OSError:  # it is another user's
         return True
     return True
 
@@ -232,7 +234,7 @@ def _resources(path: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _signals_held() -> Iterator[None]:
-    """Let interrupts wait; blocking them in this thread is not enough, any other thread may take them."""
+    """Let interrupts wait; blocking them in this thread would not do, since any other thread may take them."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

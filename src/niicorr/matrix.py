@@ -124,7 +124,22 @@ class MapMatrix:
     def from_array(
         cls, values: Any, labels: tuple[str, ...] | None = None, features: Features | None = None
     ) -> MapMatrix:
-        """Build a matrix from raw values, shape (maps, features), NaN or infinite where missing."""
+        """Build a matrix from raw values.
+
+        Parameters
+        ----------
+        values : array-like, shape (maps, features) or (features,)
+            Real numbers; NaN, infinite or masked where missing.
+        labels : tuple of str, optional
+            Unique names; ``map0``, ``map1``, … without them.
+        features : Features, optional
+            Where the columns are; without them they have no place.
+
+        Raises
+        ------
+        InputError
+            Where the values are no such array, or labels of another number.
+        """
         values = plain_array(values)
         if values.ndim == 1:
             values = values[None]
@@ -143,13 +158,17 @@ class MapMatrix:
         features = features or Features(values.shape[1])
         records = tuple(MapRecord(label=label, path="", n_voxels=int(k), coverage=float(k / max(features.n, 1)))
                         for label, k in zip(labels, finite.sum(axis=1), strict=True))
+
         def exact(index: int) -> Float64Array:
             return np.where(finite[index], values[index], 0).astype(np.float64)
 
         return cls(rows, center, scale, supports, support_of, labels, features, records, exact=exact)
 
     def with_zeros_read_otherwise(self, which: IntArray) -> MapMatrix:
-        """Return those maps, their zeros read the other way: missing for data, data for missing."""
+        """Return some maps, their zeros read the other way: missing for data, data for missing.
+
+        ``which``, shape (k,), holds positions that ``zeros`` knows.
+        """
         rows, supports = self.rows[which], self.supports[self.support_of[which]]
         center, scale = np.empty(len(which)), np.empty(len(which))
         for k, index in enumerate(which):
@@ -226,9 +245,7 @@ def standardise(data: FloatArray | IntArray, out: FloatArray, valid: BoolArray |
     return mean * unit, spread * unit
 
 
-def _center(
-    values: FloatArray | IntArray, mean: float, out: FloatArray, pieces: list[slice]
-) -> float:
+def _center(values: FloatArray | IntArray, mean: float, out: FloatArray, pieces: list[slice]) -> float:
     """Write values less their mean into ``out``; return their standard deviation, reckoned in float64."""
     square = 0.0
     for piece in pieces:

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -108,7 +108,13 @@ def correlate(x: Any, y: Any = None, *, masker: Any = None, command: str | None 
         Files, folders, patterns, ``.tsv`` manifests, nibabel images; or arrays of maps × features, NaN where
         missing. Without ``y`` the set is compared with itself.
     masker : fitted nilearn masker, optional
-        Its mask is used.
+        Its mask is used, in place of ``mask``.
+    command : str, optional
+        The command line, for ``run.json``.
+    progress : callable, optional
+        ``progress(total, what)`` gives a context whose value is called with the number of maps read.
+    warn : bool
+        Whether what must be known first is issued as a warning, too.
     mask : 'auto', 'none', 'mni152', path, image or (array, affine)
         Which voxels may count.
     background : 'auto', 'none' or float
@@ -117,7 +123,7 @@ def correlate(x: Any, y: Any = None, *, masker: Any = None, command: str | None 
         Volumes of 4-D files.
     zeros : 'auto', 'data' or 'missing'
         What an exact zero inside the mask means.
-    grid : 'auto', 'x', 'y', path or image
+    grid : 'auto', 'x', 'y', path, image or (array, affine)
         The grid on which maps are compared.
     resample : 'auto' or 'never'
         Whether maps of other grids are brought to it.
@@ -129,10 +135,12 @@ def correlate(x: Any, y: Any = None, *, masker: Any = None, command: str | None 
         p-values are not computed in this version.
     on_error : 'stop' or 'skip'
         Bad files raise, or leave their row empty with the reason.
-    max_map_size, memory : int
-        Bytes.
-    jobs : int
-        Threads.
+    max_map_size : int
+        Bytes; a map (one volume) that would be larger in memory is refused.
+    memory : int, optional
+        Bytes that may be used; without it 60 % of what is free.
+    jobs : int, optional
+        Threads; without it one for each processor, at most 8.
 
     Returns
     -------
@@ -140,7 +148,12 @@ def correlate(x: Any, y: Any = None, *, masker: Any = None, command: str | None 
 
     Raises
     ------
-    UsageError, InputError, ResourceError
+    UsageError
+        The call is wrong.
+    InputError
+        The maps cannot be used; all that are bad are named at once.
+    ResourceError
+        The result would not fit into the memory.
 
     Warns
     -----
@@ -176,7 +189,8 @@ def correlate(x: Any, y: Any = None, *, masker: Any = None, command: str | None 
 def check(x: Any, y: Any = None, *, progress: Progress | None = None, **options: Any) -> CheckReport:
     """Read and judge every file as `correlate` would, and compute nothing.
 
-    Takes the arguments of `correlate`; does not raise for files that cannot be used.
+    Takes the arguments of `correlate` (``masker``, ``command`` and ``warn`` apart); does not raise for files that
+    cannot be used.
     """
     chosen = _options(options, None)
     prepared = _prepare(x, y, chosen, progress or _silent)
@@ -184,6 +198,7 @@ def check(x: Any, y: Any = None, *, progress: Progress | None = None, **options:
     sets = [s for s in (prepared.x, prepared.y) if s is not None]
     records = [tuple(r.record for r in s.readings) for s in sets]
     if sampling is not None:
+        # Coverage is known only once maps are in the mask; the rows themselves are dropped.
         records = [extract(s, sampling, resample_option=chosen.resample, jobs=chosen.jobs or default_jobs()).records
                    for s in sets]
         failure = failure or _refusal(sets, chosen)
@@ -232,13 +247,11 @@ def _options(options: dict[str, Any], masker: Any) -> Options:
     elif not isinstance(value, str) or value not in ("auto", "none"):
         raise UsageError(f"background is auto, none or a number, not {value!r}")
     chosen = Options(**options)
-    _one_of(chosen)
+    _check_values(chosen)
     return chosen
 
 
-def _one_of(options: Options) -> None:
-    from typing import get_args
-
+def _check_values(options: Options) -> None:
     for name, kind in (("zeros", Zeros), ("resample", Resample), ("interpolation", Interpolation),
                        ("method", Method), ("null", Null), ("on_error", OnError)):
         value = getattr(options, name)
@@ -284,7 +297,11 @@ def _from_files(x: Any, y: Any, options: Options, command: str | None, progress:
 
 
 def _prepare(x: Any, y: Any, options: Options, progress: Progress) -> _Prepared:
-    """Read every map and settle how it gets to the grid of comparison; raises for wrong calls only."""
+    """Read every map and settle how it gets to the grid of comparison.
+
+    Raises for wrong calls, sets without any map and results too large; what is wrong with files or their grids
+    is the ``failure`` that comes back.
+    """
     start = time.perf_counter()
     read: dict[str, Any] = {"volumes": options.volumes, "on_error": "skip", "max_map_size": options.max_map_size}
     if x is None:
@@ -314,8 +331,8 @@ def _prepare(x: Any, y: Any, options: Options, progress: Progress) -> _Prepared:
 
 
 def _check_room(cells: int, options: Options) -> None:
-    """Refuse a result that cannot be held, before anything is read."""
-    needed, budget = cells * BYTES_PER_CELL, memory_budget(options.memory)
+    """Refuse a result that cannot be held, before any voxel is read; who gives --memory is taken at their word."""
+    needed, budget = cells * BYTES_PER_CELL, memory_budget(None)
     if options.memory is None and needed > budget:
         raise ResourceError(f"a result of {cells} pairs takes about {needed / 2**30:.1f} GiB of memory; "
                             f"{budget / 2**30:.1f} GiB may be used: compare fewer maps at once")
@@ -347,5 +364,3 @@ def _rules_mattered(sets: list[Survey]) -> bool:
 
 def _silent(_total: int, _what: str) -> AbstractContextManager[Callable[[int], None]]:
     return nullcontext(lambda _done: None)
-
-

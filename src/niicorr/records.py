@@ -9,13 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+NO_OUTLINE = "no map shows an outline"
+"""How the warning begins that the whole grid was used for want of a mask; figures are headed by it."""
+
 
 @dataclass(frozen=True)
 class Decision:
     """One thing niicorr decided, in words.
 
-    ``topic`` is a stable key (``affine``, ``background``, ``zeros``, ``grid``, ``resample``, ``mask``,
-    ``volumes``, ``file``, ``label``); ``text`` is a sentence with numbers.
+    ``topic`` is a stable key (``file``, ``affine``, ``background``, ``zeros``, ``missing``, ``grid``,
+    ``resample``, ``mask``); ``text`` is a sentence with numbers.
     """
 
     topic: str

@@ -71,9 +71,12 @@ def write_matrix(path: str, x_labels: Sequence[str], y_labels: Sequence[str], va
     """Write ``correlations.csv``: header "", then x labels; one row per y label."""
     with open(path, "w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        # csv.writer leaves an empty first cell bare; the contract names it "" as pandas writes it.
+        # csv.writer leaves an empty first cell bare; here it is "", as pandas writes it.
         file.write('""')
-        writer.writerow(["", *map(cell_text, x_labels)]) if x_labels else file.write("\n")
+        if x_labels:
+            writer.writerow(["", *map(cell_text, x_labels)])
+        else:
+            file.write("\n")
         for label, row in zip(y_labels, values, strict=True):
             writer.writerow([cell_text(label), *map(number, row)])
 

@@ -60,7 +60,7 @@ def test_full_bits_leave_the_padding_unset(width):
 @given(masks())
 def test_touching_is_sharing_a_face(flags):
     grown = ndimage.binary_dilation(np.pad(flags, 1), FACES)[1:-1, 1:-1, 1:-1]
-    near = unpacked(touching(packed(flags)) | packed(flags), flags.shape)
+    near = unpacked(touching(packed(flags), flags.shape) | packed(flags), flags.shape)
     np.testing.assert_array_equal(near, grown)
 
 
@@ -69,7 +69,7 @@ def test_touching_of_one_voxel_is_its_six_neighbours_and_not_itself(width):
     for at in range(width):
         flags = np.zeros((width, 3, 3), dtype=bool)
         flags[at, 1, 1] = True
-        near = unpacked(touching(packed(flags)), flags.shape)
+        near = unpacked(touching(packed(flags), flags.shape), flags.shape)
         expected = {(at, 0, 1), (at, 2, 1), (at, 1, 0), (at, 1, 2), *((a, 1, 1) for a in (at - 1, at + 1))}
         assert set(map(tuple, np.argwhere(near))) == {v for v in expected if 0 <= v[0] < width}
 

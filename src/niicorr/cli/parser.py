@@ -22,7 +22,7 @@ _LATER = {
     "--fdr": "KIND", "--n-surrogates": "N", "--seed": "N", "--alternative": "KIND", "--scheduler": "ADDRESS",
     "--cache": "DIR", "--device": "KIND",
 }
-"""Options that the contract names and that come with later versions: refused by name, never ignored."""
+"""Options that come with later versions: refused by name, never ignored."""
 
 _LATER_COMMANDS = ("rois", "report", "calibrate", "index", "search")
 
@@ -181,6 +181,7 @@ def _figures(parser: argparse.ArgumentParser) -> None:
 
 
 def _machine(parser: argparse.ArgumentParser) -> None:
+    # 2**30 is images.header.MAX_MAP_SIZE, which cannot be had without numpy.
     group = parser.add_argument_group("machine")
     group.add_argument("--memory", "--mem", type=size, metavar="SIZE", help="such as 2G (60 %% of what is free)")
     group.add_argument("--jobs", "--n-jobs", type=positive, metavar="N", help="threads (processors, at most 8)")

@@ -55,6 +55,11 @@ def pearson(x: MapMatrix, y: MapMatrix, *, jobs: int = 1) -> Correlation:
     jobs : int
         Threads for the products. The outcome does not depend on it.
 
+    Returns
+    -------
+    Correlation
+        Arrays of shape (maps of y, maps of x).
+
     References
     ----------
     Pearson K (1895), doi 10.1098/rspl.1895.0041. Two-pass evaluation: Chan, Golub & LeVeque (1983),
@@ -75,12 +80,15 @@ def pearson(x: MapMatrix, y: MapMatrix, *, jobs: int = 1) -> Correlation:
     if complete:
         # Nothing is missing: standard scores have mean 0 and mean square 1 by construction.
         n = np.full((len(y), len(x)), float(x.features.n))
-        sums += [np.zeros((1, 1)), np.where(x.scale > 0, x.features.n, 0.0)[None],
-                 np.zeros((1, 1)), np.where(y.scale > 0, y.features.n, 0.0)[:, None]]
+        (s_xy,) = sums
+        s_x = s_y = np.zeros((1, 1))
+        s_xx = np.where(x.scale > 0, x.features.n, 0.0)[None]
+        s_yy = np.where(y.scale > 0, y.features.n, 0.0)[:, None]
     else:
-        n = sums.pop(1)[np.ix_(y.support_of, x.support_of)]
-        sums[1:] = [sums[1][y.support_of], sums[2][y.support_of], sums[3][:, x.support_of], sums[4][:, x.support_of]]
-    s_xy, s_x, s_xx, s_y, s_yy = (np.broadcast_to(s, n.shape) for s in sums)
+        s_xy, n, s_x, s_xx, s_y, s_yy = sums
+        # Sums over a support stand once for all maps that share it.
+        of_y, of_x = y.support_of, x.support_of
+        n, s_x, s_xx, s_y, s_yy = n[np.ix_(of_y, of_x)], s_x[of_y], s_xx[of_y], s_y[:, of_x], s_yy[:, of_x]
     with np.errstate(divide="ignore", invalid="ignore"):
         x_var, y_var = s_xx - s_x**2 / n, s_yy - s_y**2 / n
         r = (s_xy - s_x * s_y / n) / np.sqrt(x_var * y_var)

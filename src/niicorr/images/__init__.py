@@ -1,5 +1,6 @@
 """From files to a matrix: the only room that knows image formats.
 
-``discover`` finds the maps, ``header`` judges each header, ``load`` brings volumes, ``inspect`` finds
-background and zeros, ``sampling`` fixes grid and mask, ``extract`` makes the rows.
+``discover`` lists the maps, ``header`` judges each header (``mapset``: of all), ``load`` brings volumes out of
+a ``stream`` of bytes, ``inspect`` finds background and zeros and keeps the data as ``voxels`` (``survey``: of
+all), ``sampling`` fixes grid and mask, ``extract`` makes the rows, by ``resample`` where grids differ.
 """

@@ -292,5 +292,3 @@ def _repeated(labels: Sequence[str]) -> list[list[int]]:
     for i, label in enumerate(labels):
         where.setdefault(label, []).append(i)
     return [group for group in where.values() if len(group) > 1]
-
-

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from math import gcd
-from typing import Any
 
 import numpy as np
 
 from niicorr.images.mapset import MapFile, MapSet
 from niicorr.images.resample import reindex, resample
 from niicorr.images.sampling import Sampling, choose_sampling, own_grid, settle
-from niicorr.images.survey import MapReading, Progress, Survey, in_threads, survey
+from niicorr.images.survey import Advance, MapReading, Survey, in_threads, survey
 from niicorr.images.voxels import Places, Voxels, count, pack, places_of, unpack
 from niicorr.matrix import MapMatrix, row_dtype, standardise
 from niicorr.space import Grid, reindexing, same_grid
@@ -32,7 +31,7 @@ def extract(
     naive_step: int = 0,
     n_maps: int | None = None,
     jobs: int = 1,
-    progress: Progress | None = None,
+    progress: Advance | None = None,
 ) -> MapMatrix:
     """Bring maps to the grid of comparison and keep the voxels of the mask.
 
@@ -50,6 +49,8 @@ def extract(
         Maps of all sets together; precision of the rows follows from it, so that both sets have the same.
     jobs : int
         Files worked on at once.
+    progress : callable, optional
+        Called with the number of maps done, once for each file.
 
     Returns
     -------
@@ -88,7 +89,9 @@ def extract(
             progress(len(file.labels))
 
     in_threads(work, read.maps.files, jobs)
+
     def exact(index: int) -> Float64Array:
+        # By now the shelf is empty, so this reads the file again.
         file = next(f for f in read.maps.files if f.first <= index < f.first + len(f.labels))
         voxels = next(v for i, v in read.voxels(file) if i == index)
         placed = _place(readings[index], voxels, chosen, mask_bits, _lattice(chosen.grid, 0))
@@ -118,10 +121,10 @@ def naive_step(n_voxels: int, n_maps: int) -> int:
 
 @dataclass(frozen=True, eq=False)
 class _Lattice:
-    """The voxels of the grid that naive numbers are taken from, by position and among packed bits."""
+    """The voxels of the grid that naive numbers are taken from, by position and (unless all) among packed bits."""
 
     indices: IntArray
-    places: Places
+    places: Places | None
 
     @property
     def size(self) -> int:
@@ -130,7 +133,7 @@ class _Lattice:
 
 def _lattice(grid: Grid, step: int) -> _Lattice:
     indices = np.arange(0, grid.size, step) if step else np.arange(0)
-    return _Lattice(indices, places_of(indices, grid.shape))
+    return _Lattice(indices, places_of(indices, grid.shape) if step > 1 else None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,10 +158,10 @@ def _place(
 def _place_here(voxels: Voxels, sampling: Sampling, mask_bits: BitArray, lattice: _Lattice) -> _Placed:
     """Place a map that is on the grid of comparison already: a matter of bits."""
     naive = None
-    if lattice.size == sampling.grid.size:  # not thinned: the volume itself is quicker than looking bits up
-        naive = voxels.volume(missing=voxels.background).ravel(order="F")
-    elif lattice.size:
+    if lattice.places is not None:
         naive = voxels.at(lattice.places)
+    elif lattice.size:
+        naive = voxels.volume(missing=voxels.background).ravel(order="F")
     zero_bits = voxels.zero_bits
     if zero_bits is not None and not (zero_bits := zero_bits & mask_bits).any():
         zero_bits = None
@@ -180,6 +183,7 @@ def _place_here(voxels: Voxels, sampling: Sampling, mask_bits: BitArray, lattice
 
 def _place_there(voxels: Voxels, grid: Grid, sampling: Sampling, lattice: _Lattice) -> _Placed:
     """Bring a map to the grid of comparison, by whole voxels where that is exact, by interpolation elsewhere."""
+
     def dense(bits: BitArray) -> BoolArray:
         return unpack(bits, voxels.shape).reshape(voxels.shape, order="F")
 
@@ -198,13 +202,14 @@ def _place_there(voxels: Voxels, grid: Grid, sampling: Sampling, lattice: _Latti
             zero = resample(zero.astype(np.float32), zero, grid, target, sampling.interpolation)[1]
     flat = volume.ravel(order="F")
     ok = valid.ravel(order="F")[sampling.indices]
-    # There is no naive number for maps of different grids.
+    # Interpolated values have no naive number: a script could not have flattened such maps together.
     naive = flat[lattice.indices] if lattice.size and how is not None else None
     return _Placed(flat[sampling.indices][ok], ok, None if zero is None else zero.ravel(order="F")[sampling.indices],
                    naive)
 
 
-def _supports(packed: list[bytes], n: int) -> tuple[BoolArray, Any]:
+def _supports(packed: list[bytes], n: int) -> tuple[BoolArray, IntArray]:
+    """Unpack the supports of all maps (n bits each): the distinct ones, and which one each map has."""
     index = {key: k for k, key in enumerate(dict.fromkeys(packed))}
     distinct = [np.unpackbits(np.frombuffer(key, dtype=np.uint8), count=n) for key in index]
     return np.array(distinct).astype(bool), np.array([index[key] for key in packed], dtype=np.intp)

@@ -37,16 +37,15 @@ TIME_SERIES_VOLUMES = 20
 """A 4-D file with a time unit, a positive TR and more volumes than this is a time series."""
 
 IMAGE_SUFFIXES = (".nii.gz", ".nii.bz2", ".nii", ".hdr.gz", ".hdr", ".img.gz", ".img", ".mgz", ".mgh.gz", ".mgh")
+_SURFACE_ADVICE = "niicorr compares volumes; surfaces are not read yet"
 _FOREIGN = {
-    ".gii": ("surface data (GIFTI)", "niicorr compares volumes; surfaces are not read yet"),
-    ".gii.gz": ("surface data (GIFTI)", "niicorr compares volumes; surfaces are not read yet"),
+    ".gii": ("surface data (GIFTI)", _SURFACE_ADVICE),
+    ".gii.gz": ("surface data (GIFTI)", _SURFACE_ADVICE),
     ".head": ("an AFNI dataset", "convert it with 3dAFNItoNIFTI"),
     ".brik": ("an AFNI dataset", "convert it with 3dAFNItoNIFTI"),
     ".brik.gz": ("an AFNI dataset", "convert it with 3dAFNItoNIFTI"),
     ".mnc": ("a MINC file", "convert it with mnc2nii"),
 }
-
-_SURFACE_ADVICE = "niicorr compares volumes; surfaces are not read yet"
 _REFUSED_TYPES = {
     1: "1-bit binary data", 32: "complex numbers (complex64)", 1792: "complex numbers (complex128)",
     2048: "complex numbers (complex256)", 128: "RGB colours", 2304: "RGBA colours", 0: "no data type at all",
@@ -114,10 +113,18 @@ class ImageHeader:
 def read_header(path: str, *, max_map_size: int = MAX_MAP_SIZE) -> ImageHeader:
     """Read and judge the header of one image file.
 
+    Parameters
+    ----------
+    path : str
+        The file; of a pair, either half.
+    max_map_size : int
+        Bytes; a volume that would be larger in memory is refused.
+
     Raises
     ------
     MapError
-        With what is wrong and what to do.
+        Where the file cannot be opened, is no image of one real number per voxel in space, or cannot hold what
+        its header claims.
     """
     suffix = image_suffix(path)
     if suffix in _FOREIGN:
@@ -131,9 +138,10 @@ def read_header(path: str, *, max_map_size: int = MAX_MAP_SIZE) -> ImageHeader:
     with np.errstate(all="ignore"):  # what comes of absurd numbers is judged, not warned about
         header = _parse(path, header_path, data_path, suffix, block)
     decisions = list(header.decisions)
-    if compression and not header_path.lower().endswith((".gz", ".bz2", ".mgz")):
+    named_compressed = header_path.lower().endswith((".gz", ".bz2", ".mgz"))
+    if compression and not named_compressed:
         decisions.append(Decision("file", f"is {compression}-compressed though its name does not say so"))
-    elif not compression and header_path.lower().endswith((".gz", ".bz2", ".mgz")):
+    elif not compression and named_compressed:
         decisions.append(Decision("file", "is not compressed though its name says so"))
     wide = header.slope != 1 or header.inter != 0 or header.dtype.name not in FLOAT32_EXACT
     in_memory = prod(header.shape) * (8 if wide else 4)
@@ -181,7 +189,17 @@ def is_time_series(n_volumes: int, dims: list[int], units: int, tr: float) -> bo
 def choose_affine(
     path: str, sform: Float64Array | None, qform: Float64Array | None, scale: float, shape: tuple[int, int, int]
 ) -> tuple[Float64Array | None, list[Decision]]:
-    """Take the sform where coded, else the qform, else none; in mm."""
+    """Take the sform where coded, else the qform, else none; in mm.
+
+    Parameters
+    ----------
+    sform, qform : ndarray, shape (4, 4), or None
+        None where the header's code says that there is none.
+    scale : float
+        Millimetres in the unit of the header.
+    shape : tuple of int
+        Of the volume: how far two affines differ is judged at its corners.
+    """
     decisions = []
     scaled = [None if a is None else a * [[scale], [scale], [scale], [1.0]] for a in (sform, qform)]
     affine = next((a for a in scaled if a is not None), None)
@@ -284,7 +302,6 @@ def _parse_analyze(path: str, data_path: str, block: bytes, order: str) -> Image
 
 def _parse_mgh(path: str, block: bytes) -> ImageHeader:
     from nibabel.freesurfer.mghformat import MGHHeader
-    from nibabel.spatialimages import HeaderDataError
 
     if len(block) < 284 or block[:4] != b"\0\0\0\1":
         raise MapError(path, "not an MGH image (no such header at its start)", "copy the file again")
@@ -292,7 +309,7 @@ def _parse_mgh(path: str, block: bytes) -> ImageHeader:
     shape, n_volumes = _shapes(path, [4, *(int(d) for d in header["dims"])])
     try:
         dtype = np.dtype(header.get_data_dtype()).newbyteorder(">")
-    except (HeaderDataError, KeyError):
+    except KeyError:
         raise MapError(path, f"data type code {int(header['type'])} is unknown", "convert it to NIfTI") from None
     known = int(header["goodRASFlag"]) > 0
     affine = np.asarray(header.get_affine(), dtype=np.float64) if known else None
@@ -324,7 +341,7 @@ def _dtype(path: str, header: Any, code: int, order: str) -> np.dtype[Any]:
         return np.dtype("V16")
     try:
         dtype: np.dtype[Any] = np.dtype(header.get_data_dtype()).newbyteorder(order)
-    except Exception:  # nibabel raises HeaderDataError, itself derived from Exception only
+    except KeyError:  # from nibabel's table of types
         raise MapError(path, f"data type code {code} is unknown", "it is damaged: copy the file again") from None
     if dtype.kind not in "buif":
         raise MapError(path, f"holds {dtype}", "niicorr needs one real number per voxel")

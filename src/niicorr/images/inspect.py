@@ -78,6 +78,10 @@ def inspect(volume: FloatArray, background: BackgroundOption = "auto", zeros: Ze
         The value that means "no data here".
     zeros : 'auto', 'data' or 'missing'
         What an exact zero means.
+
+    Returns
+    -------
+    Inspection
     """
     shape = volume.shape
     flat = volume.ravel(order="F")
@@ -92,6 +96,7 @@ def inspect(volume: FloatArray, background: BackgroundOption = "auto", zeros: Ze
         inside = ~_equal(flat, value, tolerance) if inside is None else inside & ~_equal(flat, value, tolerance)
     data = nonzero if inside is None else inside & nonzero
     bits = pack(data, shape)
+    # What is inside but not data is zero.
     zero_bits = bits ^ (full_bits(shape) if inside is None else pack(inside, shape))
     n_data, n_zero = count(bits), count(zero_bits)
     values = flat[data]
@@ -120,7 +125,7 @@ def inspect(volume: FloatArray, background: BackgroundOption = "auto", zeros: Ze
     voxels = Voxels(shape, bits, zero_bits if n_zero and not rest_is_zero else None, rest_is_zero, _narrow(values),
                     fill, reading == "data")
     return Inspection(voxels, value, share, reading, n_zero > 0 and zeros == "auto" and background != 0,
-                      outline, inside_bits, tuple(d for d in decisions if d.text))
+                      outline, inside_bits, tuple(decisions))
 
 
 def _background(
@@ -163,7 +168,8 @@ def _read_zeros(
     if two_valued:
         return "data", "the map has two values"
     # Every voxel of the border counts: its medians differ from slab to slab, and between axes.
-    at_border = np.abs(flat[indices_of(touching(zero_bits) & bits, _shape_of(bits, flat.size))])
+    shape = _shape_of(bits, flat.size)
+    at_border = np.abs(flat[indices_of(touching(zero_bits, shape) & bits, shape)])
     low, middle, high = _quantiles(np.abs(_thinned(values)), (0.01, 0.5, 0.95))
     edge = _quantiles(at_border, (0.5,))[0] / middle if at_border.size else float("inf")
     floor = low / high

@@ -9,15 +9,12 @@ source voxel it spans, and their interpolated values are averaged.
 from __future__ import annotations
 
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from niicorr.space import Grid, Reindexing
 from niicorr.typing import BoolArray, FloatArray, Interpolation
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 SHRINK = 1.5
 """From this ratio of target to source voxel on, values are averaged."""
@@ -56,6 +53,8 @@ def resample(
         Values; whatever stands in invalid voxels is not used.
     valid : ndarray of bool, shape ``source.shape``
         Where the map has data.
+    source, target : Grid
+        The map's own, and the one it is brought to.
     interpolation : str
         ``auto`` is linear, averaging where voxels shrink.
 
@@ -90,7 +89,10 @@ def resample(
 
 
 def cut(matrix: FloatArray) -> tuple[int, int, int]:
-    """Into how many sub-voxels each axis of a target voxel is cut (1: no averaging)."""
+    """Into how many sub-voxels each axis of a target voxel is cut (1: no averaging).
+
+    ``matrix``, shape (4, 4), maps voxel indices of the target to those of the source.
+    """
     ratios = np.linalg.norm(matrix[:3, :3], axis=0)
     a, b, c = (ceil(r - 1e-3) if r > SHRINK else 1 for r in ratios)
     return a, b, c
@@ -160,7 +162,6 @@ def _linear(
     data: FloatArray, weight: FloatArray, matrix: FloatArray, shape: tuple[int, int, int], parts: tuple[int, int, int]
 ) -> tuple[FloatArray, FloatArray]:
     """Weighted sums and weights at the target voxels, averaged over sub-voxels."""
-    transform = _affine_transform()
     sums, weights = np.zeros(shape), np.zeros(shape)
     for i in range(parts[0]):
         for j in range(parts[1]):
@@ -169,8 +170,8 @@ def _linear(
                 offset = matrix[:3, :3] @ at + matrix[:3, 3]
                 # grid-constant: beyond the outermost centres the weight fades over one voxel, not at once.
                 how: dict[str, Any] = {"order": 1, "mode": "grid-constant"}
-                sums += transform(data, matrix[:3, :3], offset, shape, **how)
-                weights += transform(weight, matrix[:3, :3], offset, shape, **how)
+                sums += _transform(data, matrix, offset, shape, **how)
+                weights += _transform(weight, matrix, offset, shape, **how)
     n = parts[0] * parts[1] * parts[2]
     return sums / n, weights / n
 
@@ -186,8 +187,7 @@ def _cubic(
         # A spline reaches far: invalid voxels take the nearest valid value, so that no edge rings.
         nearest = distance_transform_edt(~valid, return_distances=False, return_indices=True)
         data = data[tuple(nearest)]
-    transform = _affine_transform()
-    values = transform(data, matrix[:3, :3], matrix[:3, 3], shape, order=3, mode="nearest")
+    values = _transform(data, matrix, matrix[:3, 3], shape, order=3, mode="nearest")
     _, weights = _linear(data, valid.astype(np.float64), matrix, shape, (1, 1, 1))
     good = weights >= VALID_WEIGHT - 1e-9
     return np.where(good, values, 0) * unit, good
@@ -211,13 +211,10 @@ def _nearest(
     return values, good
 
 
-def _affine_transform() -> Callable[..., FloatArray]:
+def _transform(
+    volume: FloatArray, matrix: FloatArray, offset: FloatArray, shape: tuple[int, int, int], **how: Any
+) -> FloatArray:
     from scipy.ndimage import affine_transform
 
-    def transform(
-        volume: FloatArray, matrix: FloatArray, offset: FloatArray, shape: tuple[int, int, int], **how: Any
-    ) -> FloatArray:
-        moved: FloatArray = affine_transform(volume, matrix, offset, shape, np.float64, cval=0.0, **how)
-        return moved
-
-    return transform
+    moved: FloatArray = affine_transform(volume, matrix[:3, :3], offset, shape, np.float64, cval=0.0, **how)
+    return moved

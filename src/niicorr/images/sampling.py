@@ -17,7 +17,7 @@ from niicorr.images.resample import cut, reindex, resample, sample_flags
 from niicorr.images.survey import MapReading, Survey
 from niicorr.images.voxels import unpack
 from niicorr.matrix import Features
-from niicorr.records import Decision
+from niicorr.records import NO_OUTLINE, Decision
 from niicorr.space import Grid, displacement, format_mm, reindexing, same_grid, tolerance_mm
 from niicorr.tables import path_text
 from niicorr.typing import BoolArray, IntArray, Interpolation, Resample
@@ -87,15 +87,22 @@ def choose_sampling(
         The maps, read.
     mask : 'auto', 'none', 'mni152', path, image or (array, affine)
         Which voxels may count.
-    grid : 'auto', 'x', 'y', path or image
+    grid : 'auto', 'x', 'y', path, image or (array, affine)
         Where maps are compared.
-    interpolation : str
-        Recorded for extraction.
+    interpolation : 'auto', 'linear', 'nearest' or 'cubic'
+        How maps of other grids will be brought to this one.
+
+    Returns
+    -------
+    Sampling
 
     Raises
     ------
     InputError
-        Where no grid serves all maps, or the mask is empty.
+        Where no map can be used, no grid serves all maps, the mask is empty, or the file given as mask or grid
+        cannot be used.
+    UsageError
+        Where mask or grid name several images.
     """
     sets = [[r for r in s.readings if r.grid is not None] for s in (x, y) if s is not None]
     usable = [r for part in sets for r in part]
@@ -291,10 +298,10 @@ def _auto_mask(
         return mask, f"{mask.sum()} of {target.size} voxels: inside at least half of {which}", []
     if target.mni or any(r.grid is not None and r.grid.mni for r in readings):
         mask = _mni152(target)
-        return mask, f"no map shows an outline; headers say MNI152, so its brain mask is used: {mask.sum()} voxels", []
-    text = (f"no map shows an outline, so all {target.size} voxels of the grid count, also those outside the brain. "
+        return mask, f"{NO_OUTLINE}; headers say MNI152, so its brain mask is used: {mask.sum()} voxels", []
+    text = (f"{NO_OUTLINE}, so all {target.size} voxels of the grid count, also those outside the brain. "
             "Give --mask FILE, or --mask mni152 if the maps are in MNI space.")
-    return np.ones(target.shape, dtype=bool), f"all {target.size} voxels of the grid: no map shows an outline", [text]
+    return np.ones(target.shape, dtype=bool), f"all {target.size} voxels of the grid: {NO_OUTLINE}", [text]
 
 
 def _placeable(grid: Grid, target: Grid) -> bool:

@@ -12,6 +12,7 @@ import hashlib
 import os
 import stat
 import zlib
+from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
 from typing import Any, Protocol
@@ -160,9 +161,13 @@ class ByteStream:
 
 
 class _Source(Protocol):
+    """Gives up to ``size`` bytes at a time, fetching ``more()`` stored ones; none at the end of the stream."""
+
     @property
-    def dry(self) -> bool: ...
-    def take(self, size: int, more: Any) -> bytes: ...
+    def dry(self) -> bool:
+        """Whether nothing fetched is left, so that the file can be read on directly."""
+
+    def take(self, size: int, more: Callable[[], bytes]) -> bytes: ...
 
 
 class _Plain:
@@ -175,16 +180,16 @@ class _Plain:
     def dry(self) -> bool:
         return not self._pending
 
-    def take(self, size: int, more: Any) -> bytes:
+    def take(self, size: int, more: Callable[[], bytes]) -> bytes:
         data = self._pending or more()
         piece, self._pending = data[:size], data[size:]
-        return bytes(piece)
+        return piece
 
 
 class _Inflater:
     """Members of a compressed file, one after the other."""
 
-    def __init__(self, first: bytes, path: str, make: Any) -> None:
+    def __init__(self, first: bytes, path: str, make: Callable[[], Any]) -> None:
         self._path, self._make = path, make
         self._pending, self._member = first, make()
         self._inflated, self._ended = 0, False
@@ -193,7 +198,7 @@ class _Inflater:
     def dry(self) -> bool:
         return False
 
-    def take(self, size: int, more: Any) -> bytes:
+    def take(self, size: int, more: Callable[[], bytes]) -> bytes:
         while not self._ended:
             try:
                 piece: bytes = self._member.decompress(self._pending, min(size, BURST))
@@ -211,7 +216,7 @@ class _Inflater:
                 return piece
         return b""
 
-    def _next_member(self, more: Any) -> None:
+    def _next_member(self, more: Callable[[], bytes]) -> None:
         """Go on with the member that follows; zero padding may stand between, nothing else."""
         rest = self._member.unused_data.lstrip(b"\0")
         while not rest:

@@ -29,12 +29,12 @@ from niicorr.space import Grid
 from niicorr.tables import printable
 from niicorr.typing import BitArray, FloatArray, ZeroReading, Zeros
 
-OWN_PAGES = 1 << 25
+OWN_PAGES = 1 << 22
 """From so many bytes on the shelf, values get pages of their own."""
 
 T = TypeVar("T")
 R = TypeVar("R")
-Progress = Callable[[int], None]
+Advance = Callable[[int], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,7 +168,7 @@ def survey(
     zeros: Zeros = "auto",
     jobs: int = 1,
     keep: float = float("inf"),
-    progress: Progress | None = None,
+    progress: Advance | None = None,
 ) -> Survey:
     """Read every map of a set once.
 
@@ -179,14 +179,25 @@ def survey(
     ----------
     maps : MapSet
         From `read_maps`.
-    background, zeros
-        See `niicorr.images.inspect.inspect`.
+    background : 'auto', 'none' or float
+        The value that means "no data here", per map.
+    zeros : 'auto', 'data' or 'missing'
+        What an exact zero means.
     jobs : int
         Files read at once (threads: inflating and arithmetic leave the interpreter free).
     keep : float
         Bytes of voxels that may stay in memory.
     progress : callable, optional
-        Called with the number of maps done.
+        Called with the number of maps done, once for each file.
+
+    Returns
+    -------
+    Survey
+
+    Raises
+    ------
+    UsageError
+        Where ``maps`` is something else.
     """
     if not isinstance(maps, MapSet):
         raise UsageError(f"survey takes what read_maps returns, not {type(maps).__name__}")

@@ -137,11 +137,13 @@ def count(bits: BitArray) -> int:
     return int(np.bitwise_count(bits).sum(dtype=np.int64))
 
 
-def touching(bits: BitArray) -> BitArray:
+def touching(bits: BitArray, shape: tuple[int, int, int]) -> BitArray:
     """Voxels that share a face with a set one (padding bits may be set, too: mask the outcome)."""
     near: BitArray = np.bitwise_or(bits >> 1, bits << 1, dtype=np.uint8)
-    near[..., 1:] |= bits[..., :-1] << 7
-    near[..., :-1] |= bits[..., 1:] >> 7
+    # With padding between the lines, what crosses from one to the next falls into the padding.
+    onto, of = (near, bits) if shape[0] % 8 == 0 else (near.reshape(-1), bits.reshape(-1))
+    onto[..., 1:] |= of[..., :-1] << 7
+    onto[..., :-1] |= of[..., 1:] >> 7
     # Lines lie one after the other in a slab: a step along the second axis is one of whole lines.
     line, slabs, source = bits.shape[2], near.reshape(len(near), -1), bits.reshape(len(bits), -1)
     slabs[:, line:] |= source[:, :-line]
@@ -154,7 +156,7 @@ def touching(bits: BitArray) -> BitArray:
 def indices_of(bits: BitArray, shape: tuple[int, int, int]) -> IntArray:
     """Return the positions of the few set voxels in the volume flattened in Fortran order."""
     flat = bits.reshape(-1)
-    held = np.flatnonzero(flat)
+    held = np.flatnonzero(flat != 0)
     bit = np.flatnonzero(np.unpackbits(flat[held]).view(np.bool_))
     line, byte = np.divmod(held, bits.shape[2])
     return np.asarray((line * shape[0] + byte * 8)[bit >> 3] + (bit & 7))

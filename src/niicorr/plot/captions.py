@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from niicorr.plot.labels import shorten_middle
+from niicorr.records import NO_OUTLINE
 from niicorr.tables import printable
 
 if TYPE_CHECKING:
@@ -14,9 +15,7 @@ if TYPE_CHECKING:
     from niicorr.typing import BoolArray
 
 LONGEST_REASON = 80
-
-NO_OUTLINE = "no map shows an outline"
-"""How the warning begins that the whole grid was used for want of a mask."""
+"""Letters of a reason that stands in the small print."""
 
 
 def title(result: CorrelationResult) -> str:

@@ -52,8 +52,6 @@ class Layout:
         Every so many-th column and row is named.
     rotation : int
         Of the names of columns: 0, 45 or 90 degrees.
-    below : float
-        Inches taken by the names of columns.
     beside : float
         Inches taken by the names of rows.
     overhang : float
@@ -73,7 +71,6 @@ class Layout:
     x_step: int
     y_step: int
     rotation: int
-    below: float
     beside: float
     overhang: float
     y_name_upright: bool
@@ -142,7 +139,7 @@ def plan(
     else:
         rotation, below, overhang = 90, column_label, 0.0
     return Layout(
-        cell, values, value_size, label_size, x_step, y_step, rotation, below, row_label, overhang,
+        cell, values, value_size, label_size, x_step, y_step, rotation, row_label, overhang,
         y_name_upright=y_name * POINT <= height * n_rows,
         small_print_at=below + NAME + 3 * GAP,
         text_room=width * n_columns,

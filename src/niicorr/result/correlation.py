@@ -36,7 +36,8 @@ class Sensitivity:
     Attributes
     ----------
     naive : ndarray, shape (rows y, columns x), float64
-        r over the whole grid with background and zeros counted as data (non-finite values as 0).
+        r over the whole grid with background and zeros counted as data (non-finite values as 0); NaN where a map
+        was interpolated or is constant, and everywhere if it was not asked for.
     step : int
         Every ``step``-th voxel of the grid was used for it (1: all).
     zeros_matter : ndarray of float64, shape (rows y, columns x)

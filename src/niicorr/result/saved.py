@@ -25,6 +25,7 @@ SCHEMA = 1
 """Version of ``run.json`` and ``report_data.npz``; older ones stay readable."""
 
 ARRAYS = "report_data.npz"
+"""The numbers of a result in full, from which `load` restores it."""
 
 _DAMAGE = (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error)
 """What reading a damaged result may raise."""
@@ -35,6 +36,7 @@ def write_result(result: CorrelationResult, folder: str, extra_files: Sequence[s
 
     ``extra_files`` (figures already there) are listed in ``run.json`` too.
     """
+
     def at(name: str) -> str:
         return os.path.join(folder, name)
 
@@ -68,7 +70,9 @@ def load(path: str | os.PathLike[str]) -> CorrelationResult:
     Raises
     ------
     InputError
-        Where the folder holds no result, or a damaged one.
+        Where the folder holds no result, a damaged one, or one of a newer niicorr.
+    UsageError
+        Where ``path`` is no path.
     """
     if not isinstance(path, str | os.PathLike):
         raise UsageError(f"load takes the path of a folder, not {type(path).__name__}")
@@ -84,9 +88,9 @@ def load(path: str | os.PathLike[str]) -> CorrelationResult:
         # Never a pickle: a saved result is data, not code.
         with np.load(os.path.join(path, ARRAYS), allow_pickle=False) as arrays:
             return _restore(path, record, dict(arrays))
+    except InputError:
+        raise
     except _DAMAGE as error:
-        if isinstance(error, InputError):
-            raise
         raise InputError(f"{path}: the saved result is damaged ({type(error).__name__}: {error}); "
                          "run it again") from None
 

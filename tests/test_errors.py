@@ -38,7 +38,7 @@ def test_ten_bad_maps_are_listed_and_the_rest_counted(bad, listed, more):
     lines = str(error).splitlines()
     assert lines[0] == f"{bad} of 600 maps cannot be used:"
     assert lines[1 : 1 + listed] == [f"  {k}.nii  broken: mend it" for k in range(listed)]
-    assert (f"  … and {more} more" in lines) == (more > 0)
+    assert (f"  … and {more} more; niicorr check lists all" in lines) == (more > 0)
     assert "--on-error skip" in lines[-1]
     assert len(lines) == 2 + listed + (more > 0)
     assert len(error.problems) == bad

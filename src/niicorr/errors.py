@@ -84,8 +84,9 @@ class UnusableMapsError(InputError):
         lines = [f"{len(self.problems)} of {total} maps cannot be used:"]
         lines += [f"  {problem.path}  {problem.text}" for problem in shown]
         if len(self.problems) > len(shown):
-            lines.append(f"  … and {len(self.problems) - len(shown)} more")
-        lines.append("Remove or mend them, or use --on-error skip to leave their rows empty.")
+            lines.append(f"  … and {len(self.problems) - len(shown)} more; niicorr check lists all")
+        lines.append("Remove or mend them, or leave their cells empty with --on-error skip "
+                     '(in Python on_error="skip").')
         if besides:
             lines.append(f"Besides: {besides}")
         super().__init__("\n".join(lines))

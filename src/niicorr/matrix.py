@@ -100,6 +100,10 @@ class MapMatrix:
     naive: FloatArray | None = None
     exact: Callable[[int], Float64Array] | None = None
 
+    def __repr__(self) -> str:
+        missing = "" if self.complete else ", some values missing"
+        return f"MapMatrix: {len(self)} maps × {self.features.n} features, {self.rows.dtype}{missing}"
+
     def __len__(self) -> int:
         return len(self.labels)
 

@@ -83,7 +83,7 @@ def test_a_command_that_comes_later_is_refused_by_name(command):
         ([*RUN, "--zero", "data"], "--zero"),
         ([*RUN, "--jobs", "0"], "from 1 on"),
         ([*RUN, "--memory", "much"], "no size"),
-        ([*RUN, "--format", "gif"], "no list of png"),
+        ([*RUN, "--format", "gif"], "formats are png, svg and pdf"),
         ([*RUN, "--background", "grey"], "neither auto, none nor a number"),
         ([*RUN, "--background"], "--background"),
     ],

@@ -414,10 +414,9 @@ def test_messages_keep_their_lines_and_escape_the_rest():
     stream = io.StringIO()
     terminal = Terminal.make(stream)
     terminal.error("2 maps:\n  a\x1b[2J  bad\n  [b]  worse")
-    terminal.warn("look\tout")
     terminal.say("done\r")
     assert stream.getvalue() == (
-        "error: 2 maps:\n  a\\x1b[2J  bad\n  [b]  worse\nwarning: look out\ndone\\r\n"
+        "error: 2 maps:\n  a\\x1b[2J  bad\n  [b]  worse\ndone\\r\n"
     )
 
 
@@ -425,7 +424,6 @@ def test_quiet_says_errors_only():
     stream = io.StringIO()
     terminal = Terminal.make(stream, quiet=True)
     terminal.say("a")
-    terminal.warn("b")
     terminal.run_report(question(), out="out", files=FILES, seconds=1)
     terminal.check_report((map_record("a"),), (), (), ("c",), refusal=None, same_set=True)
     assert stream.getvalue() == ""

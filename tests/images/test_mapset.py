@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from niicorr.errors import MapError, UnusableMapsError, UsageError
-from niicorr.images.mapset import parse_volumes, read_maps, same_file
+from niicorr.images.mapset import parse_volumes, read_maps
 
 AFFINE = np.diag([2.0, 3, 4, 1])
 
@@ -124,13 +124,6 @@ def test_units_codes_and_mni_of_an_image(tmp_path):
     nib.save(coded, tmp_path / "a.nii")
     loaded = nib.load(tmp_path / "a.nii")
     assert not read_maps([loaded]).files[0].header.grid.known
-
-
-def test_one_file_by_two_names(tmp_path):
-    (tmp_path / "a").touch()
-    (tmp_path / "b").symlink_to(tmp_path / "a")
-    assert same_file(str(tmp_path / "a"), str(tmp_path / "b"))
-    assert not same_file(str(tmp_path / "a"), str(tmp_path / "c"))
 
 
 def test_the_largest_map_can_be_limited(saved):

@@ -190,7 +190,7 @@ def test_maps_without_orientation_are_refused_where_nothing_tells_their_place():
     [
         (affine(10, (0.05, 0, 0)), "", False),
         (affine(10, (10.0, -20, 0)), "shifted or cropped by whole voxels", False),
-        (affine(10, (3.0, 0, 0)), "resampled from 10×10×10 to 10×10×10 mm: linear interpolation", True),
+        (affine(10, (3.0, 0, 0)), "resampled to other places of 10×10×10 mm voxels: linear interpolation", True),
         (affine(6), "averaged over the larger voxels", True),
         (affine() @ np.diag([-1.0, 1, 1, 1]) + np.array([[0, 0, 0, 110.0], *[[0.0] * 4] * 3]),
          "reordered exactly (LAS to RAS)", False),

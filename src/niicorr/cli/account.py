@@ -214,7 +214,7 @@ def naive_text(result: CorrelationResult, sensitivity: Sensitivity) -> str:
     """Say how wrong the plain arrays would have been."""
     error, flips, both = sensitivity.largest_error(pairs(result))
     if both == 0:
-        return ""
+        return "none: no two of the maps lie on one grid as they are stored, so there is nothing to flatten."
     text = "Counting background and zeros as data, as corrcoef on flattened arrays does, would have been off by "
     text += f"up to {r_text(error)}" if error >= 0.005 else "less than .01"
     if flips:

@@ -128,7 +128,7 @@ def formats(text: str) -> tuple[str, ...]:
     """Read a list of figure formats, such as ``png,svg``."""
     chosen = tuple(dict.fromkeys(part.strip().lower() for part in text.split(",") if part.strip()))
     if not chosen or set(chosen) - {"png", "svg", "pdf"}:
-        raise argparse.ArgumentTypeError(f"{text!r} is no list of png, svg, pdf")
+        raise argparse.ArgumentTypeError(f"{text!r}: formats are png, svg and pdf, such as png,pdf")
     return chosen
 
 

@@ -103,11 +103,6 @@ class Terminal:
         """Say what went wrong; also with ``--quiet``."""
         self._message("error: ", "bad", text)
 
-    def warn(self, text: str) -> None:
-        """Say what the reader should know."""
-        if not self.quiet:
-            self._message("warning: ", "warning", text)
-
     def say(self, text: str) -> None:
         """Say something, a line at a time."""
         if not self.quiet:

@@ -224,8 +224,8 @@ def _parse(path: str, header_path: str, data_path: str, suffix: str, block: byte
     if block.lstrip()[:5].lower() in (b"<?xml", b"<gift", b"<!doc"):
         raise MapError(path, "this is XML, such as GIFTI surface data, not a volume", _SURFACE_ADVICE)
     if len(block) < 348:
-        raise MapError(path, f"the file ends after {len(block)} bytes; an image header has 348 or more",
-                       "copy the file again")
+        raise MapError(path, f"not an image: it holds {len(block)} bytes, and an image header alone has 348",
+                       "check that it is the file you mean, and copy it again if it is")
     sizes = {int.from_bytes(block[:4], "little"): "<", int.from_bytes(block[:4], "big"): ">"}
     if 540 in sizes and len(block) >= 540:
         return _parse_nifti(path, header_path, data_path, block, sizes[540], version=2)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -51,6 +50,10 @@ class MapSet:
 
     files: tuple[MapFile, ...]
     labels: tuple[str, ...] = field(default=())
+
+    def __repr__(self) -> str:
+        bad = f", {len(self.problems)} files cannot be used" if self.problems else ""
+        return f"MapSet: {len(self)} maps in {len(self.files)} files{bad}"
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -159,8 +162,8 @@ def _choose_volumes(header: ImageHeader, selection: slice | None) -> tuple[int, 
     if selection is None:
         if header.time_series:
             raise MapError(header.path, f"a time series of {header.n_volumes} volumes, not a map",
-                           "correlate its regions with `niicorr rois`, or take volumes as maps with "
-                           "--volumes all or --volumes 0:10")
+                           "take volumes of it as maps with --volumes all or --volumes 0:10, or correlate its "
+                           "regions with `niicorr rois` (from a later version on)")
         selection = slice(None)
     which = tuple(range(header.n_volumes))[selection]
     if not which:
@@ -217,11 +220,3 @@ def _dtype_name(header: ImageHeader) -> str:
     if header.dtype == np.dtype("V16"):
         return "float128"
     return header.dtype.newbyteorder("=").name
-
-
-def same_file(path: str, other: str) -> bool:
-    """Whether two paths lead to one file."""
-    try:
-        return os.path.samefile(path, other)
-    except OSError:
-        return False

@@ -60,6 +60,9 @@ class Sampling:
     decisions: tuple[Decision, ...]
     warnings: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        return f"Sampling: {self.indices.size} voxels of {self.grid.describe()}"
+
     @cached_property
     def indices(self) -> IntArray:
         """Positions of the mask's voxels in the volume flattened in Fortran order."""
@@ -181,8 +184,9 @@ def _settle(reading: MapReading, sampling: Sampling, option: Resample) -> MapRea
                    else f"({grid.describe()} against {target.describe()})")
         return reading.fail(MapError(path, f"grid differs from {sampling.reference} {differs}",
                                      "leave out --resample never, or give the maps on one grid"))
-    return reading.decide(Decision("resample", f"resampled from {format_mm(grid.voxel_mm)} to "
-                                   f"{format_mm(target.voxel_mm)} mm: {_how(grid, sampling)}"))
+    sizes = format_mm(grid.voxel_mm), format_mm(target.voxel_mm)
+    what = f"from {sizes[0]} to {sizes[1]} mm" if sizes[0] != sizes[1] else f"to other places of {sizes[0]} mm voxels"
+    return reading.decide(Decision("resample", f"resampled {what}: {_how(grid, sampling)}"))
 
 
 def _how(grid: Grid, sampling: Sampling) -> str:
@@ -214,7 +218,8 @@ def _common_grid(readings: list[MapReading], option: str) -> tuple[Grid, str, li
     name = "" if option == "auto" else f" of set {option}"
     if len(groups) == 1:
         grid, members = groups[0]
-        decision = Decision("grid", f"all {len(readings)} maps{name} are on one grid: {grid.describe()}")
+        where = f"all {len(readings)} maps{name} are on one grid" if len(readings) > 1 else f"that of the one map{name}"
+        decision = Decision("grid", f"{where}: {grid.describe()}")
         return grid, members[0].record.path, [decision]
     # A map without orientation can join others but not lead them.
     leading = [g for g in range(len(groups)) if groups[g][0].known] or list(range(len(groups)))
@@ -225,8 +230,10 @@ def _common_grid(readings: list[MapReading], option: str) -> tuple[Grid, str, li
         short = next(((r, c) for r in readings if r not in members and (c := _cover(r, grid)) < MIN_COVER), None)
         if short is None:
             finest = min(_digits(groups[g][0].voxel_volume) for g in leading)
-            alike = _digits(grid.voxel_volume) == finest
-            which = "that of most maps, or the first" if alike else "the coarsest"
+            most = len(members) > max((len(groups[o][1]) for o in leading if o != g), default=0)
+            which = "the coarsest"
+            if _digits(grid.voxel_volume) == finest:
+                which = "the one that most maps have" if most else "the first of them"
             decision = Decision("grid", f"the maps{name} come on {len(groups)} grids; compared on {which}"
                                 f"{' that covers all' if passed else ''}: {grid.describe()}, as "
                                 f"{members[0].record.label} has it")
@@ -293,7 +300,7 @@ def _auto_mask(
             counts += np.int32(len(alike)) * _inside(alike[0], target, by_shape)
         mask = np.asfortranarray(counts * 2 >= len(outlined))
         all_of_them = len(outlined) == len(readings)
-        which = f"all {len(readings)} maps" if all_of_them else (
+        which = "the one map" if len(readings) == 1 else f"all {len(readings)} maps" if all_of_them else (
             f"the {len(outlined)} of {len(readings)} maps that show an outline")
         return mask, f"{mask.sum()} of {target.size} voxels: inside at least half of {which}", []
     if target.mni or any(r.grid is not None and r.grid.mni for r in readings):
@@ -348,7 +355,9 @@ def _read_mask(mask: Any) -> _Mask:
 
 
 def _one_header(image: Any, option: str) -> ImageHeader:
-    files = read_maps([image]).files
+    files = read_maps([image], on_error="skip").files
+    if len(files) == 1 and files[0].problem is not None:
+        raise files[0].problem
     if len(files) != 1 or files[0].header is None:
         named = path_text(image) if isinstance(image, str) else "what was given"
         raise UsageError(f"{option} takes one image; {named} stands for {len(files)}")

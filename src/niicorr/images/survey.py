@@ -137,6 +137,9 @@ class Survey:
     zeros: Zeros
     settled: bool = False
 
+    def __repr__(self) -> str:
+        return f"Survey: {len(self.readings)} maps read, {len(self.problems)} of them not usable"
+
     @property
     def problems(self) -> list[MapError]:
         """What is wrong with the maps that cannot be used."""

@@ -145,7 +145,7 @@ def prepare(result: CorrelationResult, order: Order, cmap: str, vmax: float | No
         families=families,
         cmap=diverging(cmap),
         vmax=limit,
-        beyond=bool((np.abs(visible) > limit).any()),
+        beyond=bool((np.abs(visible) > limit + 1e-6).any()),
         bar_label=captions.method_label(result, limit),
         title=captions.title(result),
         small_print=[labels.escape_missing(line, families) for line in small_print],

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 NO_NULL = "no p-values (null model: none)"
 
+VISIBLE = 0.005
+"""Smaller correlations show as .00."""
+
 REPR_SIDE = 12
 """A notebook shows the matrix up to this many rows and columns."""
 
@@ -53,7 +56,9 @@ class Sensitivity:
         both = np.isfinite(self.naive) & np.isfinite(r)
         if not both.any():
             return 0.0, 0, 0
-        flips = both & (np.sign(self.naive) * np.sign(r) < 0)
+        # A number that shows as .00 has no sign to lose.
+        visible = (np.abs(self.naive) >= VISIBLE) & (np.abs(r) >= VISIBLE)
+        flips = both & visible & (np.sign(self.naive) * np.sign(r) < 0)
         return float(np.abs(self.naive - r)[both].max()), int(flips.sum()), int(both.sum())
 
 

@@ -107,13 +107,13 @@ def inspect(volume: FloatArray, background: BackgroundOption = "auto", zeros: Ze
     if n_zero:
         if background == 0:
             reading = "missing"
-            decisions.append(Decision("zeros", f"{n_zero} zeros in the volume are missing (--background 0)"))
+            decisions.append(Decision("zeros", f"in the volume, {n_zero} zeros are missing (--background 0)"))
         elif zeros != "auto":
             reading = zeros
-            decisions.append(Decision("zeros", f"{n_zero} zeros in the volume are {zeros} (--zeros {zeros})"))
+            decisions.append(Decision("zeros", f"in the volume, {n_zero} zeros are {zeros} (--zeros {zeros})"))
         else:
             reading, why = _read_zeros(flat, values, bits, zero_bits, two_valued, solid)
-            decisions.append(Decision("zeros", f"{n_zero} zeros in the volume are {reading}: {why}"))
+            decisions.append(Decision("zeros", f"in the volume, {n_zero} zeros are {reading}: {why}"))
     if n_not_finite and not (value is not None and isnan(value)):
         decisions.append(Decision("missing", f"{n_not_finite} voxels are NaN or infinite: missing"))
 

@@ -97,9 +97,11 @@ def test_a_table_of_mixed_cells_reads_back(tmp_path):
 
 def test_pairs_name_x_and_y_in_the_order_of_the_columns():
     estimate, counts = np.array([[0.1, np.nan], [0.3, 0.4]]), np.array([[5, 1], [7, 8]])
-    rows = pair_rows(["x0", "x1"], ["y0", "y1"], estimate, counts, {(0, 1): "why"}, [(0, 1), (1, 0)])
+    rows = pair_rows(["x0", "x1"], ["y0", "y1"], estimate, counts, {(0, 1): "why"}, [(0, 1), (1, 0)],
+                     {"p": np.array([[0.5, 0.25], [0.125, 1.0]])})
     first, second = (dict(zip(PAIR_COLUMNS, row, strict=True)) for row in rows)
     assert (first["x"], first["y"], first["n"], first["note"]) == ("x1", "y0", 1, "why")
     assert np.isnan(first["r"])
     assert (second["x"], second["y"], second["r"], second["n"], second["note"]) == ("x0", "y1", 0.3, 7, "")
-    assert first["p"] is None
+    assert (first["p"], second["p"]) == (0.25, 0.125)
+    assert first["p_fdr"] is None

@@ -13,8 +13,9 @@ from niicorr.errors import InputError
 from niicorr.matrix import MapMatrix, same_place
 from niicorr.records import Provenance
 from niicorr.result import CorrelationResult, Sensitivity
+from niicorr.significance import infer
 from niicorr.tables import printable
-from niicorr.typing import BoolArray, Float64Array, Method, Null
+from niicorr.typing import Alternative, BoolArray, Fdr, Float64Array, Method, Null
 
 LOW_OVERLAP = 0.5
 """A cell that uses less than this share of the mask is remarked upon."""
@@ -41,6 +42,8 @@ def analyse(
     *,
     method: Method = "pearson",
     null: Null = "none",
+    fdr: Fdr = "bh",
+    alternative: Alternative = "two-sided",
     naive_step: int = 0,
     mask: BoolArray | None = None,
     provenance: Provenance | None = None,
@@ -52,8 +55,10 @@ def analyse(
     ----------
     x, y : MapMatrix
         Same features. Without y, x is compared with itself.
-    method, null : str
-        Carried into the result; there is one of each so far.
+    method : str
+        Carried into the result; there is one so far.
+    null, fdr, alternative : str
+        How p-values are found and adjusted, and which side counts.
     naive_step : int
         The step of ``x.naive`` and ``y.naive``; 0 where there are none.
     mask : ndarray of bool, shape ``grid.shape``, optional
@@ -88,9 +93,9 @@ def analyse(
     remarks = Remarks()
     for i, j, text in _empty_cells(found, x, y):
         remarks.add(i, j, text)
-    if not same_set:
-        for i, j in _same_files(x, y):
-            remarks.add(i, j, "same file")
+    same = list(_same_files(x, y)) if not same_set else []
+    for i, j in same:
+        remarks.add(i, j, "same file")
     low = np.isfinite(r) & (found.n < LOW_OVERLAP * x.features.n)
     if same_set:
         low = np.tril(low, -1)  # each pair once, as in pairs.tsv
@@ -99,6 +104,16 @@ def analyse(
     zeros_matter = _zeros_matter(r, x, y, jobs)
     for i, j in np.argwhere(np.isfinite(zeros_matter)):
         remarks.add(int(i), int(j), f"zeros matter: {_short(r[i, j])} / {_short(zeros_matter[i, j])}")
+    inferred: dict[str, Float64Array] = {}
+    if null != "none":
+        tested = np.isfinite(r)
+        tested[tuple(np.array(same, dtype=int).reshape(-1, 2).T)] = False
+        if same_set:
+            np.fill_diagonal(tested, False)
+        inferred, flags = infer(x, y, r, found.n, tested, null=null, fdr=fdr, alternative=alternative,
+                                same_set=same_set, jobs=jobs)
+        for i, j, text in flags:
+            remarks.add(i, j, text)
     provenance = provenance or Provenance()
     if low.any():
         pairs = len(x) * (len(x) - 1) // 2 if same_set else low.size
@@ -111,7 +126,7 @@ def analyse(
         unknown = np.full(r.shape, np.nan)
         sensitivity = Sensitivity(unknown if naive is None else naive, max(naive_step, 1), zeros_matter)
     return CorrelationResult(r, found.n, x.records, y.records, method, null, same_set, remarks.notes,
-                             x.features.grid, mask, sensitivity, provenance)
+                             x.features.grid, mask, sensitivity, provenance, inferred)
 
 
 def _sparse(x: MapMatrix, y: MapMatrix) -> str:

@@ -6,14 +6,10 @@ count as a test.
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
-
 import numpy as np
 from scipy import special
 
-from niicorr.typing import Float64Array, FloatArray, IntArray
-
-Alternative: TypeAlias = Literal["two-sided", "greater", "less"]
+from niicorr.typing import Alternative, Float64Array, FloatArray, IntArray
 
 
 def pvalues(

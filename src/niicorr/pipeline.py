@@ -34,7 +34,7 @@ from niicorr.matrix import MapMatrix
 from niicorr.records import Decision, MapRecord, Provenance
 from niicorr.result import CorrelationResult
 from niicorr.tables import path_text
-from niicorr.typing import Interpolation, Method, Null, OnError, Resample, Zeros
+from niicorr.typing import Alternative, Fdr, Interpolation, Method, Null, OnError, Resample, Zeros
 
 BYTES_PER_CELL = 120
 """Sums, counts, naive numbers and tables of one pair, at the peak."""
@@ -56,6 +56,8 @@ class Options:
     interpolation: Interpolation = "auto"
     method: Method = "pearson"
     null: Null = "none"
+    fdr: Fdr = "bh"
+    alternative: Alternative = "two-sided"
     on_error: OnError = "stop"
     max_map_size: int = MAX_MAP_SIZE
     memory: int | None = None
@@ -131,8 +133,12 @@ def correlate(x: Any, y: Any = None, *, masker: Any = None, command: str | None 
         How.
     method : 'pearson'
         The similarity.
-    null : 'none'
-        p-values are not computed in this version.
+    null : 'none', 'effective' or 'gsm'
+        How p-values are found; see `niicorr.nulls.effective.effective_size`.
+    fdr : 'bh' or 'by'
+        What fills ``p_fdr``: Benjamini and Hochberg's or Benjamini and Yekutieli's adjustment.
+    alternative : 'two-sided', 'greater' or 'less'
+        Which correlations count as far from 0.
     on_error : 'stop' or 'skip'
         Bad files raise, or leave their row empty with the reason.
     max_map_size : int
@@ -253,7 +259,8 @@ def _options(options: dict[str, Any], masker: Any) -> Options:
 
 def _check_values(options: Options) -> None:
     for name, kind in (("zeros", Zeros), ("resample", Resample), ("interpolation", Interpolation),
-                       ("method", Method), ("null", Null), ("on_error", OnError)):
+                       ("method", Method), ("null", Null), ("fdr", Fdr), ("alternative", Alternative),
+                       ("on_error", OnError)):
         value = getattr(options, name)
         if not isinstance(value, str) or value not in get_args(kind):
             raise UsageError(f"{name} is one of {', '.join(get_args(kind))}, not {value!r}")
@@ -267,7 +274,8 @@ def _from_matrices(x: Any, y: Any, options: Options, command: str | None) -> Cor
     first = x if isinstance(x, MapMatrix) else MapMatrix.from_array(x)
     second = y if y is None or isinstance(y, MapMatrix) else MapMatrix.from_array(y)
     provenance = Provenance(options.resolved(), command, versions())
-    return analyse(first, second, method=options.method, null=options.null, provenance=provenance,
+    return analyse(first, second, method=options.method, null=options.null, fdr=options.fdr,
+                   alternative=options.alternative, provenance=provenance,
                    jobs=options.jobs or default_jobs())
 
 
@@ -289,7 +297,8 @@ def _from_files(x: Any, y: Any, options: Options, command: str | None, progress:
     provenance = Provenance(options.resolved(), command, versions(), sampling.decisions, sampling.warnings,
                             {**prepared.timings, "extract": extracted - start})
     result = analyse(matrices[0], matrices[1] if len(matrices) > 1 else None, method=options.method,
-                     null=options.null, naive_step=step, mask=sampling.mask, provenance=provenance, jobs=jobs)
+                     null=options.null, fdr=options.fdr, alternative=options.alternative,
+                     naive_step=step, mask=sampling.mask, provenance=provenance, jobs=jobs)
     if options.on_error == "skip" and not np.isfinite(result.estimate).any():
         raise _nothing_left(sets)
     timings = {**provenance.timings, "correlate": time.perf_counter() - extracted}

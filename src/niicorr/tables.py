@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     from niicorr.typing import Float64Array, IntArray
 
-PAIR_COLUMNS = ("x", "y", "r", "n", "n_effective", "ci_low", "ci_high", "p", "p_fdr", "p_fwe", "note")
+INFERRED_COLUMNS = ("n_effective", "ci_low", "ci_high", "p", "p_fdr", "p_fwe")
+PAIR_COLUMNS = ("x", "y", "r", "n", *INFERRED_COLUMNS, "note")
 MAP_COLUMNS = ("set", "label", "path", "shape", "voxel_mm", "orientation", "dtype", "background", "n_voxels",
                "coverage", "decisions")
 
@@ -60,11 +61,12 @@ def pair_rows(
     counts: IntArray,
     notes: Mapping[tuple[int, int], str],
     cells: Iterable[tuple[int, int]],
+    inferred: Mapping[str, Float64Array],
 ) -> Iterator[tuple[Any, ...]]:
-    """Yield one row per cell, in the order of ``PAIR_COLUMNS``; None where a column does not apply yet."""
+    """Yield one row per cell, in the order of ``PAIR_COLUMNS``; None where a column does not apply."""
     for i, j in cells:
-        yield (x_labels[j], y_labels[i], float(estimate[i, j]), int(counts[i, j]),
-               None, None, None, None, None, None, notes.get((i, j), ""))
+        numbers = [float(inferred[name][i, j]) if name in inferred else None for name in INFERRED_COLUMNS]
+        yield x_labels[j], y_labels[i], float(estimate[i, j]), int(counts[i, j]), *numbers, notes.get((i, j), "")
 
 
 def write_matrix(path: str, x_labels: Sequence[str], y_labels: Sequence[str], values: Float64Array) -> None:

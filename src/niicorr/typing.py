@@ -7,7 +7,18 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from niicorr.words import Interpolation, Method, Null, OnError, Order, Resample, ZeroReading, Zeros
+from niicorr.words import (
+    Alternative,
+    Fdr,
+    Interpolation,
+    Method,
+    Null,
+    OnError,
+    Order,
+    Resample,
+    ZeroReading,
+    Zeros,
+)
 
 FloatArray: TypeAlias = npt.NDArray[np.floating[Any]]
 Float64Array: TypeAlias = npt.NDArray[np.float64]
@@ -17,8 +28,10 @@ BitArray: TypeAlias = npt.NDArray[np.uint8]
 """Booleans packed eight to a byte (``numpy.packbits``)."""
 
 __all__ = [
+    "Alternative",
     "BitArray",
     "BoolArray",
+    "Fdr",
     "Float64Array",
     "FloatArray",
     "IntArray",

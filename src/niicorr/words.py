@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Literal
 
 Method = Literal["pearson"]
-Null = Literal["none"]
+Null = Literal["none", "effective", "gsm"]
+Fdr = Literal["bh", "by"]
+Alternative = Literal["two-sided", "greater", "less"]
 Zeros = Literal["auto", "data", "missing"]
 ZeroReading = Literal["data", "missing"]
 Resample = Literal["auto", "never"]

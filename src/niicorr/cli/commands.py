@@ -83,9 +83,8 @@ def _run(
 
 def _analysis(options: argparse.Namespace) -> dict[str, Any]:
     """Pick the options that the library knows by the same name."""
-    for name, only in (("method", "pearson"), ("null", "none")):
-        if getattr(options, name) != only:
-            raise UsageError(f"--{name} {getattr(options, name)}: this version has --{name} {only} only")
+    if options.method != "pearson":
+        raise UsageError(f"--method {options.method}: this version has --method pearson only")
     return {name: getattr(options, name) for name in Options.__dataclass_fields__}
 
 

@@ -19,7 +19,7 @@ exit codes: 0 done; 2 wrong usage; 3 the input cannot be used; 4 no room, memory
 
 _LATER = {
     "--atlas": "NAME", "--labels": "FILE", "--min-coverage": "F", "--partial": "FILE", "--weights": "FILE",
-    "--fdr": "KIND", "--n-surrogates": "N", "--seed": "N", "--alternative": "KIND", "--scheduler": "ADDRESS",
+    "--n-surrogates": "N", "--seed": "N", "--scheduler": "ADDRESS",
     "--cache": "DIR", "--device": "KIND",
 }
 """Options that come with later versions: refused by name, never ignored."""
@@ -160,7 +160,13 @@ def _analysis(parser: argparse.ArgumentParser) -> None:
     add("--interpolation", default="auto", choices=get_args(words.Interpolation),
         help="linear, averaged where voxels grow by more than half (auto)")
     add("--method", default="pearson", metavar="pearson", help="the similarity (pearson)")
-    add("--null", default="none", metavar="none", help="how p-values are found (none: no p-values in this version)")
+    add("--null", default="none", choices=get_args(words.Null),
+        help="how p-values are found: effective knows that neighbouring voxels repeat each other; gsm is its "
+        "stationary part alone (none)")
+    add("--fdr", default="bh", choices=get_args(words.Fdr),
+        help="what fills p_fdr: Benjamini-Hochberg or -Yekutieli (bh)")
+    add("--alternative", default="two-sided", choices=get_args(words.Alternative),
+        help="which correlations count as far from 0 (two-sided)")
     add("--on-error", default="stop", choices=get_args(words.OnError),
         help="a bad file ends the run, or leaves its row empty with the reason (stop)")
     for flag, metavar in _LATER.items():

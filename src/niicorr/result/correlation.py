@@ -23,7 +23,14 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-NO_NULL = "no p-values (null model: none)"
+NULL_TEXTS = {
+    "none": "no p-values (null model: none)",
+    "effective": "p and intervals by the modified t-test (null model: effective): two independent random fields with "
+    "the maps' own autocovariances, corrected for unevenness that both share",
+    "gsm": "p and intervals by the modified t-test (null model: gsm): two independent stationary random fields with "
+    "the maps' own autocovariances",
+}
+"""What the null model assumes, in words."""
 
 VISIBLE = 0.005
 """Smaller correlations show as .00."""
@@ -90,6 +97,9 @@ class CorrelationResult:
         What the domain rules changed; None where they changed nothing.
     provenance : Provenance
         Options, versions, decisions, warnings, timings.
+    inferred : dict of str to ndarray, shape (rows y, columns x), float64
+        ``n_effective``, ``ci_low``, ``ci_high``, ``p``, ``p_fdr``, ``p_fwe``; empty without a null model. NaN where a
+        cell was not tested.
     """
 
     estimate: Float64Array
@@ -104,6 +114,7 @@ class CorrelationResult:
     mask: BoolArray | None = None
     sensitivity: Sensitivity | None = None
     provenance: Provenance = field(default_factory=Provenance)
+    inferred: dict[str, Float64Array] = field(default_factory=dict)
 
     @cached_property
     def x_labels(self) -> tuple[str, ...]:
@@ -128,7 +139,7 @@ class CorrelationResult:
     @property
     def null_text(self) -> str:
         """The null model in words."""
-        return NO_NULL if self.null == "none" else f"null model: {self.null}"
+        return NULL_TEXTS.get(self.null, f"null model: {self.null}")
 
     @property
     def r(self) -> pd.DataFrame:
@@ -139,6 +150,36 @@ class CorrelationResult:
     def n(self) -> pd.DataFrame:
         """Features valid in both maps; rows y, columns x."""
         return self._frame(self.counts)
+
+    @property
+    def p(self) -> pd.DataFrame:
+        """Probability of a correlation at least so far from 0 under the null model; NaN where not tested."""
+        return self._inferred("p")
+
+    @property
+    def p_fdr(self) -> pd.DataFrame:
+        """P adjusted for the false discovery rate over all tested cells."""
+        return self._inferred("p_fdr")
+
+    @property
+    def p_fwe(self) -> pd.DataFrame:
+        """P adjusted for the family-wise error over all tested cells (Holm)."""
+        return self._inferred("p_fwe")
+
+    @property
+    def n_effective(self) -> pd.DataFrame:
+        """How many independent values each correlation rests on."""
+        return self._inferred("n_effective")
+
+    @property
+    def ci_low(self) -> pd.DataFrame:
+        """Lower end of the approximate 95 % interval (Fisher z with n_effective)."""
+        return self._inferred("ci_low")
+
+    @property
+    def ci_high(self) -> pd.DataFrame:
+        """Upper end of the approximate 95 % interval."""
+        return self._inferred("ci_high")
 
     def cells(self) -> Iterator[tuple[int, int]]:
         """(row, column) of every pair once: all cells, or the lower triangle of a set against itself."""
@@ -157,7 +198,8 @@ class CorrelationResult:
 
         from niicorr.tables import PAIR_COLUMNS, pair_rows
 
-        rows = pair_rows(self.x_labels, self.y_labels, self.estimate, self.counts, self.notes, self.cells())
+        rows = pair_rows(self.x_labels, self.y_labels, self.estimate, self.counts, self.notes, self.cells(),
+                         self.inferred)
         frame = pd.DataFrame(list(rows), columns=list(PAIR_COLUMNS))
         numbers = [name for name in PAIR_COLUMNS if name not in ("x", "y", "n", "note")]
         return frame.astype(dict.fromkeys(numbers, "float64"))
@@ -179,6 +221,9 @@ class CorrelationResult:
     def replace(self, **changes: Any) -> CorrelationResult:
         """Return a copy with other fields."""
         return replace(self, **changes)
+
+    def _inferred(self, name: str) -> pd.DataFrame:
+        return self._frame(self.inferred.get(name, np.full(self.estimate.shape, np.nan)))
 
     def _frame(self, values: Any) -> pd.DataFrame:
         import pandas as pd

@@ -19,7 +19,7 @@ from niicorr.images.write import write_mask
 from niicorr.records import Decision, MapRecord, Provenance
 from niicorr.result.correlation import CorrelationResult, Sensitivity
 from niicorr.space import Grid, format_mm
-from niicorr.tables import MAP_COLUMNS, PAIR_COLUMNS, pair_rows, write_matrix, write_tsv
+from niicorr.tables import INFERRED_COLUMNS, MAP_COLUMNS, PAIR_COLUMNS, pair_rows, write_matrix, write_tsv
 
 SCHEMA = 1
 """Version of ``run.json`` and ``report_data.npz``; older ones stay readable."""
@@ -41,14 +41,15 @@ def write_result(result: CorrelationResult, folder: str, extra_files: Sequence[s
         return os.path.join(folder, name)
 
     write_matrix(at("correlations.csv"), result.x_labels, result.y_labels, result.estimate)
-    pairs = pair_rows(result.x_labels, result.y_labels, result.estimate, result.counts, result.notes, result.cells())
+    pairs = pair_rows(result.x_labels, result.y_labels, result.estimate, result.counts, result.notes, result.cells(),
+                      result.inferred)
     write_tsv(at("pairs.tsv"), PAIR_COLUMNS, pairs)
     write_tsv(at("maps.tsv"), MAP_COLUMNS, _map_rows(result))
     names = ["correlations.csv", "pairs.tsv", "maps.tsv", ARRAYS]
     if result.mask is not None and result.grid is not None:
         write_mask(at("mask.nii.gz"), result.mask, result.grid)
         names.append("mask.nii.gz")
-    arrays = {"estimate": result.estimate, "counts": result.counts}
+    arrays = {"estimate": result.estimate, "counts": result.counts, **result.inferred}
     if result.sensitivity is not None:
         arrays |= {"naive": result.sensitivity.naive, "zeros_matter": result.sensitivity.zeros_matter}
     np.savez(at(ARRAYS), allow_pickle=False, **arrays)
@@ -164,6 +165,7 @@ def _restore(path: str, record: dict[str, Any], arrays: dict[str, Any]) -> Corre
         notes={(entry["y"], entry["x"]): entry["note"] for entry in record["notes"]},
         grid=None if grid is None else Grid(tuple(grid["shape"]), np.array(grid["affine"]), grid["known"], grid["mni"]),
         mask=None if record["mask"] is None else _read_mask(os.path.join(path, record["mask"]["file"])),
+        inferred={name: arrays[name] for name in INFERRED_COLUMNS if name in arrays},
         sensitivity=None if sensitivity is None else Sensitivity(
             arrays["naive"], sensitivity["every_kth_voxel"], arrays["zeros_matter"]),
         provenance=Provenance(

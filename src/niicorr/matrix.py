@@ -56,7 +56,9 @@ def same_place(features: Features, other: Features) -> bool:
     """Whether two sets of features are the same voxels; bare arrays are taken at their word."""
     if features.grid is None or other.grid is None:
         return True
-    return same_grid(features.grid, other.grid) and np.array_equal(features.indices, other.indices)  # type: ignore[arg-type]
+    if features.indices is None or other.indices is None:
+        return True
+    return same_grid(features.grid, other.grid) and np.array_equal(features.indices, other.indices)
 
 
 @dataclass(frozen=True, eq=False)

@@ -207,6 +207,8 @@ def _sweep(parent: str) -> None:
 
 
 def _alive(pid: int) -> bool:
+    if os.name == "nt":  # there, this call would end the process instead of asking after it
+        return True
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -264,13 +264,12 @@ def _center(values: FloatArray | IntArray, mean: float, out: FloatArray, pieces:
 
 def distinct_supports(valid: BoolArray) -> tuple[BoolArray, IntArray]:
     """Store equal supports once: the distinct ones, in order of appearance, and which one each map has."""
-    index: dict[bytes, int] = {}
-    first: list[int] = []
-    support_of = np.empty(len(valid), dtype=np.intp)
-    for i, row in enumerate(valid):
-        key = np.packbits(row).tobytes()
-        if key not in index:
-            index[key] = len(first)
-            first.append(i)
-        support_of[i] = index[key]
-    return valid[first], support_of
+    return unpack_supports([np.packbits(row).tobytes() for row in valid], valid.shape[1])
+
+
+def unpack_supports(packed: list[bytes], n: int) -> tuple[BoolArray, IntArray]:
+    """Return distinct supports as `distinct_supports` does, of maps whose n flags are packed (``numpy.packbits``)."""
+    index = {key: k for k, key in enumerate(dict.fromkeys(packed))}
+    distinct = [np.unpackbits(np.frombuffer(key, dtype=np.uint8), count=n) for key in index]
+    return (np.array(distinct, dtype=np.bool_).reshape(len(index), n),
+            np.array([index[key] for key in packed], dtype=np.intp))

@@ -12,7 +12,7 @@ from niicorr.images.resample import reindex, resample
 from niicorr.images.sampling import Sampling, choose_sampling, own_grid, settle
 from niicorr.images.survey import Advance, MapReading, Survey, in_threads, survey
 from niicorr.images.voxels import Places, Voxels, count, pack, places_of, unpack
-from niicorr.matrix import MapMatrix, row_dtype, standardise
+from niicorr.matrix import MapMatrix, row_dtype, standardise, unpack_supports
 from niicorr.space import Grid, reindexing, same_grid
 from niicorr.typing import BitArray, BoolArray, Float64Array, FloatArray, IntArray, Resample, ZeroReading
 
@@ -99,7 +99,7 @@ def extract(
         row[slice(None) if placed.valid is None else placed.valid] = placed.data
         return row
 
-    supports, support_of = _supports(packed, n)
+    supports, support_of = unpack_supports(packed, n)
     n_valid = np.count_nonzero(supports, axis=1)[support_of]
     records = tuple(
         replace(r.record, n_voxels=int(k), coverage=float(k / n)) for r, k in zip(readings, n_valid, strict=True)
@@ -206,10 +206,3 @@ def _place_there(voxels: Voxels, grid: Grid, sampling: Sampling, lattice: _Latti
     naive = flat[lattice.indices] if lattice.size and how is not None else None
     return _Placed(flat[sampling.indices][ok], ok, None if zero is None else zero.ravel(order="F")[sampling.indices],
                    naive)
-
-
-def _supports(packed: list[bytes], n: int) -> tuple[BoolArray, IntArray]:
-    """Unpack the supports of all maps (n bits each): the distinct ones, and which one each map has."""
-    index = {key: k for k, key in enumerate(dict.fromkeys(packed))}
-    distinct = [np.unpackbits(np.frombuffer(key, dtype=np.uint8), count=n) for key in index]
-    return np.array(distinct).astype(bool), np.array([index[key] for key in packed], dtype=np.intp)

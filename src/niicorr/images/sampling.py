@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -30,6 +30,9 @@ BRAIN_LITRES = (0.3, 2.2)
 
 HUMAN_VOXEL_MM = 0.8
 """Smaller voxels may well be another animal's."""
+
+_Groups: TypeAlias = list[tuple[Grid, list[MapReading]]]
+"""Grids, and the maps that lie on each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +117,7 @@ def choose_sampling(
     given = None if isinstance(mask, str) and mask in ("auto", "none", "mni152") else _read_mask(mask)
     groups = _groups(usable)
     by_shape = _by_shape([group[0] for group in groups])
-    target, reference, decisions = _choose_grid(grid, given, sets, usable)
+    target, reference, decisions = _choose_grid(grid, given, sets, usable, groups)
     by_shape.setdefault(target.shape, target)
     warnings: list[str] = []
     if given is not None:
@@ -197,24 +200,25 @@ def _how(grid: Grid, sampling: Sampling) -> str:
 
 
 def _choose_grid(
-    option: Any, given: _Mask | None, sets: Sequence[list[MapReading]], usable: list[MapReading]
+    option: Any, given: _Mask | None, sets: Sequence[list[MapReading]], usable: list[MapReading], groups: _Groups
 ) -> tuple[Grid, str, list[Decision]]:
     """Return the grid of comparison, the file it is the grid of, and why."""
     if isinstance(option, str) and option in ("auto", "x", "y"):
         if option == "auto" and given is not None:
-            if not given.grid.known and all(r.grid is not None and r.grid.shape != given.grid.shape for r in usable):
+            if not given.grid.known and all(grid.shape != given.grid.shape for grid, _ in groups):
                 raise MapError(given.path, f"the mask's header tells no orientation, and no map has its shape "
                                f"{_x(given.grid.shape)}", "set the orientation in its header")
             return given.grid, given.path, [Decision("grid", f"that of the mask: {given.grid.describe()}")]
-        part = usable if option == "auto" else sets[0] if option == "x" else sets[-1]
-        return _common_grid(part or usable, option)
+        part = sets[0] if option == "x" else sets[-1]
+        if option == "auto" or not part:
+            return _common_grid(usable, groups, option)
+        return _common_grid(part, _groups(part), option)
     header = _one_header(option, "--grid")
     path = path_text(header.path)
     return header.grid, path, [Decision("grid", f"that of {path} (--grid): {header.grid.describe()}")]
 
 
-def _common_grid(readings: list[MapReading], option: str) -> tuple[Grid, str, list[Decision]]:
-    groups = _groups(readings)
+def _common_grid(readings: list[MapReading], groups: _Groups, option: str) -> tuple[Grid, str, list[Decision]]:
     name = "" if option == "auto" else f" of set {option}"
     if len(groups) == 1:
         grid, members = groups[0]
@@ -227,9 +231,10 @@ def _common_grid(readings: list[MapReading], option: str) -> tuple[Grid, str, li
     passed: list[Decision] = []
     for g in ranked:
         grid, members = groups[g]
-        short = next(((r, c) for r in readings if r not in members and (c := _cover(r, grid)) < MIN_COVER), None)
+        here = set(map(id, members))
+        short = next(((r, c) for r in readings if id(r) not in here and (c := _cover(r, grid)) < MIN_COVER), None)
         if short is None:
-            finest = min(_digits(groups[g][0].voxel_volume) for g in leading)
+            finest = min(_digits(groups[o][0].voxel_volume) for o in leading)
             most = len(members) > max((len(groups[o][1]) for o in leading if o != g), default=0)
             which = "the coarsest"
             if _digits(grid.voxel_volume) == finest:
@@ -244,9 +249,9 @@ def _common_grid(readings: list[MapReading], option: str) -> tuple[Grid, str, li
                      "or leave out the maps of small field of view (" + "; ".join(d.text for d in passed[:3]) + ")")
 
 
-def _groups(readings: list[MapReading]) -> list[tuple[Grid, list[MapReading]]]:
+def _groups(readings: list[MapReading]) -> _Groups:
     """Sort maps by grid, in order of appearance; those without orientation join the known grid of their shape."""
-    groups: list[tuple[Grid, list[MapReading]]] = []
+    groups: _Groups = []
     for reading in sorted(readings, key=lambda r: r.grid is not None and not r.grid.known):
         grid = reading.grid
         assert grid is not None  # callers pass usable maps only

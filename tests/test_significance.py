@@ -112,8 +112,13 @@ def test_constant_maps_have_no_p():
 
 
 def test_bare_arrays_have_no_places():
-    with pytest.raises(nc.InputError, match="where the voxels are"):
-        nc.correlate(np.random.default_rng(0).standard_normal((2, 50)), null="effective")
+    numbers = np.random.default_rng(0).standard_normal((2, 50))
+    found = nc.correlate(numbers)
+    assert "bare arrays do not tell where their voxels are" in found.null_text
+    assert (found.null, found.inferred) == ("none", {})
+    for null in ("gsm", "surrogate"):
+        with pytest.raises(nc.InputError, match="where the voxels are"):
+            nc.correlate(numbers, null=null)
 
 
 def test_model_and_module_agree():

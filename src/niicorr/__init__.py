@@ -16,6 +16,7 @@ from niicorr._version import __version__
 if TYPE_CHECKING:
     from niicorr.errors import (
         DomainWarning,
+        IndependenceWarning,
         InputError,
         MapError,
         NiicorrError,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "DomainWarning": "errors",
+    "IndependenceWarning": "errors",
     "InputError": "errors",
     "MapError": "errors",
     "NiicorrError": "errors",
@@ -63,6 +65,7 @@ __all__ = [
     "CheckReport",
     "CorrelationResult",
     "DomainWarning",
+    "IndependenceWarning",
     "InputError",
     "MapError",
     "MapMatrix",

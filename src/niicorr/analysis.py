@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from niicorr.compute.pearson import MIN_COMMON, Correlation, pearson
+from niicorr.compute.similarity import MIN_COMMON, Correlation, Similarity
+from niicorr.compute.transforms import no_spread
 from niicorr.errors import InputError
-from niicorr.matrix import MapMatrix, same_place
-from niicorr.records import Provenance
-from niicorr.result import CorrelationResult, Sensitivity
-from niicorr.significance import infer
+from niicorr.machine import memory_budget
+from niicorr.matrix import Features, MapMatrix, same_place
+from niicorr.records import INDEPENDENT, Decision, MapRecord, NullModel, Provenance
+from niicorr.result import Comparison, CorrelationResult, Sensitivity
 from niicorr.tables import printable
-from niicorr.typing import Alternative, BoolArray, Fdr, Float64Array, Method, Null
+from niicorr.typing import BoolArray, Float64Array, Progress
 
 LOW_OVERLAP = 0.5
 """A cell that uses less than this share of the mask is remarked upon."""
 
 ZEROS_MATTER = 0.1
 """So much must r move under the other reading of zeros (or change its sign) to be remarked upon."""
+
+
+def silent(_total: int, _what: str) -> AbstractContextManager[Callable[[int], None]]:
+    """Tell nobody how far long work has come."""
+    return nullcontext(lambda _done: None)
 
 
 @dataclass
@@ -40,14 +47,14 @@ def analyse(
     x: MapMatrix,
     y: MapMatrix | None = None,
     *,
-    method: Method = "pearson",
-    null: Null = "none",
-    fdr: Fdr = "bh",
-    alternative: Alternative = "two-sided",
+    similarity: Similarity | None = None,
+    model: NullModel | None = None,
     naive_step: int = 0,
     mask: BoolArray | None = None,
     provenance: Provenance | None = None,
     jobs: int = 1,
+    memory: int | None = None,
+    progress: Progress = silent,
 ) -> CorrelationResult:
     """Correlate every map of y (rows) with every map of x (columns).
 
@@ -55,10 +62,10 @@ def analyse(
     ----------
     x, y : MapMatrix
         Same features. Without y, x is compared with itself.
-    method : str
-        Carried into the result; there is one so far.
-    null, fdr, alternative : str
-        How p-values are found and adjusted, and which side counts.
+    similarity : Similarity, optional
+        What is computed of each pair; Pearson's r without it.
+    model : NullModel, optional
+        How p-values are found and adjusted; none without it.
     naive_step : int
         The step of ``x.naive`` and ``y.naive``; 0 where there are none.
     mask : ndarray of bool, shape ``grid.shape``, optional
@@ -67,6 +74,10 @@ def analyse(
         What is known so far of how the numbers come about.
     jobs : int
         Threads.
+    memory : int, optional
+        Bytes that null models may use; without it 60 % of what is free.
+    progress : callable, optional
+        Told of work that may take long.
 
     Returns
     -------
@@ -80,53 +91,128 @@ def analyse(
     """
     same_set = y is None
     y = x if y is None else y
+    _check_features(x, y)
+    similarity = similarity or Similarity()
+    model, why_none = _possible(model or NullModel("none"), similarity, x.features)
+    found = similarity(x, y, jobs=jobs)
+    r = found.r
+    if same_set:
+        np.fill_diagonal(r, np.where(np.isfinite(np.diag(r)), 1.0, np.nan))
+    same = [] if same_set else list(_same_files(x, y))
+    low = np.isfinite(r) & (found.n < LOW_OVERLAP * x.features.n)
+    if same_set:
+        low = np.tril(low, -1)  # each pair once, as in pairs.tsv
+    zeros_matter = _zeros_matter(r, x, y, similarity, jobs)
+    remarks = _remarks(found, x, y, similarity, same, low, zeros_matter)
+    inferred: dict[str, Float64Array] = {}
+    if model.null != "none":
+        from niicorr.significance import infer  # and with it scipy
+
+        tested = np.isfinite(r)
+        tested[tuple(np.array(same, dtype=int).reshape(-1, 2).T)] = False
+        if same_set:
+            np.fill_diagonal(tested, False)
+        inference = infer(x, y, found, tested, similarity=similarity, model=model, same_set=same_set, jobs=jobs,
+                          memory=memory_budget(memory) // 2, progress=progress)
+        inferred = inference.columns
+        for i, j, text in inference.flags:
+            remarks.add(i, j, text)
+    provenance = provenance or Provenance()
+    provenance = replace(
+        provenance, decisions=(*provenance.decisions, *_of_method(found, similarity, why_none)),
+        warnings=(*provenance.warnings, *_warnings(x, y, model, low, same_set)))
+    naive = _naive(x, y) if similarity.plain else None
+    sensitivity = None
+    if naive is not None or np.isfinite(zeros_matter).any():
+        unknown = np.full(r.shape, np.nan)
+        sensitivity = Sensitivity(unknown if naive is None else naive, max(naive_step, 1), zeros_matter)
+    x_records = _with_remarks(x, similarity)
+    y_records = x_records if same_set else _with_remarks(y, similarity)
+    return CorrelationResult(r, found.n, x_records, y_records, similarity.method, model.null, same_set, remarks.notes,
+                             x.features.grid, mask, sensitivity, provenance, inferred,
+                             Comparison(replace(x, naive=None), replace(y, naive=None), similarity))
+
+
+def _check_features(x: MapMatrix, y: MapMatrix) -> None:
     if not (len(x) and len(y)):
         raise InputError("there is no map to compare: an array has no rows")
     if x.features.n != y.features.n:
         raise InputError(f"x has {x.features.n} features, y has {y.features.n}: correlate maps on one grid and mask")
     if not same_place(x.features, y.features):
         raise InputError("x and y hold different voxels: extract both with one sampling (choose_sampling(x, y))")
-    found = pearson(x, y, jobs=jobs)
-    r = found.r
-    if same_set:
-        np.fill_diagonal(r, np.where(np.isfinite(np.diag(r)), 1.0, np.nan))
+
+
+def _remarks(
+    found: Correlation, x: MapMatrix, y: MapMatrix, similarity: Similarity, same: list[tuple[int, int]],
+    low: BoolArray, zeros_matter: Float64Array,
+) -> Remarks:
+    """Say of each cell what must be known of it."""
     remarks = Remarks()
-    for i, j, text in _empty_cells(found, x, y):
+    for i, j, text in _empty_cells(found, x, y, similarity):
         remarks.add(i, j, text)
-    same = list(_same_files(x, y)) if not same_set else []
     for i, j in same:
         remarks.add(i, j, "same file")
-    low = np.isfinite(r) & (found.n < LOW_OVERLAP * x.features.n)
-    if same_set:
-        low = np.tril(low, -1)  # each pair once, as in pairs.tsv
     for i, j in np.argwhere(low):
         remarks.add(int(i), int(j), f"low overlap: {found.n[i, j]} of the {x.features.n} voxels of the mask")
-    zeros_matter = _zeros_matter(r, x, y, jobs)
     for i, j in np.argwhere(np.isfinite(zeros_matter)):
-        remarks.add(int(i), int(j), f"zeros matter: {_short(r[i, j])} / {_short(zeros_matter[i, j])}")
-    inferred: dict[str, Float64Array] = {}
-    if null != "none":
-        tested = np.isfinite(r)
-        tested[tuple(np.array(same, dtype=int).reshape(-1, 2).T)] = False
-        if same_set:
-            np.fill_diagonal(tested, False)
-        inferred, flags = infer(x, y, r, found.n, tested, null=null, fdr=fdr, alternative=alternative,
-                                same_set=same_set, jobs=jobs)
-        for i, j, text in flags:
-            remarks.add(i, j, text)
-    provenance = provenance or Provenance()
+        remarks.add(int(i), int(j), f"zeros matter: {_short(found.r[i, j])} / {_short(zeros_matter[i, j])}")
+    return remarks
+
+
+def _warnings(x: MapMatrix, y: MapMatrix, model: NullModel, low: BoolArray, same_set: bool) -> Iterator[str]:
+    """Say what must be known before any number."""
+    if model.null == "independent":
+        yield (f"{INDEPENDENT} (null model: independent); neighbouring voxels repeat each other, so of two unrelated "
+               "smooth maps most come out significant")
     if low.any():
         pairs = len(x) * (len(x) - 1) // 2 if same_set else low.size
-        text = (f"{int(low.sum())} of {pairs} correlations rest on less than half of the mask's voxels"
-                f"{_sparse(x, y)}; their cells say so in pairs.tsv")
-        provenance = replace(provenance, warnings=(*provenance.warnings, text))
-    naive = _naive(x, y)
-    sensitivity = None
-    if naive is not None or np.isfinite(zeros_matter).any():
-        unknown = np.full(r.shape, np.nan)
-        sensitivity = Sensitivity(unknown if naive is None else naive, max(naive_step, 1), zeros_matter)
-    return CorrelationResult(r, found.n, x.records, y.records, method, null, same_set, remarks.notes,
-                             x.features.grid, mask, sensitivity, provenance, inferred)
+        yield (f"{int(low.sum())} of {pairs} correlations rest on less than half of the mask's voxels{_sparse(x, y)}; "
+               "their cells say so in pairs.tsv")
+
+
+def _possible(model: NullModel, similarity: Similarity, features: Features) -> tuple[NullModel, str | None]:
+    """Return the null model if it can be had, else none and why."""
+    none = replace(model, null="none")
+    if model.null in ("none", "independent", "effective", "gsm") and not similarity.has_formula:
+        why = (f"no p-values: there is no formula for {similarity.method} (null model {model.null}); random maps need "
+               "none: null model surrogate") if model.null != "none" else None
+        return none, why
+    if model.null in ("effective", "gsm", "surrogate") and features.grid is None:
+        text = ("bare arrays do not tell where their voxels are, and neighbouring voxels repeat each other; give "
+                "images or a MapMatrix with a grid")
+        if model.null == "effective":  # the default: whoever correlates arrays did not ask for it
+            return none, f"no p-values: {text}"
+        raise InputError(f"the null model {model.null} needs to know where the voxels are: {text}, or choose "
+                         "null='none'")
+    return model, None
+
+
+def _of_method(found: Correlation, similarity: Similarity, why_none: str | None) -> Iterator[Decision]:
+    """Say what was decided about the numbers themselves."""
+    if own := int(np.count_nonzero(found.own)):
+        what = "ranks were" if similarity.method == "spearman" else "the maps were transformed"
+        yield Decision("method", f"{what} taken over each map's own voxels, not anew for each pair, in {own} cells "
+                       "whose maps differ in coverage: so many differ that the latter would take very long")
+    if similarity.covariates is not None:
+        given, independent = len(similarity.covariates), similarity.n_covariates
+        text = f"{given} covariate map{'s' * (given > 1)} regressed out of both maps of each pair"
+        if independent < given:
+            text += (f"; only {independent} of them {'is' if independent == 1 else 'are'} independent of a constant "
+                     "and of the others")
+        yield Decision("partial", text)
+    if why_none is not None:
+        yield Decision("null", why_none)
+
+
+def _with_remarks(matrix: MapMatrix, similarity: Similarity) -> tuple[MapRecord, ...]:
+    """Say of every map that the method could not take it as it takes others."""
+    if similarity.method != "bicor":
+        return matrix.records
+    text = "at least half of its values are equal: for bicor its deviations from the mean stand in (as in Pearson's r)"
+    return tuple(
+        replace(record, decisions=(*record.decisions, Decision("method", text)))
+        if matrix.scale[i] > 0 and no_spread(matrix.rows[i][matrix.supports[matrix.support_of[i]]]) else record
+        for i, record in enumerate(matrix.records))
 
 
 def _sparse(x: MapMatrix, y: MapMatrix) -> str:
@@ -138,7 +224,9 @@ def _sparse(x: MapMatrix, y: MapMatrix) -> str:
     return f" (little of it is covered by {', '.join(sparse[:3])}{more})"
 
 
-def _empty_cells(found: Correlation, x: MapMatrix, y: MapMatrix) -> Iterator[tuple[int, int, str]]:
+def _empty_cells(
+    found: Correlation, x: MapMatrix, y: MapMatrix, similarity: Similarity
+) -> Iterator[tuple[int, int, str]]:
     """Say why a cell has no number."""
     for i, j in np.argwhere(np.isnan(found.r)):
         reasons = []
@@ -149,7 +237,13 @@ def _empty_cells(found: Correlation, x: MapMatrix, y: MapMatrix) -> Iterator[tup
             reasons.append(f"fewer than {MIN_COMMON} common voxels (n = {found.n[i, j]})")
         if not reasons:
             constant = [n for n, flags in (("x", found.x_constant), ("y", found.y_constant)) if flags[i, j]]
-            reasons.append(f"{' and '.join(constant) or 'a map'} constant over the common voxels")
+            if similarity.method == "dice" and not constant:
+                reasons.append(f"neither map exceeds the threshold {similarity.threshold:g} in any common voxel")
+            elif similarity.covariates is not None and x.scale[j] > 0 and y.scale[i] > 0:
+                reasons.append(f"{' and '.join(constant) or 'a map'} constant over the common voxels once the "
+                               "covariates are regressed out: they explain it entirely")
+            else:
+                reasons.append(f"{' and '.join(constant) or 'a map'} constant over the common voxels")
         yield int(i), int(j), "; ".join(reasons)
 
 
@@ -163,7 +257,7 @@ def _same_files(x: MapMatrix, y: MapMatrix) -> Iterator[tuple[int, int]]:
             yield i, j
 
 
-def _zeros_matter(r: Float64Array, x: MapMatrix, y: MapMatrix, jobs: int) -> Float64Array:
+def _zeros_matter(r: Float64Array, x: MapMatrix, y: MapMatrix, similarity: Similarity, jobs: int) -> Float64Array:
     """Find r under the other reading of one map's zeros, where that tells another story; NaN elsewhere."""
     other = np.full(r.shape, np.nan)
     sides = [(x, np.array(sorted(x.zeros), dtype=np.intp), True), (y, np.array(sorted(y.zeros), dtype=np.intp), False)]
@@ -171,7 +265,7 @@ def _zeros_matter(r: Float64Array, x: MapMatrix, y: MapMatrix, jobs: int) -> Flo
         if which.size == 0:
             continue
         swapped = side.with_zeros_read_otherwise(which)
-        found = (pearson(swapped, y, jobs=jobs) if columns else pearson(x, swapped, jobs=jobs)).r
+        found = (similarity(swapped, y, jobs=jobs) if columns else similarity(x, swapped, jobs=jobs)).r
         place = np.s_[:, which] if columns else np.s_[which, :]
         mine, best = r[place], other[place]
         differs = (np.abs(found - mine) > ZEROS_MATTER) | (np.sign(found) * np.sign(mine) < 0)

@@ -10,7 +10,8 @@
     └── ResourceError (OSError)         no room, no memory, no permission     exit 4
 
     NiicorrWarning (UserWarning)        said in the terminal, the result and run.json
-    └── DomainWarning                   which voxels count is doubtful
+    ├── DomainWarning                   which voxels count is doubtful
+    └── IndependenceWarning             p-values take neighbouring voxels for independent observations
 
 Anything else that reaches the user is a bug (exit 1).
 """
@@ -107,3 +108,7 @@ class NiicorrWarning(UserWarning):
 
 class DomainWarning(NiicorrWarning):
     """Which voxels count is doubtful: no outline found, an odd mask, little overlap."""
+
+
+class IndependenceWarning(NiicorrWarning):
+    """The p-values asked for take every voxel for an independent observation: they are far too small."""

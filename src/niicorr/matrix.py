@@ -170,6 +170,50 @@ class MapMatrix:
 
         return cls(rows, center, scale, supports, support_of, labels, features, records, exact=exact)
 
+    def within(self, columns: BoolArray, which: IntArray | None = None) -> MapMatrix:
+        """Return the maps (or those at the places ``which``) at some features only, in standard scores anew.
+
+        Parameters
+        ----------
+        columns : ndarray of bool, shape (features,)
+            The features to keep.
+        which : ndarray of int, shape (k,), optional
+            The maps to keep.
+        """
+        places = np.arange(len(self)) if which is None else which
+        n = int(np.count_nonzero(columns))
+        rows = np.zeros((len(places), n), self.rows.dtype)
+        center, scale = np.empty(len(places)), np.empty(len(places))
+        supports, support_of = distinct_supports(self.supports[self.support_of[places]][:, columns])
+        for k, index in enumerate(places):
+            valid = supports[support_of[k]]
+            shift, spread = standardise(self.rows[index][columns][valid], rows[k], valid)
+            center[k], scale[k] = self.center[index] + self.scale[index] * shift, self.scale[index] * spread
+        counts = np.count_nonzero(supports, axis=1)[support_of]
+        records = tuple(replace(self.records[index], n_voxels=int(count), coverage=float(count / max(n, 1)))
+                        for index, count in zip(places, counts, strict=True))
+        zeros = {k: (self.zeros[index][0], np.packbits(self._zero(index)[columns]))
+                 for k, index in enumerate(places.tolist()) if index in self.zeros}
+        features = replace(self.features, n=n, indices=None if self.features.indices is None
+                           else self.features.indices[columns])
+        exact = self.exact
+        return replace(self, rows=rows, center=center, scale=scale, supports=supports, support_of=support_of,
+                       labels=tuple(self.labels[i] for i in places), features=features, records=records, zeros=zeros,
+                       naive=None if self.naive is None else self.naive[places],
+                       exact=None if exact is None else lambda k: exact(int(places[k]))[columns])
+
+    def part(self, places: slice | IntArray) -> MapMatrix:
+        """Return some of the maps as they are; what is known beyond their numbers stays behind."""
+        used, support_of = np.unique(self.support_of[places], return_inverse=True)
+        chosen = np.arange(len(self))[places].tolist()
+        return replace(self, rows=self.rows[places], center=self.center[places], scale=self.scale[places],
+                       supports=self.supports[used], support_of=support_of, zeros={}, naive=None, exact=None,
+                       labels=tuple(self.labels[i] for i in chosen), records=tuple(self.records[i] for i in chosen))
+
+    def _zero(self, index: int) -> BoolArray:
+        """Where a map whose zeros were decided by rule is zero, shape (features,)."""
+        return np.unpackbits(self.zeros[index][1], count=self.features.n).astype(bool)
+
     def with_zeros_read_otherwise(self, which: IntArray) -> MapMatrix:
         """Return some maps, their zeros read the other way: missing for data, data for missing.
 
@@ -178,8 +222,7 @@ class MapMatrix:
         rows, supports = self.rows[which], self.supports[self.support_of[which]]
         center, scale = np.empty(len(which)), np.empty(len(which))
         for k, index in enumerate(which):
-            reading, bits = self.zeros[int(index)]
-            at = np.unpackbits(bits, count=self.features.n).astype(bool)
+            reading, at = self.zeros[int(index)][0], self._zero(int(index))
             # A map whose other values are constant has no scale; its own magnitude serves as one.
             mean = self.center[index] if np.isfinite(self.center[index]) else 0.0
             unit = self.scale[index] or abs(mean) or 1.0

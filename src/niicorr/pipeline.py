@@ -12,8 +12,6 @@ import platform
 import sys
 import time
 import warnings
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from numbers import Integral, Real
 from typing import Any, get_args
@@ -21,8 +19,18 @@ from typing import Any, get_args
 import numpy as np
 
 from niicorr._version import __version__
-from niicorr.analysis import analyse
-from niicorr.errors import DomainWarning, InputError, NiicorrError, ResourceError, UnusableMapsError, UsageError
+from niicorr.analysis import analyse, silent
+from niicorr.compute.similarity import Similarity
+from niicorr.errors import (
+    DomainWarning,
+    IndependenceWarning,
+    InputError,
+    NiicorrError,
+    ResourceError,
+    UnusableMapsError,
+    UsageError,
+)
+from niicorr.images.beside import Beside, read_beside
 from niicorr.images.extract import extract, naive_step
 from niicorr.images.header import MAX_MAP_SIZE
 from niicorr.images.inspect import BackgroundOption
@@ -31,16 +39,24 @@ from niicorr.images.sampling import Sampling, choose_sampling, settle
 from niicorr.images.survey import Survey, survey
 from niicorr.machine import default_jobs, memory_budget
 from niicorr.matrix import MapMatrix
-from niicorr.records import Decision, MapRecord, Provenance
+from niicorr.records import INDEPENDENT, Decision, MapRecord, NullModel, Provenance
 from niicorr.result import CorrelationResult
 from niicorr.tables import path_text
-from niicorr.typing import Alternative, Fdr, Interpolation, Method, Null, OnError, Resample, Zeros
+from niicorr.typing import (
+    Alternative,
+    Fdr,
+    Float64Array,
+    Interpolation,
+    Method,
+    Null,
+    OnError,
+    Progress,
+    Resample,
+    Zeros,
+)
 
 BYTES_PER_CELL = 120
 """Sums, counts, naive numbers and tables of one pair, at the peak."""
-
-Progress = Callable[[int, str], AbstractContextManager[Callable[[int], None]]]
-"""``progress(total, what)`` gives a context whose value is called with the number of items done."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +71,14 @@ class Options:
     resample: Resample = "auto"
     interpolation: Interpolation = "auto"
     method: Method = "pearson"
-    null: Null = "none"
+    threshold: float = 0.0
+    partial: Any = None
+    weights: Any = None
+    null: Null = "effective"
     fdr: Fdr = "bh"
     alternative: Alternative = "two-sided"
+    n_surrogates: int = 1000
+    seed: int = 0
     on_error: OnError = "stop"
     max_map_size: int = MAX_MAP_SIZE
     memory: int | None = None
@@ -66,6 +87,11 @@ class Options:
     def resolved(self) -> dict[str, Any]:
         """All of them as plain JSON values."""
         return {name: _plain(value) for name, value in self.__dict__.items()}
+
+    @property
+    def model(self) -> NullModel:
+        """How p-values are found."""
+        return NullModel(self.null, self.fdr, self.alternative, self.n_surrogates, self.seed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,13 +117,21 @@ class CheckReport:
 
 @dataclass(frozen=True, eq=False)
 class _Prepared:
-    """Maps read and settled; ``failure`` is what stopped the way to a sampling."""
+    """Maps read and settled; ``failure`` is what stopped the way to a sampling.
+
+    ``beside`` holds the sampling, and the weights and covariates in it.
+    """
 
     x: Survey
     y: Survey | None
-    sampling: Sampling | None
+    beside: Beside | None
     failure: NiicorrError | None
     timings: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def sampling(self) -> Sampling | None:
+        """Grid and mask."""
+        return None if self.beside is None else self.beside.sampling
 
 
 def correlate(x: Any, y: Any = None, *, masker: Any = None, command: str | None = None,
@@ -131,14 +165,24 @@ def correlate(x: Any, y: Any = None, *, masker: Any = None, command: str | None 
         Whether maps of other grids are brought to it.
     interpolation : 'auto', 'linear', 'nearest' or 'cubic'
         How.
-    method : 'pearson'
+    method : 'pearson', 'spearman', 'cosine', 'concordance', 'bicor' or 'dice'
         The similarity.
-    null : 'none', 'effective' or 'gsm'
-        How p-values are found; see `niicorr.nulls.effective.effective_size`.
+    threshold : float
+        For ``dice``: voxels count whose absolute value exceeds it (0: those that are not 0).
+    partial : paths, images, array of covariates × features, or None
+        Covariate maps, regressed out of both maps of each pair; for ``pearson`` and ``spearman``.
+    weights : path, image, array of shape (features,), or None
+        How much each voxel counts, 0 or more; not for ``bicor`` and ``dice``.
+    null : 'effective', 'gsm', 'surrogate', 'independent' or 'none'
+        How p-values are found; see `niicorr.nulls.effective.effective_size` and `niicorr.draws`.
     fdr : 'bh' or 'by'
         What fills ``p_fdr``: Benjamini and Hochberg's or Benjamini and Yekutieli's adjustment.
     alternative : 'two-sided', 'greater' or 'less'
         Which correlations count as far from 0.
+    n_surrogates : int
+        Random maps for each map of the smaller set, for ``surrogate``.
+    seed : int
+        From which they follow.
     on_error : 'stop' or 'skip'
         Bad files raise, or leave their row empty with the reason.
     max_map_size : int
@@ -165,11 +209,13 @@ def correlate(x: Any, y: Any = None, *, masker: Any = None, command: str | None 
     -----
     DomainWarning
         What must be known before any number; also in ``result.warnings``.
+    IndependenceWarning
+        Where ``null='independent'`` was asked for.
 
     Notes
     -----
-    Pearson's r of each pair over the voxels valid in both maps. Voxels of brain maps are not independent, so
-    r alone says nothing about chance.
+    Each pair is compared over the voxels valid in both maps. Voxels of brain maps are not independent, so the
+    number alone says nothing about chance; the null model does.
 
     Examples
     --------
@@ -181,14 +227,15 @@ def correlate(x: Any, y: Any = None, *, masker: Any = None, command: str | None 
     chosen = _options(options, masker)
     start = time.perf_counter()
     if is_matrix(x) and (y is None or is_matrix(y)):
-        result = _from_matrices(x, y, chosen, command)
+        result = _from_matrices(x, y, chosen, command, progress or silent)
     else:
-        result = _from_files(x, y, chosen, command, progress or _silent)
+        result = _from_files(x, y, chosen, command, progress or silent)
     timings = {**result.provenance.timings, "total": time.perf_counter() - start}
     result = replace(result, provenance=replace(result.provenance, timings=timings))
     if warn:
         for text in result.warnings:
-            warnings.warn(text, DomainWarning, stacklevel=2)
+            kind = IndependenceWarning if text.startswith(INDEPENDENT) else DomainWarning
+            warnings.warn(text, kind, stacklevel=2)
     return result
 
 
@@ -199,7 +246,7 @@ def check(x: Any, y: Any = None, *, progress: Progress | None = None, **options:
     cannot be used.
     """
     chosen = _options(options, None)
-    prepared = _prepare(x, y, chosen, progress or _silent)
+    prepared = _prepare(x, y, chosen, progress or silent)
     failure, sampling = prepared.failure, prepared.sampling
     sets = [s for s in (prepared.x, prepared.y) if s is not None]
     records = [tuple(r.record for r in s.readings) for s in sets]
@@ -233,6 +280,8 @@ def _plain(value: Any) -> Any:
         return path_text(value)
     if isinstance(value, float):
         return value if np.isfinite(value) else str(value)
+    if isinstance(value, list):
+        return [_plain(part) for part in value]
     return value if value is None or isinstance(value, int) else f"<{type(value).__name__}>"
 
 
@@ -268,15 +317,67 @@ def _check_values(options: Options) -> None:
         value = getattr(options, name)
         if value is not None and (not isinstance(value, Integral) or value < 1):
             raise UsageError(f"{name} is a whole number from 1 on, not {value!r}")
+    if not isinstance(options.n_surrogates, Integral) or options.n_surrogates < 1:
+        raise UsageError(f"n_surrogates is a whole number from 1 on, not {options.n_surrogates!r}: without random maps "
+                         "there is no p-value (null='none' leaves it out)")
+    if not isinstance(options.seed, Integral) or options.seed < 0:
+        raise UsageError(f"seed is a whole number from 0 on, not {options.seed!r}")
+    if not isinstance(options.threshold, Real) or not 0 <= options.threshold < float("inf"):
+        raise UsageError(f"threshold is a number from 0 on, not {options.threshold!r}")
+    if options.threshold and options.method != "dice":
+        raise UsageError(f"threshold is for method dice, not for {options.method}")
+    if options.partial is not None and options.method not in ("pearson", "spearman"):
+        raise UsageError(f"partial goes with method pearson or spearman, not with {options.method}")
+    if options.weights is not None and options.method in ("bicor", "dice"):
+        raise UsageError(f"weights do not go with method {options.method}; pearson, spearman, cosine and concordance "
+                         "take them")
 
 
-def _from_matrices(x: Any, y: Any, options: Options, command: str | None) -> CorrelationResult:
+def _from_matrices(
+    x: Any, y: Any, options: Options, command: str | None, progress: Progress
+) -> CorrelationResult:
     first = x if isinstance(x, MapMatrix) else MapMatrix.from_array(x)
     second = y if y is None or isinstance(y, MapMatrix) else MapMatrix.from_array(y)
+    similarity = Similarity(options.method, float(options.threshold), *_beside_matrices(first.features.n, options))
+    if similarity.weights is not None or similarity.covariates is not None:
+        keep = np.ones(first.features.n, dtype=bool)
+        if similarity.weights is not None:
+            keep &= similarity.weights > 0
+        if similarity.covariates is not None:
+            keep &= np.isfinite(similarity.covariates).all(axis=0)
+        if not keep.any():
+            raise InputError("no feature is left: none has a weight above 0 and a value in every covariate")
+        if not keep.all():
+            first, second = first.within(keep), None if second is None else second.within(keep)
+            similarity = similarity.on(keep)
     provenance = Provenance(options.resolved(), command, versions())
-    return analyse(first, second, method=options.method, null=options.null, fdr=options.fdr,
-                   alternative=options.alternative, provenance=provenance,
-                   jobs=options.jobs or default_jobs())
+    return analyse(first, second, similarity=similarity, model=options.model, provenance=provenance,
+                   jobs=options.jobs or default_jobs(), memory=options.memory, progress=progress)
+
+
+def _beside_matrices(n: int, options: Options) -> tuple[Float64Array | None, Float64Array | None]:
+    """Return weights, shape (features,), and covariates, shape (covariates, features), that came as arrays."""
+    weights = covariates = None
+    if options.weights is not None:
+        weights = _array(options.weights, "weights", n)[0]
+        if (weights < 0).any():
+            raise InputError(f"{np.count_nonzero(weights < 0)} weights are negative, down to {np.nanmin(weights):.3g}: "
+                             "weights are 0 or more")
+        weights = np.where(np.isfinite(weights), weights, 0.0)
+    if options.partial is not None:
+        covariates = _array(options.partial, "partial", n)
+    return weights, covariates
+
+
+def _array(values: Any, name: str, n: int) -> Float64Array:
+    if isinstance(values, MapMatrix):
+        values = values.values
+    if not isinstance(values, np.ndarray):
+        raise UsageError(f"maps came as arrays, so {name} must be an array, too")
+    array = np.atleast_2d(np.asarray(values, dtype=np.float64))
+    if array.ndim != 2 or array.shape[1] != n or (name == "weights" and len(array) != 1):
+        raise InputError(f"{name} has shape {np.shape(values)}; the maps have {n} features")
+    return array
 
 
 def _from_files(x: Any, y: Any, options: Options, command: str | None, progress: Progress) -> CorrelationResult:
@@ -296,9 +397,12 @@ def _from_files(x: Any, y: Any, options: Options, command: str | None, progress:
     extracted = time.perf_counter()
     provenance = Provenance(options.resolved(), command, versions(), sampling.decisions, sampling.warnings,
                             {**prepared.timings, "extract": extracted - start})
-    result = analyse(matrices[0], matrices[1] if len(matrices) > 1 else None, method=options.method,
-                     null=options.null, fdr=options.fdr, alternative=options.alternative,
-                     naive_step=step, mask=sampling.mask, provenance=provenance, jobs=jobs)
+    beside = prepared.beside
+    assert beside is not None  # it holds the sampling
+    similarity = Similarity(options.method, float(options.threshold), beside.weights, beside.covariates)
+    result = analyse(matrices[0], matrices[1] if len(matrices) > 1 else None, similarity=similarity,
+                     model=options.model, naive_step=step, mask=sampling.mask, provenance=provenance, jobs=jobs,
+                     memory=options.memory, progress=progress)
     if options.on_error == "skip" and not np.isfinite(result.estimate).any():
         raise _nothing_left(sets)
     timings = {**provenance.timings, "correlate": time.perf_counter() - extracted}
@@ -323,20 +427,22 @@ def _prepare(x: Any, y: Any, options: Options, progress: Progress) -> _Prepared:
     with progress(sum(map(len, sets)), "reading maps") as advance:
         surveys = [survey(maps, background=options.background, zeros=options.zeros, jobs=jobs, keep=keep,
                           progress=advance) for maps in sets]
-    sampling, failure = None, None
+    beside, failure = None, None
     try:
         sampling = choose_sampling(surveys[0], surveys[1] if len(surveys) > 1 else None, mask=options.mask,
                                    grid=options.grid, interpolation=options.interpolation)
+        beside = read_beside(sampling, options.weights, options.partial, resample_option=options.resample,
+                             max_map_size=options.max_map_size, jobs=jobs)
     except NiicorrError as error:
         problems = [p for s in surveys for p in s.problems]
         failure = error
         if problems and (options.on_error == "stop" or len(problems) == sum(map(len, sets))):
             besides = "" if len(problems) == sum(map(len, sets)) else str(error)
             failure = UnusableMapsError(_once(problems), sum(map(len, sets)), besides)
-    if sampling is not None:
-        surveys = [settle(s, sampling, options.resample) for s in surveys]
+    if beside is not None:
+        surveys = [settle(s, beside.sampling, options.resample) for s in surveys]
     timings = {"headers": headers - start, "read": time.perf_counter() - headers}
-    return _Prepared(surveys[0], surveys[1] if len(surveys) > 1 else None, sampling, failure, timings)
+    return _Prepared(surveys[0], surveys[1] if len(surveys) > 1 else None, beside, failure, timings)
 
 
 def _check_room(cells: int, options: Options) -> None:
@@ -369,7 +475,3 @@ def _nothing_left(sets: list[Survey]) -> InputError:
 
 def _rules_mattered(sets: list[Survey]) -> bool:
     return any(r.record.background is not None or r.by_rule for s in sets for r in s.readings)
-
-
-def _silent(_total: int, _what: str) -> AbstractContextManager[Callable[[int], None]]:
-    return nullcontext(lambda _done: None)

@@ -9,6 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from niicorr.words import Alternative, Fdr, Null
+
+INDEPENDENT = "p-values take every voxel for an independent observation"
+"""How the warning begins that comes with the null model ``independent``."""
+
 NO_OUTLINE = "no map shows an outline"
 """How the warning begins that the whole grid was used for want of a mask; figures are headed by it."""
 
@@ -18,7 +23,7 @@ class Decision:
     """One thing niicorr decided, in words.
 
     ``topic`` is a stable key (``file``, ``affine``, ``background``, ``zeros``, ``missing``, ``grid``,
-    ``resample``, ``mask``); ``text`` is a sentence with numbers.
+    ``resample``, ``mask``, ``weights``, ``partial``, ``method``, ``null``); ``text`` is a sentence with numbers.
     """
 
     topic: str
@@ -79,6 +84,20 @@ class MapRecord:
     size: int | None = None
     blake2b: str | None = None
     metadata: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class NullModel:
+    """How p-values are found: the null hypothesis, corrections for many cells, and which side counts.
+
+    ``n_surrogates`` and ``seed`` belong to ``surrogate``.
+    """
+
+    null: Null = "effective"
+    fdr: Fdr = "bh"
+    alternative: Alternative = "two-sided"
+    n_surrogates: int = 1000
+    seed: int = 0
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,26 @@
-"""How sure each correlation is: independent values, interval, p, and p adjusted for many cells.
+"""How sure each similarity is: independent values, interval, p, and p adjusted for many cells.
 
 Here the null models (`niicorr.nulls`) and the arithmetic of tests (`niicorr.inference`) meet, for all pairs at
 once. scipy is imported on the way, so this room is entered only where a null model was asked for.
+
+`effective` and `gsm` go from the maps' autocovariances to n_effective and Student's t; `independent` takes every
+voxel for one observation; `surrogate` (`niicorr.draws`) counts how often chance does as well.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import numpy as np
 
-from niicorr.errors import InputError
+from niicorr.compute.similarity import Correlation, Similarity
+from niicorr.draws import count_draws
+from niicorr.inference import benjamini_hochberg, benjamini_yekutieli, fisher_interval, holm, pvalues
 from niicorr.matrix import MapMatrix
+from niicorr.nulls.effective import Description, EffectiveSize, effective_null
+from niicorr.records import NullModel
 from niicorr.tables import INFERRED_COLUMNS
-from niicorr.typing import Alternative, BoolArray, Fdr, Float64Array, IntArray, Null
+from niicorr.typing import BoolArray, Float64Array, Progress
 
 FEW = 10.0
 """Fewer independent values than this tell little."""
@@ -19,70 +28,175 @@ FEW = 10.0
 UNEVEN = 1.5
 """From this ratio of the corrected to the stationary variance on, shared unevenness is remarked upon."""
 
+LEAST_VOXELS = 50
+"""An autocovariance fitted in fewer voxels is no fit."""
+
+PIECE = 64
+"""Maps described and sized up at once; fixed, so that no number depends on the memory."""
+
+
+@dataclass(frozen=True, eq=False)
+class Inference:
+    """What a null model tells of all cells.
+
+    Parameters
+    ----------
+    columns : dict of str to ndarray, shape (maps of y, maps of x)
+        The columns of ``pairs.tsv`` from ``n_effective`` to ``p_fwe``; NaN where a cell was not tested.
+    flags : list of (row, column, text)
+        Cells whose p should be trusted less, or that have none, with the reason.
+    """
+
+    columns: dict[str, Float64Array]
+    flags: list[tuple[int, int, str]] = field(default_factory=list)
+
 
 def infer(
     x: MapMatrix,
     y: MapMatrix,
-    r: Float64Array,
-    n: IntArray,
+    found: Correlation,
     tested: BoolArray,
     *,
-    null: Null,
-    fdr: Fdr,
-    alternative: Alternative,
+    similarity: Similarity,
+    model: NullModel,
     same_set: bool,
     jobs: int,
-) -> tuple[dict[str, Float64Array], list[tuple[int, int, str]]]:
+    memory: int,
+    progress: Progress,
+) -> Inference:
     """Infer the columns of ``pairs.tsv`` that a null model fills.
 
     Parameters
     ----------
     x, y : MapMatrix
         Voxels of one grid.
-    r, n : ndarray, shape (maps of y, maps of x)
-        Correlations and common voxels.
-    tested : ndarray of bool, same shape
+    found : Correlation
+        What the similarity came to.
+    tested : ndarray of bool, shape (maps of y, maps of x)
         Cells that get a p-value.
+    similarity : Similarity
+        What was computed.
+    model : NullModel
+        How p-values are found; not ``none``.
     same_set : bool
         Whether y is x: then each pair is one test, though it stands in two cells.
+    jobs : int
+        Threads. The outcome does not depend on it.
+    memory : int
+        Bytes that may be used; the outcome does not depend on it.
+    progress : callable
+        Told of each map described and each surrogate drawn.
 
     Returns
     -------
-    columns : dict of str to ndarray
-        ``n_effective``, ``ci_low``, ``ci_high``, ``p``, ``p_fdr``, ``p_fwe``; NaN where not tested.
-    flags : list of (row, column, text)
-        Cells whose p should be trusted less, with the reason.
-
-    Raises
-    ------
-    InputError
-        Where the features have no place in space.
+    Inference
+        A set against itself has the numbers of the cells below the diagonal in both.
     """
-    from niicorr.inference import benjamini_hochberg, benjamini_yekutieli, fisher_interval, holm, pvalues
-    from niicorr.nulls.effective import effective_size
-
-    if x.features.grid is None:
-        raise InputError(f"the null model {null} needs to know where the voxels are; bare arrays do not tell: "
-                         "give images, or choose null='none'")
-    size = effective_size(x, y, n, model="gsm" if null == "gsm" else "robust", jobs=jobs)
-    n_effective = np.where(tested, size.n_effective, np.nan)
-    known = np.where(tested, r, np.nan)
-    p = pvalues(known, n_effective, alternative)
-    low, high = fisher_interval(known, n_effective)
-    below = np.tri(len(p), k=-1, dtype=np.bool_)
-    once = np.where(below, p, np.nan) if same_set else p
-    adjust = benjamini_hochberg if fdr == "bh" else benjamini_yekutieli
-    found = [n_effective, low, high, p, adjust(once), holm(once)]
+    below = np.tril(np.ones(found.r.shape, dtype=np.bool_), -1)
+    once = tested & below if same_set else tested
+    flags: list[tuple[int, int, str]] = []
+    if model.null in ("effective", "gsm", "surrogate"):
+        small = once & (found.n < LEAST_VOXELS)
+        once = once & ~small
+        for i, j in np.argwhere(small):
+            flags.append((int(i), int(j), f"no p-value: {found.n[i, j]} common voxels are too few for the null model "
+                                          f"({LEAST_VOXELS} needed)"))
+    shape = found.r.shape
+    unknown = np.full(shape, np.nan)
+    r = np.where(once, found.r, np.nan)
+    p_fwe = None
+    if model.null == "surrogate":
+        draws = count_draws(x, y, found, once, similarity=similarity, model=model, jobs=jobs, memory=memory,
+                            progress=progress)
+        p, p_fwe, n_effective = draws.p, draws.p_fwe, draws.n_effective
+    else:
+        if model.null == "independent":
+            n_effective = _observations(x, y, found, similarity)
+        else:
+            size = _sizes(x, y, found, similarity, model, jobs, memory, progress)
+            n_effective = size.n_effective
+            flags += _doubts(size, once)
+        n_effective = np.where(once, n_effective, np.nan)
+        p = pvalues(r, n_effective, model.alternative, n_covariates=similarity.n_covariates)
+    few = once & (n_effective < FEW)
+    flags += [(int(i), int(j), f"few independent values (n_effective {n_effective[i, j]:.1f})")
+              for i, j in np.argwhere(few)]
+    low = high = unknown
+    if similarity.has_formula:
+        low, high = fisher_interval(r, n_effective, n_covariates=similarity.n_covariates)
+    adjust = benjamini_hochberg if model.fdr == "bh" else benjamini_yekutieli
+    columns = [n_effective, low, high, p, adjust(p), holm(p) if p_fwe is None else p_fwe]
     if same_set:
-        # A pair stands in two cells; its numbers are those of the cell below the diagonal, to the last digit.
-        found = [np.where(below, a, a.T) for a in found]
-    columns = dict(zip(INFERRED_COLUMNS, found, strict=True))
-    flags = []
+        columns = [np.where(below, a, a.T) for a in columns]
+    return Inference(dict(zip(INFERRED_COLUMNS, columns, strict=True)), flags)
+
+
+def _observations(x: MapMatrix, y: MapMatrix, found: Correlation, similarity: Similarity) -> Float64Array:
+    """Count voxels as observations; of weighted ones, those of equal weight that would tell as much (Kish)."""
+    if similarity.weights is None:
+        return found.n.astype(np.float64)
+    w = similarity.weights
+    one, two = ((y.supports * v) @ x.supports.T.astype(np.float64) for v in (w, w**2))
+    with np.errstate(invalid="ignore"):
+        alike: Float64Array = (one**2 / two)[np.ix_(y.support_of, x.support_of)]
+    return alike
+
+
+def _sizes(
+    x: MapMatrix, y: MapMatrix, found: Correlation, similarity: Similarity, model: NullModel, jobs: int, memory: int,
+    progress: Progress,
+) -> EffectiveSize:
+    """Size up all pairs, a piece of either set at a time; descriptions are kept as far as the memory allows."""
+    base_x = similarity.base(x, jobs)
+    base_y = base_x if y is x else similarity.base(y, jobs)
+    null = effective_null(base_x, base_y, model="gsm" if model.null == "gsm" else "robust",
+                          weights=similarity.weights)
+    xs, ys = _pieces(base_x), _pieces(base_y)
+    kept: dict[int, Description] = {}
+    room = max(int(memory / max(null.bytes_per_map, 1)) - PIECE, 0)
+    n = found.n
+    unknown = np.full(n.shape, np.nan)
+    total = EffectiveSize(unknown, unknown.copy(), unknown.copy(), np.zeros(n.shape, np.bool_))
+    keep_all = len(base_x) <= room
+    with progress(len(base_y) * (y is not x) + len(base_x) * (1 if keep_all else len(ys)),
+                  "fitting autocovariances") as advance:
+
+        def describe(piece: MapMatrix) -> Description:
+            described = null.describe(piece, jobs)
+            advance(len(piece))
+            return described
+
+        for k, (rows, part_y) in enumerate(ys):
+            description_y = kept.get(k) if y is x else None
+            if description_y is None:
+                description_y = describe(part_y)
+                if y is x and keep_all:
+                    kept[k] = description_y
+            for m, (columns, part_x) in enumerate(xs):
+                description_x = kept.get(m)
+                if description_x is None:
+                    description_x = description_y if y is x and m == k else describe(part_x)
+                    if keep_all:
+                        kept[m] = description_x
+                here = rows, columns
+                part = null.size(description_x, description_y, n[here])
+                for name in ("n_effective", "variance", "gsm_variance", "guarded"):
+                    getattr(total, name)[here] = getattr(part, name)
+    return total
+
+
+def _pieces(matrix: MapMatrix) -> list[tuple[slice, MapMatrix]]:
+    slices = [slice(start, min(start + PIECE, len(matrix))) for start in range(0, len(matrix), PIECE)]
+    return [(piece, matrix.part(piece)) for piece in slices]
+
+
+def _doubts(size: EffectiveSize, tested: BoolArray) -> list[tuple[int, int, str]]:
+    """Name the cells whose variance should be trusted less, and why."""
     with np.errstate(invalid="ignore"):
         uneven = size.variance / size.gsm_variance > UNEVEN
-    for i, j in np.argwhere(tested & ((n_effective < FEW) | uneven | size.guarded)):
-        texts = [f"few independent values (n_effective {n_effective[i, j]:.1f})"] * bool(n_effective[i, j] < FEW)
-        texts += ["both maps are uneven in the same places"] * bool(uneven[i, j])
+    flags = []
+    for i, j in np.argwhere(tested & (uneven | size.guarded)):
+        texts = ["both maps are uneven in the same places"] * bool(uneven[i, j])
         texts += ["the null model was held at a bound"] * bool(size.guarded[i, j])
         flags.append((int(i), int(j), "; ".join(texts)))
-    return columns, flags
+    return flags

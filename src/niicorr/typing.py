@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -22,15 +24,20 @@ from niicorr.words import (
 
 FloatArray: TypeAlias = npt.NDArray[np.floating[Any]]
 Float64Array: TypeAlias = npt.NDArray[np.float64]
+ComplexArray: TypeAlias = npt.NDArray[np.complexfloating[Any, Any]]
 IntArray: TypeAlias = npt.NDArray[np.integer[Any]]
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
 BitArray: TypeAlias = npt.NDArray[np.uint8]
 """Booleans packed eight to a byte (``numpy.packbits``)."""
 
+Progress: TypeAlias = Callable[[int, str], AbstractContextManager[Callable[[int], None]]]
+"""``progress(total, what)`` gives a context whose value is called with the number of steps done."""
+
 __all__ = [
     "Alternative",
     "BitArray",
     "BoolArray",
+    "ComplexArray",
     "Fdr",
     "Float64Array",
     "FloatArray",
@@ -40,6 +47,7 @@ __all__ = [
     "Null",
     "OnError",
     "Order",
+    "Progress",
     "Resample",
     "ZeroReading",
     "Zeros",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-Method = Literal["pearson"]
-Null = Literal["none", "effective", "gsm"]
+Method = Literal["pearson", "spearman", "cosine", "concordance", "bicor", "dice"]
+Null = Literal["effective", "gsm", "surrogate", "independent", "none"]
 Fdr = Literal["bh", "by"]
 Alternative = Literal["two-sided", "greater", "less"]
 Zeros = Literal["auto", "data", "missing"]

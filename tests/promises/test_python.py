@@ -209,7 +209,8 @@ def test_one_row_for_each_pair(files):
     assert list(frame["x"]) == ["x0", "x1", "x2"] * 2
     np.testing.assert_allclose(frame["r"], R.ravel(), atol=1e-6)
     assert frame["r"].dtype == np.float64
-    assert frame["p"].isna().all()
+    assert frame["p"].between(0, 1).all()
+    assert nc.correlate([str(p) for p in files[0]], null="none").to_frame()["p"].isna().all()
 
 
 def test_save_and_load(tmp_path, files):

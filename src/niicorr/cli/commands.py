@@ -9,7 +9,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from niicorr.errors import ResourceError, UsageError
+from niicorr.errors import ResourceError
 from niicorr.folder import OutputFolder, resource_text
 from niicorr.images.discover import discover
 from niicorr.pipeline import Options, correlate
@@ -29,7 +29,8 @@ def run(options: argparse.Namespace, argv: list[str], terminal: Terminal) -> int
     """``niicorr run``."""
     analysis = _analysis(options)
     inputs = [source.path for part in (options.x, options.y) if part for source in discover(part)]
-    inputs += [value for value in (options.mask, options.grid) if os.path.exists(value)]
+    inputs += [value for value in (options.mask, options.grid, options.weights, *(options.partial or ()))
+               if value is not None and os.path.exists(value)]
     return _run(options.x, options.y, analysis, inputs, (), options, argv, terminal)
 
 
@@ -83,8 +84,6 @@ def _run(
 
 def _analysis(options: argparse.Namespace) -> dict[str, Any]:
     """Pick the options that the library knows by the same name."""
-    if options.method != "pearson":
-        raise UsageError(f"--method {options.method}: this version has --method pearson only")
     return {name: getattr(options, name) for name in Options.__dataclass_fields__}
 
 

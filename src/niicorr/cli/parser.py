@@ -18,8 +18,7 @@ exit codes: 0 done; 2 wrong usage; 3 the input cannot be used; 4 no room, memory
 130/143 interrupted; 1 a bug."""
 
 _LATER = {
-    "--atlas": "NAME", "--labels": "FILE", "--min-coverage": "F", "--partial": "FILE", "--weights": "FILE",
-    "--n-surrogates": "N", "--seed": "N", "--scheduler": "ADDRESS",
+    "--atlas": "NAME", "--labels": "FILE", "--min-coverage": "F", "--scheduler": "ADDRESS",
     "--cache": "DIR", "--device": "KIND",
 }
 """Options that come with later versions: refused by name, never ignored."""
@@ -124,6 +123,24 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def from_zero(text: str) -> int:
+    """Read a whole number from 0 on."""
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 on")
+    return int(text)
+
+
+def threshold(text: str) -> float:
+    """Read a finite number from 0 on."""
+    try:
+        value = float(text)
+        if not 0 <= value < float("inf"):
+            raise ValueError
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 on") from None
+    return value
+
+
 def formats(text: str) -> tuple[str, ...]:
     """Read a list of figure formats, such as ``png,svg``."""
     chosen = tuple(dict.fromkeys(part.strip().lower() for part in text.split(",") if part.strip()))
@@ -159,10 +176,18 @@ def _analysis(parser: argparse.ArgumentParser) -> None:
         help="bring maps of another grid to it, or refuse them (auto)")
     add("--interpolation", default="auto", choices=get_args(words.Interpolation),
         help="linear, averaged where voxels grow by more than half (auto)")
-    add("--method", default="pearson", metavar="pearson", help="the similarity (pearson)")
-    add("--null", default="none", choices=get_args(words.Null),
-        help="how p-values are found: effective knows that neighbouring voxels repeat each other; gsm is its "
-        "stationary part alone (none)")
+    add("--method", default="pearson", choices=get_args(words.Method), help="the similarity (pearson)")
+    add("--threshold", default=0.0, type=threshold, metavar="T",
+        help="for dice: voxels count whose absolute value exceeds it (0)")
+    add("--partial", nargs="+", action="extend", metavar="FILE",
+        help="covariate maps, regressed out of both maps of each pair (pearson, spearman)")
+    add("--weights", metavar="FILE", help="a map of how much each voxel counts, 0 or more (not for bicor, dice)")
+    add("--null", default="effective", choices=get_args(words.Null),
+        help="how p-values are found: effective knows that neighbouring voxels repeat each other, gsm is its "
+        "stationary part alone; surrogate draws random maps, for any method; independent is the textbook's value, "
+        "which fails for maps (effective)")
+    add("--n-surrogates", default=1000, type=positive, metavar="N", help="random maps, for surrogate (1000)")
+    add("--seed", default=0, type=from_zero, metavar="N", help="from which they follow (0)")
     add("--fdr", default="bh", choices=get_args(words.Fdr),
         help="what fills p_fdr: Benjamini-Hochberg or -Yekutieli (bh)")
     add("--alternative", default="two-sided", choices=get_args(words.Alternative),

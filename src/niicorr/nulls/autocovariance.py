@@ -24,6 +24,9 @@ from niicorr.typing import Float64Array, FloatArray, IntArray
 FILTER_BYTES = 2**28
 """Above this size the classes' transforms are not kept; lags are then summed after the way back."""
 
+NOISE = 1e-13
+"""Of the largest sum of products of weights: below, it is rounding."""
+
 PIECE = 8192
 """Frequencies per product: float32 products of this length are added up in float64."""
 
@@ -37,7 +40,7 @@ class LagTable:
     squared_mm : ndarray, shape (lags,), float64
         Squared length.
     count : ndarray, shape (lags,), float64
-        n(h): ordered pairs of voxels, whole numbers. The first entry is lag 0.
+        n(h): ordered pairs of voxels, or the sum of the products of their weights. The first entry is lag 0.
     """
 
     squared_mm: Float64Array
@@ -51,15 +54,21 @@ def padded(shape: Shape, reach: Shape) -> Shape:
 
 
 def pair_counts(mask: FloatArray) -> Float64Array:
-    """Count n(h) for all lags, exactly; negative steps lie at the end of each axis, as in a transform."""
+    """Count n(h) for all lags; negative steps lie at the end of each axis, as in a transform.
+
+    Of ones and zeros the counts are whole numbers, exactly; of weights they are sums of products.
+    """
     a, b, c = mask.shape
     shape = padded((a, b, c), (a - 1, b - 1, c - 1))
     transform = fft.rfftn(mask.astype(np.float64), shape)
-    return np.asarray(np.rint(fft.irfftn(transform.real**2 + transform.imag**2, shape)))
+    counts = fft.irfftn(transform.real**2 + transform.imag**2, shape)
+    if np.isin(mask, (0, 1)).all():
+        return np.asarray(np.rint(counts))
+    return np.where(counts > NOISE * counts.max(), counts, 0)
 
 
 def lag_table(mask: FloatArray, lattice: Lattice) -> LagTable:
-    """List the lags of a mask (a box of ones and zeros) with their lengths and pair counts."""
+    """List the lags of a mask (a box of ones and zeros, or of weights) with their lengths and pair counts."""
     count: FloatArray = pair_counts(mask)
     if lattice.orthogonal:
         for axis in range(3):

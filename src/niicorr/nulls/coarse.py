@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from niicorr.nulls.lattice import Lattice
-from niicorr.typing import BoolArray, FloatArray, IntArray
+from niicorr.typing import BoolArray, Float64Array, FloatArray, IntArray
 
 COARSE_MM = 4.0
 """Voxels of the copy are at most so large, unless the map's own are larger."""
@@ -53,6 +53,11 @@ class Blocks:
             if spread > 1e-6:  # rows are standard scores: this is rounding
                 copy[mask] = inside / spread
         return copy
+
+    def mean(self, row: Float64Array, support: BoolArray) -> Float64Array:
+        """Average values over the valid voxels of each block, shape of the box; zero where there are none."""
+        mean = self._sum(np.where(support, row, 0)) / np.maximum(self._sum(support), 1)
+        return np.asarray(mean, dtype=np.float64).reshape(self.lattice.shape)
 
     def _sum(self, row: FloatArray | BoolArray) -> FloatArray:
         if self.size == 1:

@@ -93,6 +93,12 @@ class EffectiveNull:
     stationary: Stationary | None
     unevenness: Unevenness | None
 
+    @property
+    def bytes_per_map(self) -> int:
+        """Memory that the description of a map takes."""
+        atoms = 0 if self.stationary is None else len(self.stationary.atoms)
+        return 8 * atoms + (0 if self.unevenness is None else self.unevenness.bytes_per_map)
+
     def describe(self, matrix: MapMatrix, jobs: int = 1) -> Description:
         """Fit every map of a matrix; some 15 ms (``gsm``) to 30 ms (``robust``) for a map of 2 mm voxels."""
         of = self.supports.of(matrix)
@@ -120,7 +126,9 @@ class EffectiveNull:
         return EffectiveSize(n_effective, bounded, gsm, guarded)
 
 
-def effective_null(x: MapMatrix, y: MapMatrix, *, model: Model = "robust") -> EffectiveNull:
+def effective_null(
+    x: MapMatrix, y: MapMatrix, *, model: Model = "robust", weights: Float64Array | None = None
+) -> EffectiveNull:
     """Work out what the null model needs of the masks of two sets: once, however many maps there are.
 
     Parameters
@@ -129,8 +137,10 @@ def effective_null(x: MapMatrix, y: MapMatrix, *, model: Model = "robust") -> Ef
         Same features, which are voxels of a grid.
     model : {'robust', 'gsm'}
         Whether shared unevenness is corrected for.
+    weights : ndarray, shape (features,), float64, optional
+        Positive; how much each voxel counts in the correlation.
     """
-    supports = supports_of(x, y)
+    supports = supports_of(x, y, weights)
     if not supports.used.any():
         return EffectiveNull(supports, None, None)
     lattice = lattice_of(x.features, supports.used)
@@ -139,7 +149,8 @@ def effective_null(x: MapMatrix, y: MapMatrix, *, model: Model = "robust") -> Ef
 
 
 def effective_size(
-    x: MapMatrix, y: MapMatrix, n: IntArray, *, model: Model = "robust", jobs: int = 1
+    x: MapMatrix, y: MapMatrix, n: IntArray, *, model: Model = "robust", weights: Float64Array | None = None,
+    jobs: int = 1,
 ) -> EffectiveSize:
     """Find how many independent values the correlation of every pair rests on.
 
@@ -148,10 +159,12 @@ def effective_size(
     x, y : MapMatrix
         Standard scores of maps on the same voxels (ranks of maps, for a rank correlation).
     n : ndarray of int, shape (maps of y, maps of x)
-        Voxels in common, as `niicorr.compute.pearson` counts them.
+        Voxels in common, as `niicorr.compute.similarity` counts them.
     model : {'robust', 'gsm'}
         ``gsm``: each map has one autocovariance everywhere, a mixture of Gaussians. ``robust``: corrected for
         what the two maps share of anisotropy, local smoothness and local amplitude.
+    weights : ndarray, shape (features,), float64, optional
+        Positive; how much each voxel counts, for a weighted correlation.
     jobs : int
         Threads. The outcome does not depend on it.
 
@@ -172,6 +185,6 @@ def effective_size(
     ----------
     Clifford P, Richardson S & Hémon D (1989), doi 10.2307/2532039. Dutilleul P (1993), doi 10.2307/2532625.
     """
-    null = effective_null(x, y, model=model)
+    null = effective_null(x, y, model=model, weights=weights)
     described = null.describe(x, jobs)
     return null.size(described, described if y is x else null.describe(y, jobs), n)

@@ -93,6 +93,8 @@ class Unevenness:
         The masks on it.
     sums : LocalSums
         Sums over pairs of blocks, by direction and by window.
+    weights : ndarray, shape (box of blocks), float64, or None
+        How much each block counts in a correlation.
     own : tuple of Counts
         One for each mask.
     shared : tuple of Counts
@@ -103,8 +105,15 @@ class Unevenness:
     blocks: Blocks
     masks: BoolArray
     sums: LocalSums
+    weights: Float64Array | None
     own: tuple[Counts, ...]
     shared: tuple[Counts, ...]
+
+    @property
+    def bytes_per_map(self) -> int:
+        """Memory that the traits of a map take."""
+        blocks = int(np.count_nonzero(self.masks.any(axis=0)))
+        return 4 * (self.sums.n_lags + self.sums.n_ranges * self.sums.n_windows + blocks)
 
     def traits(self, matrix: MapMatrix, jobs: int = 1) -> Traits:
         """Gather what the ratios need of every map of a matrix; the outcome does not depend on the jobs."""
@@ -178,10 +187,16 @@ class Unevenness:
 
     def _amplitude(self, x: Traits, of_x: IntArray, y: Traits, of_y: IntArray) -> Float64Array:
         """Find κ_voxel over the blocks in common."""
-        masks = self.masks[:, self.masks.any(axis=0)].astype(np.float32)
-        n = (masks @ masks.T)[np.ix_(of_y, of_x)].astype(np.float64)
-        of_both = (y.squares @ x.squares.T).astype(np.float64)
-        of_one = (masks @ x.squares.T)[of_y].astype(np.float64) * (y.squares @ masks.T)[:, of_x]
+        inside = self.masks.any(axis=0)
+        masks, squares = self.masks[:, inside].astype(np.float32), y.squares
+        weighted = masks
+        if self.weights is not None:
+            # Of each product of pairs the lag 0 counts with the square of the weight.
+            w = (self.weights[inside] ** 2).astype(np.float32)
+            weighted, squares = masks * w, squares * w
+        n = (weighted @ masks.T)[np.ix_(of_y, of_x)].astype(np.float64)
+        of_both = (squares @ x.squares.T).astype(np.float64)
+        of_one = (weighted @ x.squares.T)[of_y].astype(np.float64) * (squares @ masks.T)[:, of_x]
         return np.asarray(n * of_both / of_one)
 
 
@@ -196,12 +211,20 @@ def unevenness(supports: Supports, lattice: Lattice) -> Unevenness:
         lags, windows = sums.of(mask.astype(np.float64))
         return Counts(np.rint(lags).astype(np.float64), windows.astype(np.float64))
 
+    def count_shared(mask: BoolArray) -> Counts:
+        if weights is None:
+            return count(mask)
+        lags, windows = sums.of(mask * weights)
+        return Counts(lags.astype(np.float64), windows.astype(np.float64))
+
+    weights = None if supports.weights is None else blocks.mean(supports.weights, supports.used)
     own = tuple(count(mask) for mask in masks)
     if supports.shared is None:
-        return Unevenness(supports, blocks, masks, sums, own, (count(reference),))
+        return Unevenness(supports, blocks, masks, sums, weights, own, (count_shared(reference),))
     # Of the blocks both have, so that no pair is counted that either lacks.
     both = {int(k): masks[i] & masks[j] for (i, j), k in np.ndenumerate(supports.shared_of) if k >= 0}
-    return Unevenness(supports, blocks, masks, sums, own, tuple(count(both[k]) for k in sorted(both)))
+    shared = tuple(count_shared(both[k]) for k in sorted(both))
+    return Unevenness(supports, blocks, masks, sums, weights, own, shared)
 
 
 @dataclass(frozen=True, eq=False)

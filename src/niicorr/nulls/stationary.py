@@ -199,7 +199,7 @@ def stationary_null(supports: Supports, lattice: Lattice) -> Stationary:
     else:
         fittings = boxes.fittings_by(supports.reference, list(supports.masks), classes)
     shared = [supports.reference] if supports.shared is None else list(supports.shared)
-    known = [boxes.traces(mask) if mask.any() else None for mask in shared]
+    known = [boxes.traces(mask, supports.weights) if mask.any() else None for mask in shared]
     return Stationary(supports, lattice, boxes.atoms, classes, tuple(fittings), tuple(known))
 
 
@@ -220,7 +220,10 @@ class _Boxes:
             self._lags[key] = mask_lags(self.lattice.volume(mask), self.lattice)
         return self._lags[key]
 
-    def traces(self, mask: BoolArray) -> Traces:
+    def traces(self, mask: BoolArray, weights: Float64Array | None) -> Traces:
+        if weights is not None:
+            lags = mask_lags(self.lattice.volume(mask * weights), self.lattice)
+            return traces(lags, row_sums(lags.mask, self.lattice, self.atoms), self.atoms)
         key = np.packbits(mask).tobytes()
         if key not in self._traces:
             self._traces[key] = traces(self.lags(mask), self._row_sums(mask), self.atoms)
@@ -268,5 +271,9 @@ def in_order(of: Callable[[T], R], items: Sequence[T], jobs: int) -> Iterator[R]
     if jobs <= 1 or len(items) <= 1:
         yield from map(of, items)
         return
-    with ThreadPoolExecutor(jobs) as pool:
+    pool = ThreadPoolExecutor(jobs)
+    try:
         yield from pool.map(of, items)
+    finally:
+        # Whoever interrupts does not wait for what has not begun.
+        pool.shutdown(cancel_futures=True)

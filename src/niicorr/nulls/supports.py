@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from niicorr.matrix import MapMatrix, distinct_supports
-from niicorr.typing import BoolArray, IntArray
+from niicorr.typing import BoolArray, Float64Array, IntArray
 
 FEW = 8
 """So many distinct masks (of maps; of pairs) are each given their own traces."""
@@ -33,12 +33,15 @@ class Supports:
         What pairs have in common; None where there are more than a few.
     shared_of : ndarray of int, shape (distinct masks, distinct masks)
         Which intersection a pair of masks has; −1 for a pair that cannot occur.
+    weights : ndarray, shape (features,), float64, or None
+        How much each voxel counts in a correlation, 1 on average; None where all count alike.
     """
 
     masks: BoolArray
     reference: BoolArray
     shared: BoolArray | None
     shared_of: IntArray
+    weights: Float64Array | None = None
 
     @property
     def few(self) -> bool:
@@ -57,8 +60,8 @@ class Supports:
         return np.array(which, dtype=np.intp)[matrix.support_of]
 
 
-def supports_of(x: MapMatrix, y: MapMatrix) -> Supports:
-    """Gather the masks of two sets of maps on the same features."""
+def supports_of(x: MapMatrix, y: MapMatrix, weights: Float64Array | None = None) -> Supports:
+    """Gather the masks of two sets of maps on the same features, and the weights of these (of any sum)."""
     masks, which = distinct_supports(np.concatenate([x.supports, y.supports]))
     of_x, of_y = which[: len(x.supports)][x.support_of], which[len(x.supports) :][y.support_of]
     holders = np.bincount(np.concatenate([of_x, of_y]), minlength=len(masks)) * masks.any(axis=1)
@@ -69,7 +72,8 @@ def supports_of(x: MapMatrix, y: MapMatrix) -> Supports:
     pairs = sorted({(int(i), int(j)) for i in np.unique(of_x) for j in np.unique(of_y)})
     shared_of = np.full((len(masks), len(masks)), -1, dtype=np.intp)
     shared = _intersections(masks, pairs, shared_of)
-    return Supports(masks, reference, shared, shared_of)
+    scaled = None if weights is None else weights / weights.mean()
+    return Supports(masks, reference, shared, shared_of, scaled)
 
 
 def _intersections(

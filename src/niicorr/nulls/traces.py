@@ -9,6 +9,8 @@ n voxels, B = I − 11'/n and Σ_k the matrix of atom k between all voxels,
     E_kb = mean over the pairs of class b of the autocovariance expected of a demeaned map of atom k
 
 where M_k = Σ_k 1 and g_k its sum. No matrix of voxels by voxels is ever formed, and nothing is approximated.
+
+For a correlation weighted by w, 1 becomes w, n its sum, B becomes diag(w) − ww'/n, and n(h) = Σ_i w_i w_{i+h}.
 """
 
 from __future__ import annotations
@@ -52,7 +54,7 @@ class Atoms:
         return values
 
 
-def equivalent_radius(n: int, voxel_volume: float) -> float:
+def equivalent_radius(n: float, voxel_volume: float) -> float:
     """Radius in mm of the ball that has the volume of n voxels."""
     return float((3 * n * voxel_volume / (4 * pi)) ** (1 / 3))
 
@@ -70,9 +72,9 @@ class MaskLags:
     Parameters
     ----------
     mask : ndarray, float64
-        The box, 1 inside.
-    n : int
-        Voxels inside.
+        The box, 1 (or the weight) inside.
+    n : float
+        Voxels inside, or the sum of their weights.
     table : LagTable
         All lags.
     index : ndarray of int, shape (lags,)
@@ -84,7 +86,7 @@ class MaskLags:
     """
 
     mask: FloatArray
-    n: int
+    n: float
     table: LagTable
     index: IntArray
     pairs: Float64Array
@@ -93,10 +95,10 @@ class MaskLags:
 
 
 def mask_lags(mask: FloatArray, lattice: Lattice) -> MaskLags:
-    """Count a mask's pairs of voxels, a box of ones and zeros."""
+    """Count the pairs of voxels of a mask: a box of ones and zeros, or of weights."""
     table = lag_table(mask, lattice)
     index = lag_classes(table.squared_mm, lattice)
-    n = round(float(table.count[0]))
+    n = float(mask.sum())
     pairs = np.bincount(index, table.count).astype(np.float64)
     length = np.bincount(index, table.count * np.sqrt(table.squared_mm)) / np.maximum(pairs, 1)
     radius = equivalent_radius(n, lattice.voxel_volume) * (1 + 1e-9)
@@ -105,18 +107,19 @@ def mask_lags(mask: FloatArray, lattice: Lattice) -> MaskLags:
 
 @dataclass(frozen=True, eq=False)
 class Traces:
-    """``W`` (atoms × atoms) and ``d`` (atoms,) of a mask of n voxels."""
+    """``W`` (atoms × atoms) and ``d`` (atoms,) of a mask of n voxels, or of weights that sum to n."""
 
-    n: int
+    n: float
     W: Float64Array
     d: Float64Array
 
 
 @dataclass(frozen=True, eq=False)
 class RowSums:
-    """M_k = Σ_k 1 for each atom at the voxels of the mask, shape (atoms, n), and their sums g."""
+    """M_k = Σ_k w for each atom at the voxels of the mask, shape (atoms, n), and g_k = w'M_k; w is 1 or a weight."""
 
     inside: BoolArray
+    weights: Float64Array
     values: Float64Array
     g: Float64Array
 
@@ -128,13 +131,14 @@ class RowSums:
 
 
 def row_sums(mask: FloatArray, lattice: Lattice, atoms: Atoms) -> RowSums:
-    """Sum each atom over all voxels of the mask as seen from each voxel of it."""
+    """Sum each atom over all voxels of the mask (or of weights) as seen from each voxel of it."""
     inside = mask > 0
-    values = np.ones((len(atoms), np.count_nonzero(inside)))
+    weights = mask[inside].astype(np.float64)
+    values = np.tile(weights, (len(atoms), 1))
     smoothed = _smoothed if lattice.orthogonal else _smoothed_by_transform
     for row, width in zip(values[1:], atoms.widths, strict=True):
         row[...] = smoothed(mask, lattice, float(width))[inside]
-    return RowSums(inside, values, values.sum(axis=1))
+    return RowSums(inside, weights, values, values @ weights)
 
 
 def _smoothed(mask: FloatArray, lattice: Lattice, width: float) -> Float64Array:
@@ -163,7 +167,7 @@ def traces(lags: MaskLags, sums: RowSums, atoms: Atoms) -> Traces:
         piece = slice(start, start + LAGS_AT_ONCE)
         values = atoms.at(squared[piece])
         W += (values * count[piece, None]).T @ values
-    W += np.outer(sums.g, sums.g) / n**2 - 2 / n * (sums.values @ sums.values.T)
+    W += np.outer(sums.g, sums.g) / n**2 - 2 / n * ((sums.values * sums.weights) @ sums.values.T)
     return Traces(n, W, n - sums.g / n)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from niicorr.plot import captions
 from niicorr.plot import layout as lay
-from niicorr.plot.colormaps import text_colours
+from niicorr.plot.colormaps import faded, text_colours
 from niicorr.plot.labels import number_text
 
 if TYPE_CHECKING:
@@ -67,6 +67,21 @@ def name_axes(ax: Axes, picture: Picture, layout: Layout) -> None:
                       ha="left" if picture.left_tree else "right", **style)  # fmt: skip
 
 
+def fade_cells(ax: Axes, mesh: QuadMesh, picture: Picture) -> None:
+    """Lay paler colours over the cells that do not survive; the mesh below keeps every number."""
+    if picture.significance is None or not picture.significance.faded.any():
+        return
+    from matplotlib.collections import QuadMesh
+
+    pale = QuadMesh(
+        mesh.get_coordinates(), array=np.ma.masked_where(~picture.significance.faded, picture.values), norm=mesh.norm,
+        cmap=faded(mesh.cmap), antialiased=False, linewidths=mesh.get_linewidth(), edgecolors=mesh.get_edgecolor(),
+        label="_faded",
+    )  # fmt: skip
+    pale.set_rasterized(bool(mesh.get_rasterized()))
+    ax.add_collection(pale, autolim=False)
+
+
 def mark_cells(ax: Axes, picture: Picture) -> None:
     """Hatch the cells without a number, and mute the cells of a map with itself."""
     if picture.missing.any():
@@ -86,8 +101,7 @@ def mark_cells(ax: Axes, picture: Picture) -> None:
 
 def write_values(ax: Axes, mesh: QuadMesh, picture: Picture, layout: Layout) -> None:
     """Write the number into every cell, dark or white, whichever stands out more on its colour."""
-    shades = mesh.norm(np.where(picture.missing, 0, picture.values).ravel())
-    colours = text_colours(np.asarray(mesh.cmap(shades)))
+    colours = _ink(mesh, picture)
     for (i, j), value in np.ndenumerate(picture.values):
         text, colour = number_text(value), colours[i * picture.shape[1] + j]
         if picture.missing[i, j]:
@@ -97,6 +111,30 @@ def write_values(ax: Axes, mesh: QuadMesh, picture: Picture, layout: Layout) -> 
         weight = "bold" if picture.missing[i, j] else "normal"
         ax.text(j + 0.5, i + 0.5, text, ha="center", va="center", color=colour, fontsize=layout.value_size,
                 weight=weight)  # fmt: skip
+
+
+def write_stars(ax: Axes, mesh: QuadMesh, picture: Picture, layout: Layout) -> None:
+    """Write stars above the numbers, which stay in the middle of their cells so that they can be read in rows."""
+    if picture.significance is None:
+        return
+    from matplotlib.transforms import ScaledTranslation
+
+    colours = _ink(mesh, picture)
+    up = lay.STARS_UP * layout.value_size * lay.POINT
+    above = ax.transData + ScaledTranslation(0, up, ax.figure.dpi_scale_trans)
+    for i, j in np.argwhere(picture.significance.stars):
+        ax.text(j + 0.5, i + 0.5, "*" * picture.significance.stars[i, j], ha="center", va="baseline",
+                color=colours[i * picture.shape[1] + j], fontsize=lay.STARS * layout.value_size, transform=above,
+                label="_stars")  # fmt: skip
+
+
+def _ink(mesh: QuadMesh, picture: Picture) -> list[str]:
+    """Return the colour of what is written into each cell, row by row."""
+    shades = mesh.norm(np.where(picture.missing, 0, picture.values).ravel())
+    behind = np.asarray(mesh.cmap(shades))
+    if picture.significance is not None:
+        behind = np.where(picture.significance.faded.reshape(-1, 1), faded(mesh.cmap)(shades), behind)
+    return text_colours(behind)
 
 
 def finish_bar(mesh: QuadMesh, picture: Picture) -> None:
@@ -120,7 +158,8 @@ def write_captions(ax: Axes, picture: Picture, layout: Layout) -> None:
         ax.annotate("\n".join(note), (0, 1), (0, title_up + lay.TITLE_SIZE * lay.LINE + 2), "axes fraction",
                     va="bottom", fontsize=lay.SMALL_SIZE + 0.5, color=HEADLINE_COLOUR, label="_headline",
                     **small)  # fmt: skip
-    lines = [part for line in picture.small_print for part in picture.wrapped(line, layout.text_room, lay.SMALL_SIZE)]
+    below = picture.lines_below(layout.values)
+    lines = [part for line in below for part in picture.wrapped(line, layout.text_room, lay.SMALL_SIZE)]
     ax.annotate("\n".join(lines), (0, 0), (0, -layout.small_print_at / lay.POINT), "axes fraction",
                 va="top", fontsize=lay.SMALL_SIZE, color=SMALL_PRINT_COLOUR, label="_small print",
                 **small)  # fmt: skip

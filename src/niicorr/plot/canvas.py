@@ -31,7 +31,8 @@ def own_axes(picture: Picture, values: bool | None) -> tuple[Axes, Axes, Layout]
     x_name_end = (width + x_name * lay.POINT) / 2
     bar_at = left + max(width + (names + lay.GAP if picture.left_tree else lay.BAR_GAP), x_name_end + lay.GAP)
     title = picture.width([picture.title], lay.TITLE_SIZE) * lay.POINT
-    lines = min(picture.width(picture.small_print, lay.SMALL_SIZE) * lay.POINT * 1.1, lay.UNBROKEN)
+    below_cells = picture.lines_below(layout.values)
+    lines = min(picture.width(below_cells, lay.SMALL_SIZE) * lay.POINT * 1.1, lay.UNBROKEN)
     total = max(bar_at + lay.BAR_WIDTH + lay.BAR_TEXT, left + max(title, lines) + lay.MARGIN)
     # Beside few rows the bar is longer than they are high and hangs down next to their names.
     bar = min(max(height, lay.BAR_SHORTEST), lay.BAR_LONGEST)
@@ -40,7 +41,7 @@ def own_axes(picture: Picture, values: bool | None) -> tuple[Axes, Axes, Layout]
         small_print_at=max(layout.small_print_at, bar - height + 2 * lay.GAP),
         text_room=total - left - lay.MARGIN,
     )
-    small_print = sum(len(picture.wrapped(line, layout.text_room, lay.SMALL_SIZE)) for line in picture.small_print)
+    small_print = sum(len(picture.wrapped(line, layout.text_room, lay.SMALL_SIZE)) for line in below_cells)
     headline = len(picture.wrapped(picture.headline or "", layout.text_room, lay.SMALL_SIZE + 0.5))
     below = layout.small_print_at + small_print * lay.SMALL_SIZE * lay.LINE * lay.POINT + lay.MARGIN
     words = 7 + (lay.TITLE_SIZE + headline * (lay.SMALL_SIZE + 0.5)) * lay.LINE
@@ -88,4 +89,5 @@ def _plan(picture: Picture, cell: tuple[float, float], values: bool | None) -> L
     widest = picture.width(shown[0], lay.LABEL_SIZE), picture.width(shown[1], lay.LABEL_SIZE)
     y_name = picture.width([captions.axis_label(picture.y_name, picture.shape[0], y_step)], lay.LABEL_SIZE)
     room_left = lay.TREE if picture.left_tree else lay.NAME
-    return lay.plan(picture.shape, cell, widest, y_name, values=values, room_left=room_left)
+    starred = picture.significance is not None and bool(picture.significance.stars.any())
+    return lay.plan(picture.shape, cell, widest, y_name, values=values, room_left=room_left, starred=starred)

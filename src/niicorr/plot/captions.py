@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from niicorr.plot.labels import shorten_middle
+from niicorr.plot.significance import LEVELS, Significance
 from niicorr.records import NO_OUTLINE
 from niicorr.tables import printable
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 LONGEST_REASON = 80
 """Letters of a reason that stands in the small print."""
+
+CORRECTIONS = {"bh": "Benjamini–Hochberg", "by": "Benjamini–Yekutieli"}
+SIDES = {"greater": " of r > 0", "less": " of r < 0"}
 
 
 def title(result: CorrelationResult) -> str:
@@ -51,7 +55,7 @@ def footer(result: CorrelationResult) -> str:
     counts = result.counts[numbered]
     parts = []
     if counts.size:
-        low, high = (f"{int(n):,}".replace(",", "\N{NO-BREAK SPACE}") for n in (counts.min(), counts.max()))
+        low, high = grouped(counts.min()), grouped(counts.max())
         unit = " voxels" if result.grid is not None else ""
         parts.append(f"n = {low if low == high else f'{low} to {high}'}{unit} per cell")
     noted = sum(bool(np.isfinite(result.estimate[cell])) for cell in result.notes)
@@ -59,6 +63,36 @@ def footer(result: CorrelationResult) -> str:
         # Such as "zeros matter" or "low overlap": the number alone looks firmer than it is.
         parts.append(f"{noted} cells carry a note in pairs.tsv" if noted > 1 else "1 cell carries a note in pairs.tsv")
     return "; ".join([*parts, result.null_text])
+
+
+def legend(result: CorrelationResult, marks: Significance, *, starred: bool) -> str:
+    """Return what stars and fading mean, and which correction they rest on.
+
+    Parameters
+    ----------
+    result : CorrelationResult
+        With p-values.
+    marks : Significance
+        What is marked.
+    starred : bool
+        Whether stars are drawn; large maps are only faded.
+    """
+    options = result.provenance.options
+    fdr = str(options.get("fdr", "bh"))
+    tests = "1 test" if marks.n_tests == 1 else f"{grouped(marks.n_tests)} tests"
+    how = f"({CORRECTIONS.get(fdr, fdr)} over {tests}{SIDES.get(str(options.get('alternative')), '')})"
+    levels = [f"{level:g}".removeprefix("0") for level in LEVELS]
+    if not marks.stars.any():
+        return f"Faded: no cell reaches q ≤ {levels[0]} {how}"
+    if starred:
+        text = ", ".join(f"{'*' * count} q ≤ {level}" for count, level in enumerate(levels, 1))
+        return f"{text} {how}" + (f"; faded: q > {levels[0]}" if marks.faded.any() else "")
+    return f"Faded: q > {levels[0]} {how}" if marks.faded.any() else f"All tested cells reach q ≤ {levels[0]} {how}"
+
+
+def grouped(number: int) -> str:
+    """Return a count with its digits in groups of three that no line break parts."""
+    return f"{int(number):,}".replace(",", "\N{NO-BREAK SPACE}")
 
 
 def missing_line(result: CorrelationResult, missing: BoolArray) -> str | None:

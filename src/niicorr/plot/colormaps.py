@@ -28,6 +28,9 @@ who see no red or no green.
 STEPS = 257
 """Odd, so that 0 has a colour of its own."""
 
+KEPT = 0.3
+"""Share of its colour that a faded cell keeps; the rest is white."""
+
 DARK, LIGHT = "#000000", "#ffffff"
 """Of these two, one has a contrast of at least 4.5 to 1 on any colour, as WCAG asks; softer ones have not."""
 
@@ -45,6 +48,15 @@ def diverging(name: str) -> Colormap:
     if name not in matplotlib.colormaps:
         raise UsageError(f"unknown colour map {name!r}: use vik, RdBu_r, or another of matplotlib's names")
     return matplotlib.colormaps[name].resampled(STEPS)
+
+
+def faded(cmap: Colormap) -> Colormap:
+    """Return a colour map blended towards white."""
+    from matplotlib.colors import ListedColormap
+
+    colours = cmap(np.arange(cmap.N))
+    colours[:, :3] = 1 - KEPT * (1 - colours[:, :3])
+    return ListedColormap(colours, name=f"{cmap.name}, faded")
 
 
 def luminance(rgb: Float64Array) -> Float64Array:

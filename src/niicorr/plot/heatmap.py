@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any, cast
 
 from niicorr.errors import UsageError
 from niicorr.plot import captions
-from niicorr.plot.artists import finish_bar, mark_cells, name_axes, write_captions, write_values
+from niicorr.plot.artists import (
+    fade_cells,
+    finish_bar,
+    mark_cells,
+    name_axes,
+    write_captions,
+    write_stars,
+    write_values,
+)
 from niicorr.plot.canvas import fitted, own_axes, room_for_bar
 from niicorr.plot.dendrogram import draw_dendrogram
 from niicorr.plot.layout import VALUES_UP_TO
@@ -39,6 +47,7 @@ def heatmap(
     cmap: str = "vik",
     values: bool | None = None,
     vmax: float | None = None,
+    stars: bool | None = None,
 ) -> Axes:
     r"""Draw every cell of a result as a colour, with its number where that can be read.
 
@@ -57,6 +66,9 @@ def heatmap(
         Whether numbers stand in the cells; without it up to 30 rows and columns.
     vmax : float, optional
         The colours span −vmax to vmax; without it the largest \|r\|, rounded up to .1, at least .2.
+    stars : bool, optional
+        Whether numbers with ``p_fdr`` up to .05, .01 and .001 carry one, two and three stars, and cells above .05
+        are faded; without it where the result has p-values.
 
     Returns
     -------
@@ -69,7 +81,7 @@ def heatmap(
     """
     import seaborn
 
-    picture = prepare(result, order, cmap, vmax)
+    picture = prepare(result, order, cmap, vmax, stars)
     bar = {"extend": "both" if picture.beyond else "neither"}
     if ax is None:
         ax, bar_axes, layout = own_axes(picture, values)
@@ -87,9 +99,11 @@ def heatmap(
     mesh = cast("QuadMesh", ax.collections[-1])
     layout = layout or fitted(ax, picture, values)
     name_axes(ax, picture, layout)
+    fade_cells(ax, mesh, picture)
     mark_cells(ax, picture)
     if layout.values:
         write_values(ax, mesh, picture, layout)
+        write_stars(ax, mesh, picture, layout)
     finish_bar(mesh, picture)
     if picture.arrangement.row_tree and picture.arrangement.column_tree:
         draw_dendrogram(ax, picture.arrangement.row_tree, "left")

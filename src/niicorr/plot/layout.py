@@ -25,6 +25,9 @@ POINT = 1 / 72
 LABEL_SIZE, VALUE_SIZE, SMALL_SIZE, TITLE_SIZE = 9.0, 8.5, 7.5, 11.0
 LINE = 1.3
 """Height of a line of text over its font size."""
+STARS, STARS_UP, STARRED_LINE = 0.9, 0.55, 2.7
+"""Font size of stars, how far their baseline is above the middle of the cell, and the height of a cell that has room
+for them above its number, all over the font size of the number."""
 TREE, TREE_GAP = 0.7, 0.03
 """Inches of a dendrogram, and between it and the cells."""
 BAR_WIDTH, BAR_SHORTEST, BAR_LONGEST = 0.14, 1.5, 4.0
@@ -101,6 +104,7 @@ def plan(
     *,
     values: bool | None,
     room_left: float,
+    starred: bool = False,
 ) -> Layout:
     """Fit text to cells.
 
@@ -118,11 +122,13 @@ def plan(
         Whether numbers are wanted in the cells; None: where they can be read.
     room_left : float
         Inches to the left of the cells that slanted names may reach into besides the names of rows.
+    starred : bool
+        Whether stars stand above numbers.
     """
     n_rows, n_columns = shape
     width, height = cell
     # "−.42" is about 2.5 times as wide as its letters are high.
-    value_size = min(VALUE_SIZE, width / POINT / 2.8, height / POINT / 1.3)
+    value_size = min(VALUE_SIZE, width / POINT / 2.8, height / POINT / (STARRED_LINE if starred else LINE))
     if values is None:
         values = max(shape) <= VALUES_UP_TO and value_size >= SMALLEST_VALUE
     label_size = _label_size(shape)

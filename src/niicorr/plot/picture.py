@@ -13,6 +13,7 @@ from niicorr.errors import UsageError
 from niicorr.plot import captions, labels
 from niicorr.plot.colormaps import diverging
 from niicorr.plot.order import Arrangement, arrange
+from niicorr.plot.significance import Significance, significance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,6 +52,10 @@ class Picture:
         Whether some values lie outside of them.
     bar_label, title, small_print, headline : str
         The words around.
+    significance : Significance or None
+        Which cells carry stars and which are faded; None where none is marked.
+    legends : tuple of str
+        What these marks mean, without stars and with them; empty where there are none.
     """
 
     values: Float64Array
@@ -70,6 +75,8 @@ class Picture:
     title: str
     small_print: list[str]
     headline: str | None
+    significance: Significance | None
+    legends: tuple[str, ...]
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -85,6 +92,11 @@ class Picture:
     def top_tree(self) -> bool:
         """Whether a dendrogram of the columns stands on top."""
         return self.arrangement.column_tree is not None and self.shape[1] > 1
+
+    def lines_below(self, values: bool) -> list[str]:
+        """Return the small print, for cells with numbers or without; stars stand only beside numbers."""
+        legend = self.legends[1:] if values else self.legends[:1]
+        return [*legend, *self.small_print]
 
     def width(self, texts: Sequence[str], size: float) -> float:
         """Width in points of the widest of some texts, in the fonts of this picture."""
@@ -111,7 +123,9 @@ def colour_limit(values: Float64Array) -> float:
     return max(ceil(round(largest * 10, 6)) / 10, 0.2)
 
 
-def prepare(result: CorrelationResult, order: Order, cmap: str, vmax: float | None) -> Picture:
+def prepare(
+    result: CorrelationResult, order: Order, cmap: str, vmax: float | None, stars: bool | None = None
+) -> Picture:
     """Put everything that is drawn into its order and its words."""
     if not result.estimate.size:
         raise UsageError("the result has no cells to draw")
@@ -129,7 +143,9 @@ def prepare(result: CorrelationResult, order: Order, cmap: str, vmax: float | No
         small_print.append(reason)
     names = [labels.set_name(result.x_maps, "x maps"), labels.set_name(result.y_maps, "y maps")]
     headline = captions.headline(result)
-    words = [*result.x_labels, *result.y_labels, *names, *small_print, headline or ""]
+    marks = significance(result, stars)
+    legends = [] if marks is None else [captions.legend(result, marks, starred=starred) for starred in (False, True)]
+    words = [*result.x_labels, *result.y_labels, *names, *small_print, headline or "", *legends]
     families = labels.font_families(words)
     x_labels, y_labels = (labels.shown(each, families) for each in (result.x_labels, result.y_labels))
     return Picture(
@@ -150,4 +166,6 @@ def prepare(result: CorrelationResult, order: Order, cmap: str, vmax: float | No
         title=captions.title(result),
         small_print=[labels.escape_missing(line, families) for line in small_print],
         headline=labels.escape_missing(headline, families) if headline else None,
+        significance=marks and marks.arranged(arrangement.rows, arrangement.columns),
+        legends=tuple(labels.escape_missing(line, families) for line in legends),
     )

@@ -1,5 +1,5 @@
 """The result of a run, in memory and on disk."""
 
-from niicorr.result.correlation import CorrelationResult, Sensitivity
+from niicorr.result.correlation import Comparison, CorrelationResult, Sensitivity
 
-__all__ = ["CorrelationResult", "Sensitivity"]
+__all__ = ["Comparison", "CorrelationResult", "Sensitivity"]

@@ -23,7 +23,14 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from niicorr.compute.similarity import Similarity
+    from niicorr.matrix import MapMatrix
+
 NULL_TEXTS = {
+    "surrogate": "p by random maps (null model: surrogate): Gaussian random fields with the autocovariances, masks and "
+    "values of the maps of the smaller set",
+    "independent": "p and intervals as if every voxel were an independent observation (null model: independent), which "
+    "they are not",
     "none": "no p-values (null model: none)",
     "effective": "p and intervals by the modified t-test (null model: effective): two independent random fields with "
     "the maps' own autocovariances, corrected for unevenness that both share",
@@ -70,6 +77,15 @@ class Sensitivity:
 
 
 @dataclass(frozen=True, eq=False)
+class Comparison:
+    """What was compared, and how: the maps as rows, and the similarity."""
+
+    x: MapMatrix
+    y: MapMatrix
+    similarity: Similarity
+
+
+@dataclass(frozen=True, eq=False)
 class CorrelationResult:
     """Every map of set y (rows) with every map of set x (columns).
 
@@ -100,6 +116,8 @@ class CorrelationResult:
     inferred : dict of str to ndarray, shape (rows y, columns x), float64
         ``n_effective``, ``ci_low``, ``ci_high``, ``p``, ``p_fdr``, ``p_fwe``; empty without a null model. NaN where a
         cell was not tested.
+    comparison : Comparison or None
+        The maps themselves, for `contribution`; None in a result that was loaded.
     """
 
     estimate: Float64Array
@@ -115,6 +133,7 @@ class CorrelationResult:
     sensitivity: Sensitivity | None = None
     provenance: Provenance = field(default_factory=Provenance)
     inferred: dict[str, Float64Array] = field(default_factory=dict)
+    comparison: Comparison | None = field(default=None, repr=False)
 
     @cached_property
     def x_labels(self) -> tuple[str, ...]:
@@ -138,8 +157,13 @@ class CorrelationResult:
 
     @property
     def null_text(self) -> str:
-        """The null model in words."""
-        return NULL_TEXTS.get(self.null, f"null model: {self.null}")
+        """The null model in words, or why there is none."""
+        if self.null == "none":
+            return next((d.text for d in self.decisions if d.topic == "null"), NULL_TEXTS["none"])
+        text = NULL_TEXTS.get(self.null, f"null model: {self.null}")
+        if self.null == "surrogate" and isinstance(n := self.provenance.options.get("n_surrogates"), int):
+            text += f"; {n} draws, so p is at least 1/{n + 1}"
+        return text
 
     @property
     def r(self) -> pd.DataFrame:
@@ -163,7 +187,7 @@ class CorrelationResult:
 
     @property
     def p_fwe(self) -> pd.DataFrame:
-        """P adjusted for the family-wise error over all tested cells (Holm)."""
+        """P adjusted for the family-wise error over all tested cells (Holm; with surrogates, maximum statistic)."""
         return self._inferred("p_fwe")
 
     @property

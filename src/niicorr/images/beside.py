@@ -1,0 +1,125 @@
+"""Maps that go beside the two sets: voxel weights and covariates, brought to the grid of comparison.
+
+A voxel counts only where every covariate has data and its weight is above 0, so both narrow the mask; everything
+after that (coverage, counts, the mask that is written) follows from the narrower one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from niicorr.errors import InputError, MapError, UnusableMapsError, UsageError
+from niicorr.images.extract import extract
+from niicorr.images.mapset import read_maps
+from niicorr.images.sampling import Sampling, settle
+from niicorr.images.survey import survey
+from niicorr.matrix import MapMatrix
+from niicorr.records import Decision
+from niicorr.typing import Float64Array, Resample
+
+
+@dataclass(frozen=True, eq=False)
+class Beside:
+    """Sampling with the narrower mask, and what lies in it.
+
+    Parameters
+    ----------
+    sampling : Sampling
+        Its mask holds the voxels that can count.
+    weights : ndarray, shape (features,), float64, or None
+        Positive.
+    covariates : ndarray, shape (covariates, features), float64, or None
+        Finite.
+    """
+
+    sampling: Sampling
+    weights: Float64Array | None
+    covariates: Float64Array | None
+
+
+def read_beside(
+    sampling: Sampling, weights: Any, partial: Any, *, resample_option: Resample, max_map_size: int, jobs: int
+) -> Beside:
+    """Read weights and covariates.
+
+    Parameters
+    ----------
+    sampling : Sampling
+        Grid and mask of the comparison.
+    weights : path, image, (array, affine), or None
+        How much each voxel counts; 0 and missing: not at all.
+    partial : paths, images, or None
+        Covariate maps, one or several.
+    resample_option : {'auto', 'never'}
+        Whether they are interpolated where their grid is another.
+    max_map_size : int
+        Bytes of the largest map.
+    jobs : int
+        Files worked on at once.
+
+    Raises
+    ------
+    InputError
+        Where a file cannot be used, weights are negative or all 0, or no voxel is left.
+    """
+    if weights is None and partial is None:
+        return Beside(sampling, None, None)
+    decisions = list(sampling.decisions)
+    keep = np.ones(sampling.indices.size, dtype=bool)
+    how: dict[str, Any] = {"resample_option": resample_option, "max_map_size": max_map_size, "jobs": jobs}
+    weighing = covariates = None
+    if weights is not None:
+        matrix = _read(weights, sampling, background="none", zeros="data", **how)
+        if len(matrix) != 1:
+            raise UsageError(f"weights are one map; {matrix.records[0].path} and what was named with it hold "
+                             f"{len(matrix)}")
+        weighing = _weights_of(matrix)
+        keep &= weighing > 0
+    if partial is not None:
+        matrix = _read(partial, sampling, background="auto", zeros="auto", **how)
+        covariates = matrix.values
+        keep &= np.isfinite(covariates).all(axis=0)
+        names = ", ".join(matrix.labels[:5]) + (f" and {len(matrix) - 5} more" if len(matrix) > 5 else "")
+        decisions.append(Decision("partial", f"covariates: {names}"))
+    if not keep.any():
+        raise InputError("no voxel of the mask is left: none has a weight above 0 and data in every covariate. Check "
+                         "that weights and covariates are in the space of the maps")
+    if not keep.all():
+        lost = keep.size - int(keep.sum())
+        topic = "weights" if partial is None else "partial"
+        what = {(True, False): "weight is 0 or missing", (False, True): "covariates are missing",
+                (True, True): "weight is 0 or covariates are missing"}[weights is not None, partial is not None]
+        decisions.append(Decision(topic, f"{lost} of the mask's {keep.size} voxels do not count: their {what}"))
+    mask = np.zeros(sampling.grid.size, dtype=bool)
+    mask[sampling.indices[keep]] = True
+    narrower = replace(sampling, mask=mask.reshape(sampling.grid.shape, order="F"), decisions=tuple(decisions))
+    return Beside(narrower, None if weighing is None else weighing[keep],
+                  None if covariates is None else covariates[:, keep])
+
+
+def _read(
+    maps: Any, sampling: Sampling, *, background: Any, zeros: Any, resample_option: Resample, max_map_size: int,
+    jobs: int,
+) -> MapMatrix:
+    files = read_maps(maps, on_error="skip", volumes="all", max_map_size=max_map_size)
+    read = settle(survey(files, background=background, zeros=zeros, jobs=jobs), sampling, resample_option)
+    if read.problems:
+        raise UnusableMapsError(list({(p.path, p.text): p for p in read.problems}.values()), len(files))
+    return extract(read, sampling, resample_option=resample_option, jobs=jobs)
+
+
+def _weights_of(matrix: MapMatrix) -> Float64Array:
+    path, values = matrix.records[0].path, matrix.values[0]
+    values = np.where(np.isfinite(values), values, 0.0)
+    # Standard scores put back into their own units miss an exact 0 by rounding.
+    values[np.abs(values) < 1e-6 * np.abs(values).max(initial=0.0)] = 0.0
+    if (values < 0).any():
+        raise MapError(path, f"{np.count_nonzero(values < 0)} voxels of the mask have negative weights, down to "
+                       f"{values.min():.3g}", "weights are 0 or more")
+    if not values.any():
+        raise MapError(path, f"no voxel of the mask has a weight above 0 (of {values.size})",
+                       "check that the weights are in the space of the maps")
+    return np.asarray(values)

@@ -1,0 +1,73 @@
+"""Which cells survive the correction for many tests: these carry stars, the other tested ones are faded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from niicorr.errors import UsageError
+
+if TYPE_CHECKING:
+    from niicorr.result import CorrelationResult
+    from niicorr.typing import BoolArray, IntArray
+
+LEVELS = (0.05, 0.01, 0.001)
+"""A cell carries one star for each of these that its q does not exceed."""
+
+
+@dataclass(frozen=True, eq=False)
+class Significance:
+    """What q, the p adjusted for the false discovery rate (``p_fdr``), says of each cell.
+
+    Attributes
+    ----------
+    stars : ndarray of int, shape (rows, columns)
+        How many of `LEVELS` q reaches; 0 where a cell was not tested.
+    faded : ndarray of bool, shape (rows, columns)
+        Tested cells with q above the first of `LEVELS`.
+    n_tests : int
+        How many tests q was adjusted for; each pair of a set with itself is one, though it stands in two cells.
+    """
+
+    stars: IntArray
+    faded: BoolArray
+    n_tests: int
+
+    def arranged(self, rows: IntArray, columns: IntArray) -> Significance:
+        """Return the cells in the order in which rows and columns stand."""
+        at = np.ix_(rows, columns)
+        return Significance(self.stars[at], self.faded[at], self.n_tests)
+
+
+def significance(result: CorrelationResult, stars: bool | None) -> Significance | None:
+    """Return what survives, or None where nothing is to be marked.
+
+    Parameters
+    ----------
+    result : CorrelationResult
+        With ``p_fdr``, or without.
+    stars : bool or None
+        Whether cells are to be marked; None: where there are p-values.
+
+    Raises
+    ------
+    UsageError
+        Where marks are asked for and there are no p-values.
+    """
+    if stars is False:
+        return None
+    q = result.inferred.get("p_fdr")
+    if q is None:
+        if stars:
+            raise UsageError(f"stars need p-values adjusted for the false discovery rate; this result has none "
+                             f"(null model: {result.null}): correlate with null='effective', or leave out stars=True")
+        return None
+    tested = np.isfinite(q) & np.isfinite(result.estimate)
+    if not tested.any():
+        return None
+    stars_of = np.sum([np.where(tested, q, np.inf) <= level for level in LEVELS], axis=0)
+    p = np.isfinite(result.inferred.get("p", q))
+    n_tests = int(np.tril(p, -1).sum() if result.same_set else p.sum())
+    return Significance(stars_of, tested & (stars_of == 0), n_tests)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import warnings
 from itertools import product
 from typing import get_args
 
@@ -16,10 +17,11 @@ import niicorr as nc
 from niicorr._version import __version__
 from niicorr.images.inspect import FACE_SHARE, VOLUME_SHARE
 from niicorr.images.resample import VALID_WEIGHT
+from niicorr.nulls.surrogate import FACTORS as drawn_factors
 from niicorr.nulls.traces import GAUSSIANS
 from niicorr.records import Decision, MapRecord, Provenance
 from niicorr.result import CorrelationResult, Sensitivity
-from niicorr.result.methods import REFERENCES, Methods, methods
+from niicorr.result.methods import FACTORS, REFERENCES, Methods, methods
 from niicorr.space import Grid
 from niicorr.typing import Alternative
 from strategies import MODEST, seeds
@@ -121,11 +123,10 @@ def test_false_discovery_rate_by_the_procedure_used(fdr, present, absent):
 
 def test_full_form_is_paragraph_then_references():
     found = methods(made())
-    assert found.full.split("\n") == [found.text, "", "References", *found.references]
-    assert str(found) == found.full
+    assert str(found).split("\n") == [found.text, "", "References", *found.references]
     with pytest.raises(dataclasses.FrozenInstanceError):
         found.text = ""
-    assert Methods("a", ()).full == "a\n\nReferences"
+    assert str(Methods("a", ("b", "c"))) == "a\n\nReferences\nb\nc"
 
 
 # --- how many, with what --------------------------------------------------------------------------
@@ -206,6 +207,12 @@ def test_pairs_without_a_number_tell_why():
     assert "n = 27 965 voxels" in words
 
 
+def test_dice_without_any_value_above_the_threshold():
+    result = made(method="dice", notes={(0, 0): "neither map exceeds the threshold 3 in any common voxel"})
+    result.estimate[0, 0] = np.nan
+    assert "No value exists for 1 pair (1 with no value above the threshold in either map)." in text(result)
+
+
 def test_empty_pairs_of_a_set_count_once_and_those_of_skipped_maps_not_at_all():
     few = "fewer than 3 common voxels (n = 0)"
     every = {(i, j): few for i in range(4) for j in range(4)}
@@ -235,7 +242,7 @@ WHAT = "30×40×30 voxels of 3×3×3 mm, RAS"
      f"The maps came on 2 grids and were compared on the first: {WHAT}."),
     (f"that of the mask: {WHAT}", f"Maps were compared on the grid of the mask: {WHAT}."),
     (f"that of /home/me/my (1).nii (--grid): {WHAT}",
-     f"Maps were compared on a grid that was given (my (1).nii): {WHAT}."),
+     f"Maps were compared on the grid of my (1).nii, as specified: {WHAT}."),
     (f"all 3 maps of set y are on one grid: {WHAT}", f"Maps were compared on the grid of set y: {WHAT}."),
     (f"that of the one map of set x: {WHAT}", f"Maps were compared on the grid of set x: {WHAT}."),
     ("something new", f"Maps were compared on a grid of {WHAT}."),
@@ -282,6 +289,17 @@ def test_mask(decision, words):
 def test_whole_grid(decision, words):
     whole = np.ones(GRID.shape, dtype=bool)
     assert words in text(made(mask=whole, provenance=Provenance({}, None, {}, (Decision("mask", decision),))))
+
+
+def test_weights_and_covariates_narrow_the_mask():
+    decisions = deciding(("mask", "30000 of 36000 voxels: inside at least half of all 8 maps"),
+                         ("partial", "covariates: a, b"),
+                         ("partial", "2035 of the mask's 30000 voxels do not count: their weight is 0 or covariates "
+                                     "are missing"))
+    words = text(made(provenance=Provenance({}, None, {}, decisions)))
+    assert "The mask held 30 000 of the grid's 36 000 voxels: those inside at least half of all 8 maps. Of" in words
+    assert ("Of these, 2 035 did not count because their weight was 0 or covariates were missing, which left 27 965."
+            in words)
 
 
 def test_resampled_and_rearranged_maps_are_counted():
@@ -435,6 +453,21 @@ def test_covariates_with_surrogates_cite_their_method():
     assert "Freedman" not in str(methods(made(options={"partial": ["a.nii"]})))
 
 
+def test_what_the_method_could_not_do_everywhere():
+    own = deciding(("method", "ranks were taken over each map's own voxels, not anew for each pair, in 8 cells …"))
+    words = text(made(method="spearman", provenance=Provenance({}, None, {}, own)))
+    assert "Where two maps had data in different voxels, ranks were those over each map's own." in words
+    flat = maps("a", "b", decisions=deciding(("method", "at least half of its values are equal: for bicor its …")))
+    words = text(made(1, 2, method="bicor", x_maps=flat))
+    assert "At least half of the values are equal in 2 maps, whose deviations from the mean were taken" in words
+    assert not re.search("each map's own|half of the values", text(made(method="bicor")))
+
+
+def test_weighted_voxels_taken_for_independent():
+    assert "n being (Σw)²/Σw² of the weights w" in text(made(null="independent", options={"weights": "w.nii"}))
+    assert "Σ" not in text(made(null="independent"))
+
+
 def test_unknown_methods_and_nulls_are_named():
     words = text(made(method="mutual", null="moran"))
     assert "by the method “mutual”" in words
@@ -457,8 +490,10 @@ def test_without_a_null_model_nothing_is_said_of_chance(method):
      ["stationary", "surrogate", "too small", "1 000"]),
     ("gsm", ["modified t-test", "independent, stationary, isotropic random fields", "p-values are too small",
              "anatomy that both follow is a true correlation"], ["corrected for", "surrogate"]),
-    ("surrogate", ["1 000 draws of surrogate maps (seed 17)", "the smaller set, y,", "never below 1/1 001",
-                   "|r| was at least", "largest |r| of all pairs", "anatomy that both follow is a true correlation"],
+    ("surrogate", ["1 000 draws of surrogate maps (seed 17)", "the autocovariance of the map, fitted by",
+                   "never below 1/1 001", "|r| was at least", "largest |r| of all pairs",
+                   "n_effective = 1 + 1/mean(r²) over draws, at most n. n_effective was",
+                   "anatomy that both follow is a true correlation"],
      ["modified t-test", "Holm's", "degrees of freedom", "corrected for"]),
     ("independent", ["Student's t with n − 2 degrees of freedom", "As if all voxels were independent",
                      "p is far too small", "too narrow"], ["n_effective", "anatomy", "surrogate", "Gaussians"]),
@@ -483,7 +518,7 @@ def test_sides_of_surrogates():
         for side, how in (("greater", "at least"), ("less", "at most")):
             words = text(made(method=method, null="surrogate", options={"alternative": side}))
             assert f"in which {value} was {how} that observed" in words
-            assert "largest value in the tested direction of all pairs" in words
+            assert "most extreme value in the tested direction of all pairs" in words
     words = text(made(method="dice", null="surrogate"))
     assert "the similarity was at least as far from 0 as that observed" in words
     assert "by the largest distance from 0 of all pairs in each draw" in words
@@ -494,14 +529,18 @@ def test_ranks_have_the_autocovariance():
     assert "autocovariances of the two maps" in text(made(method="pearson"))
 
 
-def test_intervals_tell_what_n_effective_is_where_nothing_else_does():
-    words = text(made(null="surrogate"))
-    assert "n_effective, the number of independent values that r rests on, in place of n" in words
-    assert "with n_effective in place of n" in text(made())
+    assert "autocovariance of the map's ranks, fitted" in text(made(method="spearman", null="surrogate"))
+
+
+def test_fields_of_one_draw_are_as_correlated_as_their_noises_allow():
+    assert "with each other as the maps of the set are" in text(made(8, 9, null="surrogate"))
+    assert "as nearly as 8 common noises allow as the maps of the set are" in text(made(9, 9, null="surrogate"))
+    assert "The fields of one draw" not in text(made(1, 9, null="surrogate"))
+    assert drawn_factors == FACTORS
 
 
 @pytest.mark.parametrize(("rows", "columns", "same_set", "whose"), [
-    (3, 5, False, "the smaller set, y,"), (5, 3, False, "the smaller set, x,"), (4, 4, False, "one of the sets"),
+    (3, 5, False, "set y, the smaller one,"), (5, 3, False, "set x, the smaller one,"), (4, 4, False, "set y"),
     (4, 4, True, "the set")])
 def test_whose_surrogates(rows, columns, same_set, whose):
     assert f"for each map of {whose} a Gaussian" in text(made(rows, columns, null="surrogate", same_set=same_set))
@@ -511,7 +550,7 @@ def test_range_of_n_effective():
     result = made(2, 2)
     result.inferred["n_effective"][:] = [[1633.4, 193], [9.04, 57]]
     words = text(result)
-    assert "n_effective was 9.0 to 1 633 (median 125); in 1 pair it was below 10, which is little to go by." in words
+    assert "n_effective was 9.0 to 1 633 (median 125); in 1 pair it was below 10, little to go by." in words
     result.inferred["n_effective"][1, 0] = np.nan
     assert "n_effective was 57 to 1 633 (median 193)." in text(result)
     assert "n_effective was" not in text(without(result, "n_effective"))
@@ -534,6 +573,9 @@ def test_untested_pairs():
     assert "The p-values of all 13 tests were adjusted" in words
     assert "; 2 pairs of one and the same file were not tested." in words
     assert "same file" not in text(made())
+    few = "no p-value: 40 common voxels are too few for the null model (50 needed)"
+    assert "tests were adjusted" in text(made(notes={(0, 0): few}))
+    assert "; 1 pair with too few voxels in common for it was not tested." in text(made(notes={(0, 0): few}))
     result.estimate[0, 0] = np.nan
     assert "; 1 pair of one and the same file was not tested." in text(result)
 
@@ -650,6 +692,28 @@ def test_run_on_arrays():
     words = run(values, values[1:] ** 2)
     assert words.startswith("Each of 3 maps (set x) was compared with each of 2 (set y), 6 pairs in all")
     assert "(n from 35 to 40 features)" in words
+
+
+@pytest.mark.parametrize(("method", "null", "options"), [
+    *((method, null, {}) for method in METHODS for null in NULLS),
+    ("spearman", "surrogate", {"partial": [(volume(20), AFFINE)]}),
+    ("pearson", "effective", {"weights": (np.abs(volume(21, outside=0.0)), AFFINE)}),
+])
+def test_run_with_every_method_and_null(method, null, options):
+    options |= {"n_surrogates": 3} if null == "surrogate" else {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", nc.IndependenceWarning)
+        result = nc.correlate([(volume(k), AFFINE) for k in range(2)], [(volume(9), AFFINE)], method=method, null=null,
+                              warn=False, **options)
+    found = methods(result)
+    words = found.text.replace("\N{NO-BREAK SPACE}", " ")
+    assert "nan" not in words
+    assert ("of all 2 tests" in words) == (null == "surrogate" or (
+        null != "none" and method in ("pearson", "spearman", "bicor")))
+    assert ("came from 3 draws" in words) == (null == "surrogate")
+    assert ("a covariate map had been regressed, all as ranks, out" in words) == ("partial" in options)
+    assert ("weighted by a map of weights" in words) == ("weights" in options)
+    assert cited(words) == {words for words, full in REFERENCES.items() if full in found.references}
 
 
 def test_saved_result_tells_the_same(tmp_path):

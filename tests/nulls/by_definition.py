@@ -57,7 +57,7 @@ class Mask:
         squared[squared < 1e-9] = 0
         distance = np.sqrt(squared)
         widths = np.geomspace(edges.min() / 2, 1.3 * atoms_radius, 15)
-        sigma = np.stack([(squared == 0).astype(float), *(np.exp(-squared / (2 * s**2)) for s in widths)])
+        self.sigma = sigma = np.stack([(squared == 0).astype(float), *(np.exp(-squared / (2 * s**2)) for s in widths)])
         centring = np.eye(self.n) - 1 / self.n
         demeaned = centring @ sigma
         self.W = np.einsum("kij,lji->kl", demeaned, demeaned, optimize=True)
@@ -83,6 +83,13 @@ class Mask:
 
 def stationary_variance(a_x, a_y, mask):
     return (a_x @ mask.W @ a_y) / ((a_x @ mask.d) * (a_y @ mask.d))
+
+
+def weighted_traces(mask, weights):
+    """W and d of a weighted correlation: B is diag(w) − ww'/Σw."""
+    B = np.diag(weights) - np.outer(weights, weights) / weights.sum()
+    products = B @ mask.sigma
+    return np.einsum("kij,lji->kl", products, products, optimize=True), np.einsum("kii->k", products)
 
 
 def hats(coordinate):
@@ -118,10 +125,12 @@ class Pairs:
         return np.array([self.hats @ np.where(self.range == b, products, 0).sum(axis=1) for b in range(len(RANGES))])
 
 
-def ratios(x, y, pairs):
-    """ρ_an and ρ_loc ρ_k of two maps on the same voxels."""
+def ratios(x, y, pairs, weights=None):
+    """ρ_an and ρ_loc ρ_k of two maps on the same voxels; of voxels that count differently if there are weights."""
     x, y, ones = ((v - v.mean()) / v.std() if v.std() else v for v in (x, y, np.ones(len(x))))
-    R_x, R_y, n = pairs.by_lag(x), pairs.by_lag(y), pairs.by_lag(ones)
+    w = ones if weights is None else weights
+    plain, n = pairs.by_lag(ones), pairs.by_lag(w)
+    R_x, R_y = (pairs.by_lag(v) * n / plain for v in (x, y))
     near = pairs.lag_length <= 40
     separate = (R_x * R_y / n)[near].sum()
     pooled = 0.0
@@ -130,13 +139,15 @@ def ratios(x, y, pairs):
         pooled += R_x[c].sum() * R_y[c].sum() / n[c].sum()
     anisotropy = separate / pooled
 
-    R_x, R_y, n = pairs.by_window(x), pairs.by_window(y), pairs.by_window(ones)
+    plain, n = pairs.by_window(ones), pairs.by_window(w)
     with np.errstate(divide="ignore", invalid="ignore"):
+        R_x, R_y = (np.nan_to_num(pairs.by_window(v) * n / plain) for v in (x, y))
         terms = np.where(n > 0.5, R_x * R_y / n, 0)
     has = n.sum(axis=1) > 0.5
     local = terms.sum() / (R_x.sum(axis=1) * R_y.sum(axis=1))[has].dot(1 / n.sum(axis=1)[has])
     window = terms[0].sum() / (R_x[0].sum() * R_y[0].sum() / n[0].sum())
-    voxel = len(x) * (x**2 @ y**2) / ((x**2).sum() * (y**2).sum())
+    w2 = w**2
+    voxel = w2.sum() * ((w2 * x**2) @ y**2) / ((w2 * x**2).sum() * (w2 * y**2).sum())
     return anisotropy, local * voxel / window
 
 

@@ -124,13 +124,9 @@ class Methods:
     text: str
     references: tuple[str, ...]
 
-    @property
-    def full(self) -> str:
+    def __str__(self) -> str:
         """The paragraph, an empty line, and the list of references."""
         return "\n".join([self.text, "", "References", *self.references])
-
-    def __str__(self) -> str:
-        return self.full
 
 
 def methods(result: CorrelationResult) -> Methods:
@@ -250,18 +246,15 @@ def _grid(facts: _Facts) -> Iterator[str]:
     what = facts.result.grid.describe().replace("???", "orientation unknown")
     how = facts.decided("grid")
     several = re.match(r"the maps(?: of set ([xy]))? come on (\d+) grids; compared on (.+?)( that covers all)?:", how)
-    given = re.match(r"that of (.+) \(--grid\)", how)
-    of_set = re.match(r"(?:all \d+ maps|that of the one map) of set ([xy])\b", how)
+    whose = re.match(r"(that of the mask)|that of (.+) \(--grid\)|(?:all \d+ maps|that of the one map) of set ([xy])\b",
+                     how)
     if several:
         which = {"the one that most maps have": "the most common", "the first of them": "the first"}
         yield (f"The maps{f' of set {several[1]}' if several[1] else ''} came on {several[2]} grids and were compared "
                f"on {which.get(several[3], several[3])}{' that covers all maps' if several[4] else ''}: {what}.")
-    elif given:
-        yield f"Maps were compared on a grid that was given ({_file(given[1])}): {what}."
-    elif of_set:
-        yield f"Maps were compared on the grid of set {of_set[1]}: {what}."
-    elif how.startswith("that of the mask"):
-        yield f"Maps were compared on the grid of the mask: {what}."
+    elif whose:
+        of = "of the mask" if whose[1] else f"of set {whose[3]}" if whose[3] else f"of {_file(whose[2])}, as specified"
+        yield f"Maps were compared on the grid {of}: {what}."
     elif re.match(r"all \d+ maps are on one grid", how):
         yield f"All maps were on one grid: {what}."
     else:
@@ -295,9 +288,7 @@ def _mask(facts: _Facts) -> Iterator[str]:
     held, of = int(np.count_nonzero(mask)), grid.size
     narrowed = next((match for decision in facts.result.decisions if (match := re.match(
         r"(\d+) of the mask's (\d+) voxels do not count: their (.+)", decision.text))), None)
-    left = held
-    if narrowed:
-        held = int(narrowed[2])
+    left, held = held, int(narrowed[2]) if narrowed else held
     voxels = f"all {_whole(of)} voxels of the grid" if held == of else (
         f"{_whole(held)} of the grid's {_whole(of)} voxels")
     how = facts.decided("mask")
@@ -398,7 +389,7 @@ def _undefined(facts: _Facts) -> Iterator[str]:
         told += [f"{_whole(constant)} with a map constant over them"] * bool(constant)
         below = sum("neither map exceeds the threshold" in note for note in notes)
         told += [f"{_whole(below)} with no value above the threshold in either map"] * bool(below)
-        yield f"No value exists for {_pairs(count)}{f' ({_listed(told)})' if told else ''}."
+        yield f"No value exists for {_maps(count, 'pair')}{f' ({_listed(told)})' if told else ''}."
 
 
 def _similarity(facts: _Facts) -> Iterator[str]:
@@ -421,9 +412,8 @@ def _similarity(facts: _Facts) -> Iterator[str]:
         text += f", after {what}{named} had been regressed{ranked} out of both maps of each pair"
     yield f"{text}."
     if "each map's own voxels" in facts.decided("method"):
-        what = "ranks were" if method == "spearman" else "maps were transformed"
-        yield f"Where two maps had data in different voxels, {what} taken over each map's own.".replace(
-            "transformed taken over", "transformed over")
+        what = "ranks" if method == "spearman" else "transforms"
+        yield f"Where two maps had data in different voxels, {what} were those over each map's own."
     flat = sum("at least half of its values are equal" in text for text in facts.decided_on_maps("method"))
     if flat:
         yield (f"At least half of the values are equal in {_maps(flat)}, whose deviations from the mean were taken, as "
@@ -440,7 +430,7 @@ def _zeros_matter(facts: _Facts) -> Iterator[str]:
     count = 0 if sensitivity is None else int(np.count_nonzero(np.isfinite(sensitivity.zeros_matter) & facts.numbered))
     if count:
         yield (f"Reading the zeros of one map the other way would have moved {facts.value} by more than .1, or changed "
-               f"its sign, in {_pairs(count)}.")
+               f"its sign, in {_maps(count, 'pair')}.")
 
 
 def _null(facts: _Facts) -> Iterator[str]:
@@ -494,7 +484,7 @@ def _effective_range(facts: _Facts) -> Iterator[str]:
     if values.size:
         low, high, middle = (_rounded(float(f(values))) for f in (np.min, np.max, np.median))
         few = int(np.count_nonzero(values < FEW))
-        below = f"; in {_pairs(few)} it was below 10, which is little to go by" if few and values.size > 1 else ""
+        below = f"; in {_maps(few, 'pair')} it was below 10, little to go by" if few and values.size > 1 else ""
         ranged = f"{low} to {high} (median {middle})" if values.size > 1 else low
         yield f"n_effective was {ranged}{below}."
 
@@ -510,35 +500,33 @@ def _surrogates(facts: _Facts) -> Iterator[str]:
     counted = f"{_whole(draws)} draws" if isinstance(draws, int) else "draws"
     seeded = f" (seed {seed})" if isinstance(seed, int) else ""
     yield (f"To allow for spatial autocorrelation, {_p_values(facts)} came from {counted} of surrogate maps{seeded}: "
-           f"for each map of {whose} a Gaussian random field was drawn by circulant embedding (Dietrich & Newsam, 1997) "
-           f"and given the map's own values by rank, such that it had the autocovariance of {of}, fitted by {FIT}.")
+           f"for each map of {whose} a Gaussian random field was drawn by circulant embedding (Dietrich & Newsam, "
+           "1997) and given the map's own values by rank, such that it had the autocovariance of "
+           f"{of}, fitted by {FIT}.")
     if n > 1:
         how = "as" if n <= FACTORS else f"as nearly as {FACTORS} common noises allow as"
         yield f"The fields of one draw were correlated with each other {how} the maps of the set are."
     if _covariates(facts):
-        yield ("They stood for what the covariates leave of the maps, and the covariates were regressed out of them, too "
-               "(Freedman & Lane, 1983).")
+        yield ("They stood for what the covariates leave of the maps, and the covariates were regressed out of them "
+               "again (Freedman & Lane, 1983).")
     far = {"two-sided": "|r| was at least" if value == "r" else f"{value} was at least as far from 0 as",
            "greater": f"{value} was at least", "less": f"{value} was at most"}
     reached = far.get(str(options.get("alternative")), f"{value} was at least as extreme as")
     floor = f", never below 1/{_whole(1 + draws)}" if isinstance(draws, int) else ""
     yield f"With b the number of the N draws in which {reached} that observed, p = (1 + b)/(1 + N){floor}."
     if facts.inferred("n_effective").size:
-        yield ("The number of independent values that r rests on is n_effective = 1 + 1/mean(r²) over the draws, at most "
-               "n.")
+        yield "The number of independent values that r rests on is n_effective = 1 + 1/mean(r²) over draws, at most n."
         yield from _effective_range(facts)
     yield ("The null hypothesis is that the two maps are independent, the one drawn being a stationary random field; "
            f"{ANATOMY}.")
 
 
 def _independent(facts: _Facts) -> Iterator[str]:
-    weighted = bool(facts.options.get("weights"))
+    weighted = ", n being (Σw)²/Σw² of the weights w" if facts.options.get("weights") else ""
     yield (f"As if all {facts.units} were independent, {_p_values(facts)} came from Student's t with "
-           f"{_freedom(facts, 'n')} (Student, 1908){', n being (Σw)²/Σw² of the weights w' * weighted}.")
-    if facts.result.grid is None:
-        yield "Where features repeat each other, as neighbouring voxels of brain maps do, p is far too small."
-    else:
-        yield "Neighbouring voxels of brain maps repeat each other, so that p is far too small."
+           f"{_freedom(facts, 'n')} (Student, 1908){weighted}.")
+    yield ("Neighbouring voxels of brain maps repeat each other, so that p is far too small." if facts.result.grid else
+           "Where features repeat each other, as neighbouring voxels of brain maps do, p is far too small.")
 
 
 def _intervals(facts: _Facts) -> Iterator[str]:
@@ -560,15 +548,18 @@ def _adjusted(facts: _Facts) -> Iterator[str]:
         ways.append(f"for the false discovery rate{FDR.get(str(facts.options.get('fdr')), '')}")
     if facts.inferred("p_fwe").size:
         side = facts.options.get("alternative")
-        largest = "value in the tested direction" if side in ("greater", "less") else (
-            "|r|" if facts.value == "r" else "distance from 0")
+        extreme = "most extreme value in the tested direction" if side in ("greater", "less") else (
+            "largest |r|" if facts.value == "r" else "largest distance from 0")
         how = "Holm's procedure (Holm, 1979)" if facts.result.null != "surrogate" else (
-            f"the largest {largest} of all pairs in each draw (Nichols & Holmes, 2002)")
+            f"the {extreme} of all pairs in each draw (Nichols & Holmes, 2002)")
         ways.append(f"for the family-wise error by {how}")
-    same = sum("same file" in note for cell, note in facts.result.notes.items() if facts.numbered[cell])
-    untested = f"; {_pairs(same)} of one and the same file {_was(same)} not tested" if same else ""
-    small = sum("too few for the null model" in note for cell, note in facts.result.notes.items() if facts.numbered[cell])
-    untested += f"; {_pairs(small)} with too few {facts.units} in common for it {_was(small)} not tested" * bool(small)
+    notes = [note for cell, note in facts.result.notes.items() if facts.numbered[cell]]
+    reasons = {"same file": "of one and the same file",
+               "too few for the null model": f"with too few {facts.units} in common for it"}
+    untested = ""
+    for words, why in reasons.items():
+        if count := sum(words in note for note in notes):
+            untested += f"; {_maps(count, 'pair')} {why} {_was(count)} not tested"
     if ways:
         yield f"The p-values of all {_whole(facts.n_tests)} tests were adjusted {_listed(ways)}{untested}."
 
@@ -585,12 +576,8 @@ def _value(value: float) -> str:
     return "NaN" if np.isnan(value) else f"{value:.6g}".replace("inf", "infinity").replace("-", "−")
 
 
-def _maps(n: int) -> str:
-    return "1 map" if n == 1 else f"{_whole(n)} maps"
-
-
-def _pairs(n: int) -> str:
-    return "1 pair" if n == 1 else f"{_whole(n)} pairs"
+def _maps(n: int, what: str = "map") -> str:
+    return f"1 {what}" if n == 1 else f"{_whole(n)} {what}s"
 
 
 def _was(n: int) -> str:

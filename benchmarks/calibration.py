@@ -4,6 +4,9 @@
     python calibration.py g20 amplitude --blocks 16        # some conditions, more exactly
     python calibration.py --mm 3 --power --coverage        # other voxels; power and intervals too
     python calibration.py --mask my_mask.nii.gz            # your own grid and mask
+    python calibration.py --surrogates 199                 # the surrogate null as well (slow; fewer y maps)
+    python calibration.py --method spearman skewed zeros   # another similarity that has a formula
+    python calibration.py --real maps/ --mask mask.nii.gz  # real maps against independent fields and mirror images
 
 One thread is as good as many here: set OPENBLAS_NUM_THREADS=1.
 
@@ -13,9 +16,14 @@ means. The textbook p-value must fail here: that shows the test can fail.
 
 Power: y shares the part ρ of each x. The oracle knows the true variance of r (from all null pairs of the
 condition). Coverage: how often the 95 % interval holds the true correlation.
+
+Real maps are the hardest case. Against independent fields every pair is a true null with real unevenness. Against
+mirrored real maps (left and right, front and back) the null is only nearly true: brains are symmetric, so left
+against right mirrors tells of anatomy as much as of chance.
 """
 
 import argparse
+import contextlib
 import time
 from dataclasses import dataclass
 
@@ -23,13 +31,19 @@ import nibabel as nib
 import numpy as np
 from scipy import fft, ndimage
 
+from niicorr.compute.similarity import Similarity
+from niicorr.draws import count_draws
 from niicorr.inference import fisher_interval, pvalues
 from niicorr.matrix import Features, MapMatrix
 from niicorr.nulls.effective import effective_null
+from niicorr.records import NullModel
 from niicorr.space import Grid
 
 LEVELS = (0.05, 0.01, 0.001)
 NULLS = ("textbook", "gsm", "robust")
+SURROGATE_MAPS = 8
+"""So many y maps of a block are drawn at random: each costs as much as fitting a hundred."""
+
 FWHM_SD = 2 * np.sqrt(2 * np.log(2))
 
 
@@ -144,11 +158,6 @@ def matrix(values, features):
     return MapMatrix.from_array(values, features=features)
 
 
-def correlate(x, y):
-    """Pearson's r, rows y, columns x."""
-    return (y.rows.astype(np.float64) @ x.rows.T.astype(np.float64)) / x.features.n
-
-
 def sizes(null, x, y):
     """n_effective under every null."""
     n = np.full((len(y), len(x)), x.features.n)
@@ -156,25 +165,58 @@ def sizes(null, x, y):
     return {"textbook": n.astype(float), "gsm": np.minimum(1 + 1 / found.gsm_variance, n), "robust": found.n_effective}
 
 
+def silent(_total, _what):
+    """Tell nobody how far the draws have come."""
+    return contextlib.nullcontext(lambda _done: None)
+
+
+def draw(x, y, similarity, count, seed):
+    """p and n_effective under the surrogate null, for the first y maps."""
+    y = y.part(slice(0, SURROGATE_MAPS))
+    found = similarity(x, y)
+    draws = count_draws(x, y, found, np.isfinite(found.r), similarity=similarity,
+                        model=NullModel("surrogate", n_surrogates=count, seed=seed), jobs=1, memory=2**31,
+                        progress=silent)
+    return draws.p, draws.n_effective
+
+
+class Tally:
+    """Rates and sizes of the blocks of one condition."""
+
+    def __init__(self, nulls):
+        self.rates, self.median, self.squares = {n: [] for n in nulls}, {n: [] for n in nulls}, []
+
+    def add(self, key, p, n_effective):
+        """Count a block."""
+        self.rates[key].append([np.mean(p <= level) for level in LEVELS])
+        self.median[key].append(np.median(n_effective))
+
+    def show(self, name):
+        """Print a row for each null, and return the true n_effective."""
+        true = 1 + 1 / np.mean(self.squares)
+        for key, rates in self.rates.items():
+            blocks = np.array(rates)
+            error = blocks.std(axis=0, ddof=1) / np.sqrt(len(blocks))
+            cells = "  ".join(f"{m:.4f} ±{e:.4f}" for m, e in zip(blocks.mean(axis=0), error, strict=True))
+            print(f"{name:21s} {key:9s} {np.mean(self.median[key]):9.1f} {true:9.1f}   {cells}", flush=True)
+        return true
+
+
 def run(name, makes, fields, options):
     """Print the rows of one condition."""
-    started, features = time.process_time(), fields.brain.features
-    null, squares, rates, median = None, [], {n: [] for n in NULLS}, {n: [] for n in NULLS}
-    for _ in range(options.blocks):
+    started, features, similarity = time.process_time(), fields.brain.features, Similarity(options.method)
+    null, tally = None, Tally((*NULLS, *["surrogate"] * bool(options.surrogates)))
+    for block in range(options.blocks):
         x, y = (matrix(make(options.maps), features) for make in makes)
-        null = null or effective_null(x, y)
-        r, n_effective = correlate(x, y), sizes(null, x, y)
-        squares.append(np.mean(r**2))
-        for key in NULLS:
-            p = pvalues(r, n_effective[key])
-            rates[key].append([np.mean(p <= level) for level in LEVELS])
-            median[key].append(np.median(n_effective[key]))
-    true = 1 + 1 / np.mean(squares)
-    for key in NULLS:
-        blocks = np.array(rates[key])
-        error = blocks.std(axis=0, ddof=1) / np.sqrt(len(blocks)) if len(blocks) > 1 else np.full(len(LEVELS), np.nan)
-        cells = "  ".join(f"{m:.4f} ±{e:.4f}" for m, e in zip(blocks.mean(axis=0), error, strict=True))
-        print(f"{name:21s} {key:9s} {np.mean(median[key]):9.1f} {true:9.1f}   {cells}", flush=True)
+        r = similarity(x, y).r
+        base_x, base_y = similarity.base(x), similarity.base(y)
+        null = null or effective_null(base_x, base_y)
+        tally.squares.append(np.mean(r**2))
+        for key, n_effective in sizes(null, base_x, base_y).items():
+            tally.add(key, pvalues(r, n_effective), n_effective)
+        if options.surrogates:
+            tally.add("surrogate", *draw(x, y, similarity, options.surrogates, options.seed * 1000 + block))
+    true = tally.show(name)
     for rho in ([0.1, 0.2] if options.power else []) + ([0.0, 0.3, 0.6] if options.coverage else []):
         related(name, rho, makes, null, true, fields, options)
     print(f"{'':21s} ({time.process_time() - started:.0f} s of processor time)", flush=True)
@@ -189,7 +231,7 @@ def related(name, rho, makes, null, true, fields, options):
         x, y = matrix(a, fields.brain.features), matrix(rho * a + np.sqrt(1 - rho**2) * b, fields.brain.features)
         n_effective = sizes(null, x, y)
         n_effective["oracle"] = np.full((len(y), len(x)), true)
-        r = np.diag(correlate(x, y))
+        r = np.diag(Similarity()(x, y).r)
         for key, n in n_effective.items():
             low, high = fisher_interval(r, np.diag(n))
             covered[key].append(np.mean((low <= rho) & (rho <= high)))
@@ -198,6 +240,54 @@ def related(name, rho, makes, null, true, fields, options):
         cells = "  ".join(f"{key} {np.mean(found[key]):.3f} ±{np.std(found[key], ddof=1) / len(found[key])**.5:.3f}"
                           for key in found)
         print(f"{name:21s} ρ = {rho:.1f} {what:9s} {cells}", flush=True)
+
+
+def run_real(folder, fields, options):
+    """Print rows for real maps against independent fields and mirrored real maps."""
+    import niicorr as nc
+
+    brain, features = fields.brain, fields.brain.features
+    survey = nc.survey(nc.read_maps(folder, on_error="skip", volumes="all"))
+    sampling = nc.choose_sampling(survey, mask=(brain.mask.astype("u1"), brain.affine))
+    real = nc.extract(survey, sampling)
+    usable = np.flatnonzero([record.error is None and record.coverage > 0.5 for record in real.records])
+    real = real.part(usable)
+    print(f"{len(real)} real maps of {len(survey.maps)} cover more than half of the mask", flush=True)
+    null = effective_null(real, real)
+    described = null.describe(real)
+    g = {f: fields.gaussian(f) for f in (6, 12, 20, 30)}
+    kinds = [lambda n, f=f: fields.make(n, g[f]) for f in g] + [lambda n: fields.make(n, fields.power_law(2))]
+    similarity, tally, single = Similarity(), Tally(NULLS), []
+    for _ in range(options.blocks):
+        y = matrix(np.concatenate([make(options.maps // len(kinds)) for make in kinds]), features)
+        n = (y.supports[y.support_of].astype(np.float32) @ real.supports[real.support_of].T.astype(np.float32)).round()
+        both = effective_null(real, y)
+        r, found = similarity(real, y).r, both.size(both.describe(real), both.describe(y), n.astype(int))
+        tally.squares.append(np.mean(r**2))
+        for key, n_effective in (("textbook", n), ("gsm", np.minimum(1 + 1 / found.gsm_variance, n)),
+                                 ("robust", found.n_effective)):
+            tally.add(key, pvalues(r, n_effective), n_effective)
+        single.append(np.mean(pvalues(r, found.n_effective) <= LEVELS[0], axis=0))
+    tally.show("real × independent")
+    of_maps = np.mean(single, axis=0)
+    print(f"{'':21s} robust, single real maps: {of_maps.min():.3f} to {of_maps.max():.3f}", flush=True)
+    for axis, name in ((0, "real × left-right"), (1, "real × front-back")):
+        places = np.stack(np.unravel_index(features.indices, brain.mask.shape, order="F"))
+        places[axis] = places[axis].max() + places[axis].min() - places[axis]
+        at = np.full(brain.mask.size, -1)
+        at[features.indices] = np.arange(features.n)
+        source = at[np.ravel_multi_index(tuple(places), brain.mask.shape, order="F")]
+        values = np.where(source >= 0, real.values[:, source], np.nan)
+        mirrored = MapMatrix.from_array(values, features=features)
+        both = effective_null(real, mirrored)
+        found = similarity(real, mirrored)
+        size = both.size(described if both is null else both.describe(real), both.describe(mirrored), found.n)
+        others = ~np.eye(len(real), dtype=bool)  # a map is like its own mirror image
+        for key, n_effective in (("textbook", found.n), ("gsm", np.minimum(1 + 1 / size.gsm_variance, found.n)),
+                                 ("robust", size.n_effective)):
+            p = pvalues(found.r, n_effective)[others]
+            rates = "  ".join(f"{np.mean(p <= level):.4f}        " for level in LEVELS)
+            print(f"{name:21s} {key:9s} {np.median(n_effective[others]):9.1f} {'':9s}   {rates}", flush=True)
 
 
 def main():
@@ -210,6 +300,9 @@ def main():
     parser.add_argument("--maps", type=int, default=30, help="maps a side and block")
     parser.add_argument("--blocks", type=int, default=8)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--method", default="pearson", choices=["pearson", "spearman", "bicor"])
+    parser.add_argument("--surrogates", type=int, default=0, metavar="N", help="draws of the surrogate null")
+    parser.add_argument("--real", nargs="+", metavar="MAP", help="real maps, in place of the conditions")
     parser.add_argument("--power", action="store_true")
     parser.add_argument("--coverage", action="store_true")
     options = parser.parse_args()
@@ -224,6 +317,9 @@ def main():
     print(f"{fields.brain.features.n} voxels of {edges} mm, {options.blocks} blocks of {options.maps} × {options.maps} "
           f"maps, seed {options.seed}")
     print(f"{'condition':21s} {'null':9s} {'n_eff':>9s} {'true':>9s}   " + "  ".join(f"p ≤ {q:<11g}" for q in LEVELS))
+    if options.real:
+        run_real(options.real, fields, options)
+        return
     for name in options.conditions or known:
         run(name, known[name], fields, options)
 

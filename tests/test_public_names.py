@@ -15,9 +15,9 @@ from niicorr import words
 from niicorr.cli.parser import parse
 
 EXPORTED = """
-CheckReport CorrelationResult DomainWarning IndependenceWarning InputError MapError MapMatrix MapSet NiicorrError
-NiicorrWarning ResourceError Sampling Survey UnusableMapsError UsageError __version__ check choose_sampling correlate extract heatmap
-load read_maps survey
+Calibration CheckReport CorrelationResult DomainWarning IndependenceWarning InputError MapError MapMatrix MapSet
+NiicorrError NiicorrWarning ResourceError Sampling Survey UnusableMapsError UsageError __version__ calibrate check
+choose_sampling correlate extract heatmap load read_maps survey
 """
 
 OPTIONS = {"zeros": words.Zeros, "resample": words.Resample, "interpolation": words.Interpolation,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from niicorr._version import __version__
 
 if TYPE_CHECKING:
+    from niicorr.calibration import Calibration, calibrate
     from niicorr.errors import (
         DomainWarning,
         IndependenceWarning,
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from niicorr.result.saved import load
 
 _HOME = {
+    "Calibration": "calibration",
+    "calibrate": "calibration",
     "DomainWarning": "errors",
     "IndependenceWarning": "errors",
     "InputError": "errors",
@@ -62,6 +65,7 @@ _HOME = {
 }
 
 __all__ = [
+    "Calibration",
     "CheckReport",
     "CorrelationResult",
     "DomainWarning",
@@ -78,6 +82,7 @@ __all__ = [
     "UnusableMapsError",
     "UsageError",
     "__version__",
+    "calibrate",
     "check",
     "choose_sampling",
     "correlate",

@@ -26,6 +26,9 @@ RECORD = "run.json"
 PROGRAM = "niicorr"
 """Who wrote it: its entry ``program``."""
 
+CALIBRATION = "calibration"
+"""What the entry ``kind`` says where a folder holds no correlations but a calibration of null models."""
+
 LARGEST_RECORD = 2**30
 """Bytes of the largest ``run.json`` that is looked into."""
 

@@ -37,12 +37,16 @@ class Features:
     grid : Grid, optional
         The grid the voxels lie on.
     indices : ndarray of int, shape (n,), optional
-        Their positions in the volume flattened in Fortran order.
+        Their positions in the volume flattened in Fortran order; of bare features that were chosen from others, their
+        positions among those.
+    given : int, optional
+        Number of bare features that these were chosen from.
     """
 
     n: int
     grid: Grid | None = None
     indices: IntArray | None = None
+    given: int | None = None
 
     @property
     def coords(self) -> Float64Array:
@@ -50,6 +54,14 @@ class Features:
         if self.grid is None or self.indices is None:
             raise InputError("these features have no place in space: they came as bare arrays")
         return self.grid.coords(np.stack(np.unravel_index(self.indices, self.grid.shape, order="F"), axis=1))
+
+    def at(self, columns: BoolArray) -> Features:
+        """Choose some of the features; of bare ones, too, it stays known which they are."""
+        n = int(np.count_nonzero(columns))
+        if self.grid is not None:
+            return replace(self, n=n, indices=None if self.indices is None else self.indices[columns])
+        places = np.arange(self.n) if self.indices is None else self.indices
+        return replace(self, n=n, indices=places[columns], given=self.n if self.given is None else self.given)
 
 
 def same_place(features: Features, other: Features) -> bool:
@@ -194,11 +206,10 @@ class MapMatrix:
                         for index, count in zip(places, counts, strict=True))
         zeros = {k: (self.zeros[index][0], np.packbits(self._zero(index)[columns]))
                  for k, index in enumerate(places.tolist()) if index in self.zeros}
-        features = replace(self.features, n=n, indices=None if self.features.indices is None
-                           else self.features.indices[columns])
         exact = self.exact
         return replace(self, rows=rows, center=center, scale=scale, supports=supports, support_of=support_of,
-                       labels=tuple(self.labels[i] for i in places), features=features, records=records, zeros=zeros,
+                       labels=tuple(self.labels[i] for i in places), features=self.features.at(columns),
+                       records=records, zeros=zeros,
                        naive=None if self.naive is None else self.naive[places],
                        exact=None if exact is None else lambda k: exact(int(places[k]))[columns])
 

@@ -3,7 +3,7 @@
     read_maps → survey → choose_sampling → extract → analyse
 
 each taking an immutable value and returning the next. `correlate` walks the whole road; `check` stops before
-any number.
+any number; `niicorr.calibration` leaves it after `extracted`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import platform
 import sys
 import time
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from numbers import Integral, Real
 from typing import Any, get_args
@@ -44,6 +45,7 @@ from niicorr.result import CorrelationResult
 from niicorr.tables import path_text
 from niicorr.typing import (
     Alternative,
+    BoolArray,
     Fdr,
     Float64Array,
     Interpolation,
@@ -132,6 +134,37 @@ class _Prepared:
     def sampling(self) -> Sampling | None:
         """Grid and mask."""
         return None if self.beside is None else self.beside.sampling
+
+
+@dataclass(frozen=True, eq=False)
+class Extracted:
+    """Two sets of maps as matrices of the same features, and what is to be computed of them.
+
+    Attributes
+    ----------
+    x : MapMatrix
+        The first set.
+    y : MapMatrix or None
+        The second; None for a set against itself.
+    similarity : Similarity
+        With weights and covariates at these features.
+    provenance : Provenance
+        How far the maps have come.
+    naive_step : int
+        The step of ``x.naive`` and ``y.naive``; 0 where there are none.
+    surveys : tuple of Survey
+        What was read; empty where maps came as matrices.
+    mask : ndarray of bool, shape ``grid.shape``, or None
+        The voxels that could count.
+    """
+
+    x: MapMatrix
+    y: MapMatrix | None
+    similarity: Similarity
+    provenance: Provenance
+    naive_step: int = 0
+    surveys: tuple[Survey, ...] = ()
+    mask: BoolArray | None = None
 
 
 def correlate(x: Any, y: Any = None, *, masker: Any = None, command: str | None = None,
@@ -224,13 +257,17 @@ def correlate(x: Any, y: Any = None, *, masker: Any = None, command: str | None 
               map0
     map0  0.654654
     """
-    chosen = _options(options, masker)
+    chosen = options_of(options, masker)
     start = time.perf_counter()
-    if is_matrix(x) and (y is None or is_matrix(y)):
-        result = _from_matrices(x, y, chosen, command, progress or silent)
-    else:
-        result = _from_files(x, y, chosen, command, progress or silent)
-    timings = {**result.provenance.timings, "total": time.perf_counter() - start}
+    maps = extracted(x, y, chosen, command=command, progress=progress or silent)
+    begun = time.perf_counter()
+    result = analyse(maps.x, maps.y, similarity=maps.similarity, model=chosen.model, naive_step=maps.naive_step,
+                     mask=maps.mask, provenance=maps.provenance, jobs=chosen.jobs or default_jobs(),
+                     memory=chosen.memory, progress=progress or silent)
+    if maps.surveys and chosen.on_error == "skip" and not np.isfinite(result.estimate).any():
+        raise _nothing_left(maps.surveys)
+    ended = time.perf_counter()
+    timings = {**result.provenance.timings, "correlate": ended - begun, "total": ended - start}
     result = replace(result, provenance=replace(result.provenance, timings=timings))
     if warn:
         for text in result.warnings:
@@ -245,7 +282,7 @@ def check(x: Any, y: Any = None, *, progress: Progress | None = None, **options:
     Takes the arguments of `correlate` (``masker``, ``command`` and ``warn`` apart); does not raise for files that
     cannot be used.
     """
-    chosen = _options(options, None)
+    chosen = options_of(options, None)
     prepared = _prepare(x, y, chosen, progress or silent)
     failure, sampling = prepared.failure, prepared.sampling
     sets = [s for s in (prepared.x, prepared.y) if s is not None]
@@ -285,7 +322,8 @@ def _plain(value: Any) -> Any:
     return value if value is None or isinstance(value, int) else f"<{type(value).__name__}>"
 
 
-def _options(options: dict[str, Any], masker: Any) -> Options:
+def options_of(options: dict[str, Any], masker: Any) -> Options:
+    """Check keyword arguments and fill in the defaults; wrong ones raise `UsageError`."""
     unknown = set(options) - set(Options.__dataclass_fields__)
     if unknown:
         raise UsageError(f"unknown option {sorted(unknown)[0]!r}; known are {', '.join(Options.__dataclass_fields__)}")
@@ -333,9 +371,30 @@ def _check_values(options: Options) -> None:
                          "take them")
 
 
-def _from_matrices(
-    x: Any, y: Any, options: Options, command: str | None, progress: Progress
-) -> CorrelationResult:
+def extracted(
+    x: Any, y: Any, options: Options, *, command: str | None, progress: Progress, naive: bool = True
+) -> Extracted:
+    """Read, judge and extract two sets of maps, or take matrices as they are.
+
+    Parameters
+    ----------
+    x, y
+        As for `correlate`.
+    options : Options
+        Checked.
+    command : str or None
+        The command line.
+    progress : callable
+        Told of maps read.
+    naive : bool
+        Whether rows of the whole grid are taken along where the rules mattered.
+    """
+    if is_matrix(x) and (y is None or is_matrix(y)):
+        return _from_matrices(x, y, options, command)
+    return _from_files(x, y, options, command, progress, naive)
+
+
+def _from_matrices(x: Any, y: Any, options: Options, command: str | None) -> Extracted:
     first = x if isinstance(x, MapMatrix) else MapMatrix.from_array(x)
     second = y if y is None or isinstance(y, MapMatrix) else MapMatrix.from_array(y)
     similarity = Similarity(options.method, float(options.threshold), *_beside_matrices(first.features.n, options))
@@ -351,8 +410,7 @@ def _from_matrices(
             first, second = first.within(keep), None if second is None else second.within(keep)
             similarity = similarity.on(keep)
     provenance = Provenance(options.resolved(), command, versions())
-    return analyse(first, second, similarity=similarity, model=options.model, provenance=provenance,
-                   jobs=options.jobs or default_jobs(), memory=options.memory, progress=progress)
+    return Extracted(first, second, similarity, provenance)
 
 
 def _beside_matrices(n: int, options: Options) -> tuple[Float64Array | None, Float64Array | None]:
@@ -380,7 +438,9 @@ def _array(values: Any, name: str, n: int) -> Float64Array:
     return array
 
 
-def _from_files(x: Any, y: Any, options: Options, command: str | None, progress: Progress) -> CorrelationResult:
+def _from_files(
+    x: Any, y: Any, options: Options, command: str | None, progress: Progress, naive: bool
+) -> Extracted:
     prepared = _prepare(x, y, options, progress)
     sets = [s for s in (prepared.x, prepared.y) if s is not None]
     problem = prepared.failure or _refusal(sets, options)
@@ -390,23 +450,17 @@ def _from_files(x: Any, y: Any, options: Options, command: str | None, progress:
     assert sampling is not None  # without a failure there is one
     jobs = options.jobs or default_jobs()
     n_maps = sum(len(s.maps) for s in sets)
-    step = naive_step(sampling.grid.size, n_maps) if _rules_mattered(sets) else 0
+    step = naive_step(sampling.grid.size, n_maps) if naive and _rules_mattered(sets) else 0
     start = time.perf_counter()
     matrices = [extract(s, sampling, resample_option=options.resample, naive_step=step, n_maps=n_maps, jobs=jobs)
                 for s in sets]
-    extracted = time.perf_counter()
     provenance = Provenance(options.resolved(), command, versions(), sampling.decisions, sampling.warnings,
-                            {**prepared.timings, "extract": extracted - start})
+                            {**prepared.timings, "extract": time.perf_counter() - start})
     beside = prepared.beside
     assert beside is not None  # it holds the sampling
     similarity = Similarity(options.method, float(options.threshold), beside.weights, beside.covariates)
-    result = analyse(matrices[0], matrices[1] if len(matrices) > 1 else None, similarity=similarity,
-                     model=options.model, naive_step=step, mask=sampling.mask, provenance=provenance, jobs=jobs,
-                     memory=options.memory, progress=progress)
-    if options.on_error == "skip" and not np.isfinite(result.estimate).any():
-        raise _nothing_left(sets)
-    timings = {**provenance.timings, "correlate": time.perf_counter() - extracted}
-    return replace(result, provenance=replace(result.provenance, timings=timings))
+    return Extracted(matrices[0], matrices[1] if len(matrices) > 1 else None, similarity, provenance, step,
+                     tuple(sets), sampling.mask)
 
 
 def _prepare(x: Any, y: Any, options: Options, progress: Progress) -> _Prepared:
@@ -431,7 +485,8 @@ def _prepare(x: Any, y: Any, options: Options, progress: Progress) -> _Prepared:
     try:
         sampling = choose_sampling(surveys[0], surveys[1] if len(surveys) > 1 else None, mask=options.mask,
                                    grid=options.grid, interpolation=options.interpolation)
-        beside = read_beside(sampling, options.weights, options.partial, resample_option=options.resample,
+        beside = read_beside(sampling, options.weights, options.partial, background=options.background,
+                             zeros=options.zeros, resample_option=options.resample,
                              max_map_size=options.max_map_size, jobs=jobs)
     except NiicorrError as error:
         problems = [p for s in surveys for p in s.problems]
@@ -466,7 +521,7 @@ def _once(problems: list[Any]) -> list[Any]:
     return list({(p.path, p.text): p for p in problems}.values())
 
 
-def _nothing_left(sets: list[Survey]) -> InputError:
+def _nothing_left(sets: Sequence[Survey]) -> InputError:
     problems = _once([p for s in sets for p in s.problems])
     if problems:
         return UnusableMapsError(problems, sum(len(s.maps) for s in sets))

@@ -42,13 +42,23 @@ def average_ranks(values: FloatArray) -> Float64Array:
     n = len(values)
     ranks = np.empty(n)
     order, new = ascending(values)
-    if new.all():
-        ranks[order] = np.arange(1.0, n + 1)
+    repeats = np.flatnonzero(~new)
+    if repeats.size > n // 4:
+        starts = np.flatnonzero(new)
+        lengths = np.diff(starts, append=n)
+        # The ranks of a run are starts + 1 … starts + length.
+        ranks[order] = np.repeat(starts + (lengths + 1) / 2, lengths)
         return ranks
-    starts = np.flatnonzero(new)
-    lengths = np.diff(starts, append=n)
-    # The ranks of a run are starts + 1 … starts + length.
-    ranks[order] = np.repeat(starts + (lengths + 1) / 2, lengths)
+    along = np.arange(1.0, n + 1)
+    if repeats.size:
+        # Few values are tied: only theirs are touched.
+        ends = np.flatnonzero(np.diff(repeats, append=n + 1) > 1)
+        last = repeats[ends]
+        first = repeats[np.concatenate([[0], ends[:-1] + 1])] - 1
+        lengths = last - first + 1
+        within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        along[np.repeat(first, lengths) + within] = np.repeat((first + last) / 2 + 1, lengths)
+    ranks[order] = along
     return ranks
 
 
@@ -73,9 +83,11 @@ def ascending(values: FloatArray) -> tuple[IntArray, BoolArray]:
     near += np.float32(0)  # −0 and 0 are one value
     bits = near.view(np.int32)
     # Negative numbers have their sign bit set and grow downwards: turn all their bits, of the others the first.
+    turn = bits >> 31
+    turn |= SIGN
     halves = np.empty((n, 2), np.uint32)
     halves[:, LOWER] = np.arange(n, dtype=np.uint32)
-    np.bitwise_xor(bits, (bits >> 31) | SIGN, out=halves[:, 1 - LOWER].view(np.int32))
+    np.bitwise_xor(bits, turn, out=halves[:, 1 - LOWER].view(np.int32))
     halves.view(np.uint64).sort(axis=0)
     order = halves[:, LOWER].astype(np.intp)
     upper = halves[:, 1 - LOWER]

@@ -183,7 +183,7 @@ def test_zeros_that_matter_are_counted_and_marked():
         text
     )
     row = next(line for line in text.splitlines() if line.startswith("exp_03"))
-    assert row.count("*") == 1
+    assert row.count("†") == 1
 
 
 def test_experiments_are_rows_where_they_are_more():

@@ -155,5 +155,5 @@ def robust_variance(stationary, anisotropy, local):
     """Shrink, multiply and hold within bounds; True where a bound was met."""
     held = [np.clip(r, 0.25, 25) if np.isfinite(r) else 1.0 for r in (anisotropy, local)]
     n_eff = 1 + 1 / (stationary * held[0])
-    share = n_eff / (n_eff + 200)
+    share = n_eff**2 / (n_eff**2 + 150**2)
     return stationary * held[0] * (1 + share * (max(held[1], 2 / 3) - 1)), held != [anisotropy, local]

@@ -135,7 +135,7 @@ def test_ratios_are_held_and_cells_flagged():
     ratio = Ratios(np.array([[1.0, -2.0, np.nan, 1.0, 1.0, 1.0, 1.0]]),
                    np.array([[1.0, 1.0, 1.0, 90.0, np.inf, 1e-3, 0.5]]))
     found = corrected(V, ratio)
-    share = 101 / 301
+    share = 101**2 / (101**2 + 150**2)
     floor = 0.01 * (1 - share / 3)
     np.testing.assert_allclose(found.variance[0], [0.01, 0.0025, 0.01, 0.01 * (1 + share * 24), 0.01, floor, floor])
     np.testing.assert_array_equal(found.guarded[0], [False, True, True, True, True, True, False])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from niicorr.cli.alike import Remark, gathered, remarks
-from niicorr.cli.matrix_view import matrix_lines
+from niicorr.cli.matrix_view import FADED, matrix_lines
 from niicorr.cli.page import (
     HEADING,
     NARROW,
@@ -17,6 +17,7 @@ from niicorr.cli.page import (
     duration,
     integer,
     listed,
+    p_text,
     pad,
     percent,
     plural,
@@ -69,8 +70,9 @@ def account(
         yield from matrix_lines(result, page)
     yield from _empty_cells(result, page)
     yield from _strongest(result, page)
+    yield from _significance(result, page)
     yield from page.paragraph("null", result.null_text)
-    yield from _files(out, files, page)
+    yield from file_lines(out, files, page)
 
 
 def map_sets(result: CorrelationResult) -> list[tuple[str, tuple[MapRecord, ...]]]:
@@ -274,7 +276,7 @@ def _sensitivity(result: CorrelationResult, page: Page) -> Iterator[Line]:
     count = zeros_matter(result)
     if count:
         share = f"{integer(count)} of {plural(int(counted(result).sum()), 'pair')}"
-        text = "would change by more than .1 or in sign if zeros were read the other way (marked *)."
+        text = "would change by more than .1 or in sign if zeros were read the other way (marked †)."
         yield from page.paragraph("", f"{share} {text}")
 
 
@@ -297,7 +299,7 @@ def _strongest(result: CorrelationResult, page: Page) -> Iterator[Line]:
     for i, j in result.strongest(STRONGEST):
         value = float(result.estimate[i, j])
         style: Style = "positive" if value > 0 else "negative" if value < 0 else ""
-        n = f"n = {integer(int(result.counts[i, j]))}"
+        n = f"n = {integer(int(result.counts[i, j]))}{_certainty(result, i, j)}"
         rows.append((page.text(r_text(value)), style, result.x_labels[j], result.y_labels[i], n))
     room = page.width - HEADING - 6 - 2 - max((len(row[4]) for row in rows), default=0)
     names = [_pair(x, y, page, room) for _, _, x, y, _ in rows]
@@ -305,6 +307,37 @@ def _strongest(result: CorrelationResult, page: Page) -> Iterator[Line]:
     for place, ((value_shown, style, _, _, n), name) in enumerate(zip(rows, names, strict=True)):
         yield [(f"{'strongest' if place == 0 else '':<{HEADING}}", "bold"),
                (pad(value_shown, 5, right=True), style), (f" {pad(name, width)}  {page.text(n)}", "")]
+
+
+def _certainty(result: CorrelationResult, i: int, j: int) -> str:
+    """``, n_eff 214, .58 to .76, q < .001``: what the null model says of a cell; nothing where it was not tested."""
+    numbers = {name: float(values[i, j]) for name, values in result.inferred.items()}
+    if not math.isfinite(numbers.get("p_fdr", math.nan)):
+        return ""
+    parts = []
+    if math.isfinite(numbers["n_effective"]):
+        parts.append(f"n_eff {integer(round(numbers['n_effective']))}")
+    if math.isfinite(numbers["ci_low"]):
+        parts.append(f"{r_text(numbers['ci_low'])} to {r_text(numbers['ci_high'])}")
+    return "".join(f", {part}" for part in [*parts, f"q {p_text(numbers['p_fdr'])}"])
+
+
+def _significance(result: CorrelationResult, page: Page) -> Iterator[Line]:
+    """Say how many cells survive the corrections for many tests."""
+    q = np.where(counted(result), result.inferred.get("p_fdr", np.nan), np.nan)
+    tests = int(np.isfinite(q).sum())
+    if not tests:
+        return
+    p_fwe, n_effective = result.inferred["p_fwe"][np.isfinite(q)], result.inferred["n_effective"][np.isfinite(q)]
+    by = "Yekutieli" if result.provenance.options.get("fdr") == "by" else "Hochberg"
+    fwe = "largest of all cells" if result.null == "surrogate" else "Holm"
+    text = (f"{integer(int((q <= FADED).sum()))} of {plural(tests, 'cell')} reach q ≤ .05 (Benjamini–{by}; the "
+            f"others are dim), {integer(int((p_fwe <= FADED).sum()))} a family-wise p ≤ .05 ({fwe})")
+    known = n_effective[np.isfinite(n_effective)]
+    if known.size:
+        text += (f"; the voxels of a cell tell as much as {integer(round(float(known.min())))} to "
+                 f"{integer(round(float(known.max())))} independent values")
+    yield from page.paragraph("p", text)
 
 
 def _pair(x: str, y: str, page: Page, room: int) -> str:
@@ -317,7 +350,8 @@ def _pair(x: str, y: str, page: Page, room: int) -> str:
     return f"{x}{times}{y}"
 
 
-def _files(out: str | None, files: Sequence[str], page: Page) -> Iterator[Line]:
+def file_lines(out: str | None, files: Sequence[str], page: Page) -> Iterator[Line]:
+    """Say what was written, and where."""
     if out is None or not files:
         return
     folder = out if out.endswith(os.sep) else out + os.sep

@@ -9,10 +9,13 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from niicorr.errors import ResourceError
+from niicorr.errors import ResourceError, UsageError
 from niicorr.folder import OutputFolder, resource_text
 from niicorr.images.discover import discover
+from niicorr.images.labels import LabelImage, read_labels
+from niicorr.images.mapset import read_maps
 from niicorr.pipeline import Options, correlate
+from niicorr.result.contribution import MOST_PAIRS, write_contributions
 from niicorr.result.saved import write_result
 from niicorr.tables import path_text
 
@@ -28,16 +31,16 @@ DEMO_DATA = "data"
 def run(options: argparse.Namespace, argv: list[str], terminal: Terminal) -> int:
     """``niicorr run``."""
     analysis = _analysis(options)
-    inputs = [source.path for part in (options.x, options.y) if part for source in discover(part)]
-    inputs += [value for value in (options.mask, options.grid, options.weights, *(options.partial or ()))
-               if value is not None and os.path.exists(value)]
-    return _run(options.x, options.y, analysis, inputs, (), options, argv, terminal)
+    inputs = _read_from(options, options.contributions)
+    contributions = _contributions(options)
+    return _run(options.x, options.y, analysis, inputs, (), options, argv, terminal, contributions)
 
 
 def check(options: argparse.Namespace, _argv: list[str], terminal: Terminal) -> int:
     """``niicorr check``: exit 3 if run would refuse."""
     from niicorr.pipeline import check as judge
 
+    _contributions(options)  # which raises as it would in run
     report = judge(options.x, options.y, progress=terminal.progress, **_analysis(options))
     terminal.check_report(report.x_maps, report.y_maps, report.decisions, report.warnings, refusal=report.refusal,
                           same_set=options.y is None)
@@ -46,6 +49,31 @@ def check(options: argparse.Namespace, _argv: list[str], terminal: Terminal) -> 
 
         _print_json(check_summary(report))
     return 3 if report.refusal else 0
+
+
+def calibrate(options: argparse.Namespace, argv: list[str], terminal: Terminal) -> int:
+    """``niicorr calibrate``: exit 0 whatever the rates are, since they are what was asked for."""
+    from niicorr.calibration import calibrate as tried
+    from niicorr.calibration.rates import write_calibration
+
+    start = time.perf_counter()
+    command = shlex.join(["niicorr", *map(path_text, argv)])
+    with OutputFolder(options.out, inputs=_read_from(options)) as folder:
+        calibration = tried(options.x, options.y, repeats=options.repeats, command=command, warn=False,
+                            progress=terminal.progress, **_analysis(options))
+        figures: list[str] = []
+        if not options.no_figures:
+            from niicorr.plot.calibration import save_calibration
+
+            figures = save_calibration(calibration, folder.work, formats=options.format)
+        files = write_calibration(calibration, folder.work, figures)
+        folder.commit()
+    terminal.calibration_report(calibration, out=options.out, files=files, seconds=time.perf_counter() - start)
+    if options.json:
+        from niicorr.cli.summary import calibration_summary
+
+        _print_json(calibration_summary(calibration, options.out, files))
+    return 0
 
 
 def demo(options: argparse.Namespace, argv: list[str], terminal: Terminal) -> int:
@@ -60,7 +88,7 @@ def demo(options: argparse.Namespace, argv: list[str], terminal: Terminal) -> in
 
 def _run(
     x: list[str], y: list[str] | None, analysis: dict[str, Any], inputs: Iterable[str], own: Iterable[str],
-    options: argparse.Namespace, argv: list[str], terminal: Terminal,
+    options: argparse.Namespace, argv: list[str], terminal: Terminal, contributions: LabelImage | bool = False,
 ) -> int:
     start = time.perf_counter()
     command = shlex.join(["niicorr", *map(path_text, argv)])
@@ -72,9 +100,17 @@ def _run(
 
             figures = save_heatmap(result, folder.work, formats=options.format, order=options.order,
                                    cmap=options.cmap)
-        files = write_result(result, folder.work, figures)
+        tables: list[str] = []
+        images: list[str] = []
+        if contributions is not False:
+            labels = None if contributions is True else contributions
+            tables, images = write_contributions(result, folder.work, labels, terminal.progress)
+        files = write_result(result, folder.work, [*figures, *tables, *images])
         folder.commit()
-    terminal.run_report(result, out=options.out, files=files, seconds=time.perf_counter() - start)
+    shown = [name for name in files if name not in images]
+    if images:
+        shown.append(f"{len(images)} images contribution_*.nii.gz")
+    terminal.run_report(result, out=options.out, files=shown, seconds=time.perf_counter() - start)
     if options.json:
         from niicorr.cli.summary import summary
 
@@ -84,7 +120,29 @@ def _run(
 
 def _analysis(options: argparse.Namespace) -> dict[str, Any]:
     """Pick the options that the library knows by the same name."""
-    return {name: getattr(options, name) for name in Options.__dataclass_fields__}
+    return {name: getattr(options, name) for name in Options.__dataclass_fields__ if hasattr(options, name)}
+
+
+def _read_from(options: argparse.Namespace, *others: Any) -> list[str]:
+    """Name every file that is read: none may lie in the folder that is written."""
+    inputs = [source.path for part in (options.x, options.y) if part for source in discover(part)]
+    beside = (options.mask, options.grid, options.weights, *(options.partial or ()), *others)
+    return inputs + [value for value in beside if isinstance(value, str) and os.path.exists(value)]
+
+
+def _contributions(options: argparse.Namespace) -> LabelImage | bool:
+    """Whether they are asked for, and for which regions; what cannot be had is refused before any map is read."""
+    if options.contributions is None:
+        return False
+    how = {"volumes": options.volumes, "max_map_size": options.max_map_size}
+    n, *others = [len(read_maps(part, on_error="skip", **how)) for part in (options.x, options.y) if part]
+    pairs = n * others[0] if others else n * (n - 1) // 2
+    if pairs > MOST_PAIRS:
+        maps = f"{n} × {others[0]} maps" if others else f"{n} maps"
+        raise UsageError(f"--contributions writes an image for each pair, at most {MOST_PAIRS}; {maps} make {pairs} "
+                         "pairs: name fewer maps with -x and -y, or take single pairs in Python with "
+                         "result.contribution(x, y)")
+    return True if options.contributions is True else read_labels(options.contributions, "--contributions")
 
 
 def _print_json(value: dict[str, Any]) -> None:

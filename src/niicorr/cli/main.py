@@ -83,8 +83,8 @@ def main(argv: list[str]) -> int:
 def _command(options: argparse.Namespace, argv: list[str], terminal: Terminal) -> int:
     from niicorr.cli import commands
 
-    return {"run": commands.run, "check": commands.check, "demo": commands.demo}[options.command](
-        options, argv, terminal)
+    known = {"run": commands.run, "check": commands.check, "calibrate": commands.calibrate, "demo": commands.demo}
+    return known[options.command](options, argv, terminal)
 
 
 def _terminal(options: argparse.Namespace) -> Terminal:

@@ -27,6 +27,9 @@ _GAP = 2
 _LEAST_COLUMN = 6
 _LEAST_LABEL = 12
 _LEAST_BAR, _MOST_BAR = 5, 13
+FADED = 0.05
+"""Cells whose q exceeds it are dim."""
+
 _FAINT, _STRONG = 0.1, 0.5
 
 
@@ -36,6 +39,7 @@ class _Layout:
 
     values: Float64Array
     marked: BoolArray
+    faded: BoolArray
     row_labels: tuple[str, ...]
     column_labels: tuple[str, ...]
     row_set: str
@@ -44,7 +48,7 @@ class _Layout:
 
 @dataclass(frozen=True)
 class _Cells:
-    """Widths: the gap before a column; number, mark (``*``) and bar in it; the column as a whole."""
+    """Widths: the gap before a column; number, mark (``†``) and bar in it; the column as a whole."""
 
     gap: int
     number: int
@@ -54,13 +58,13 @@ class _Cells:
     full: float
     """|r| of a full bar."""
 
-    def draw(self, value: float, marked: bool) -> Line:
-        """Return a cell: a gap, a number, its mark, and a bar where there is room."""
+    def draw(self, value: float, marked: bool, faded: bool) -> Line:
+        """Return a cell: a gap, a number, its mark, and a bar where there is room; dim if q exceeds .05."""
         if not math.isfinite(value):
             dash = pad("–", self.number, right=True) + " " * self.mark
             return [(" " * self.gap + pad(dash, self.column, right=not self.bar), "dim")]
-        number = pad(r_text(value), self.number, right=True) + ("*" if marked else " " * self.mark)
-        style = _style(value)
+        number = pad(r_text(value), self.number, right=True) + ("†" if marked else " " * self.mark)
+        style: Style = "dim" if faded else _style(value)
         if not self.bar:
             return [(" " * self.gap, ""), (pad(number, self.column, right=True), style)]
         left, right = _bar(value / self.full, self.bar // 2)
@@ -102,7 +106,8 @@ def matrix_lines(result: CorrelationResult, page: Page) -> Iterator[Line]:
     for i in range(rows):
         line: Line = [(pad(labels[i], label_width), "")]
         for j in range(shown):
-            line += cells.draw(float(layout.values[i, j]), bool(layout.marked[i, j]))
+            line += cells.draw(float(layout.values[i, j]), bool(layout.marked[i, j]),
+                               bool(layout.faded[i, j]))
         yield [(page.text(text), style) for text, style in line]
     cut = [f"the first {part} of {plural(whole, noun)}"
            for part, whole, noun in ((rows, height, "row"), (shown, breadth, "column")) if part < whole]
@@ -115,11 +120,13 @@ def _layout(result: CorrelationResult) -> _Layout:
     marked = np.zeros(values.shape, dtype=bool)
     if result.sensitivity is not None:
         marked = np.isfinite(result.sensitivity.zeros_matter)
+    with np.errstate(invalid="ignore"):
+        faded = np.asarray(result.inferred.get("p_fdr", np.full(values.shape, np.nan)) > FADED)
     if len(result.x_maps) > len(result.y_maps):
-        return _Layout(values.T, marked.T, result.x_labels, result.y_labels, "x", "y")
+        return _Layout(values.T, marked.T, faded.T, result.x_labels, result.y_labels, "x", "y")
     if result.same_set:
-        return _Layout(values, marked, result.y_labels, result.x_labels, "x", "the same maps")
-    return _Layout(values, marked, result.y_labels, result.x_labels, "y", "x")
+        return _Layout(values, marked, faded, result.y_labels, result.x_labels, "x", "the same maps")
+    return _Layout(values, marked, faded, result.y_labels, result.x_labels, "y", "x")
 
 
 def _style(value: float) -> Style:

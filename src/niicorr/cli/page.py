@@ -32,7 +32,7 @@ NARROW = "\u00a0"
 _SIMPLER = {
     "−": "-", "–": "-", "—": "-", "×": "x", "…": "...", "│": "|", "█": "#", "▌": "#", "▐": "#", "³": "3",
     "²": "2", "°": "deg", "µ": "u", "±": "+-", "≤": "<=", "≥": ">=", "≈": "~", "→": "->", "“": '"', "”": '"',
-    "‘": "'", "’": "'", "·": "-",
+    "‘": "'", "’": "'", "·": "-", "†": "+",
     NARROW: " ", "\u202f": " ", "\u2009": " ",
 }  # fmt: skip
 
@@ -135,6 +135,13 @@ def r_text(value: float) -> str:
     text = f"{abs(value):.2f}"
     text = text[1:] if text.startswith("0") else text
     return f"−{text}" if value < 0 and float(text) else text
+
+
+def p_text(value: float) -> str:
+    """``= .032``, ``= .0041``, ``< .001``: two digits of a small p, never 0."""
+    if value < 0.001:
+        return "< .001"
+    return f"= {value:.2g}".replace("0.", ".", 1)
 
 
 def duration(seconds: float) -> str:

@@ -13,6 +13,7 @@ _EPILOG = """examples:
   niicorr demo -o niicorr-demo
   niicorr run -x experiments/*.nii -y activity/*.nii.gz -o out/
   niicorr check -x experiments/ -y activity/
+  niicorr calibrate -x experiments/ -y activity/
 
 exit codes: 0 done; 2 wrong usage; 3 the input cannot be used; 4 no room, memory or permission;
 130/143 interrupted; 1 a bug."""
@@ -23,7 +24,7 @@ _LATER = {
 }
 """Options that come with later versions: refused by name, never ignored."""
 
-_LATER_COMMANDS = ("rois", "report", "calibrate", "index", "search")
+_LATER_COMMANDS = ("rois", "report", "index", "search")
 
 
 class Parser(argparse.ArgumentParser):
@@ -49,9 +50,20 @@ def make_parser() -> Parser:
         _inputs(command)
         _out(command, "niicorr-out")
         _analysis(command)
+        _contributions(command)
         _figures(command)
         _machine(command)
         _talk(command)
+    calibrate = commands.add_parser(
+        "calibrate", help="how often each null model calls unrelated maps related, for maps such as these",
+        description="Put random maps with the autocovariances, masks and values of yours in their place, and count how "
+        "often each null model calls them related. Nothing is said of your maps themselves.", **how)
+    _inputs(calibrate)
+    _out(calibrate, "niicorr-calibration")
+    _analysis(calibrate, nulls=False)
+    _figures(calibrate, heatmap=False)
+    _machine(calibrate)
+    _talk(calibrate)
     demo = commands.add_parser("demo", help="make example data (20 × 4 maps) and run on it",
                                description="Write 20 experiment and 4 activity maps to DIR/data and correlate them.",
                                **how)
@@ -68,7 +80,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser = make_parser()
     options = parser.parse_args(_joined(argv))
     if options.command is None:
-        raise UsageError("which command? run, check or demo\nSee niicorr --help.")
+        raise UsageError("which command? run, check, calibrate or demo\nSee niicorr --help.")
     for flag in _LATER:
         if getattr(options, flag[2:].replace("-", "_"), None) is not None:
             raise UsageError(f"{flag} comes with a later version; this is {__version__}")
@@ -130,6 +142,13 @@ def from_zero(text: str) -> int:
     return int(text)
 
 
+def from_two(text: str) -> int:
+    """Read a whole number from 2 on."""
+    if not text.isdigit() or int(text) < 2:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 2 on")
+    return int(text)
+
+
 def threshold(text: str) -> float:
     """Read a finite number from 0 on."""
     try:
@@ -161,7 +180,8 @@ def _out(parser: argparse.ArgumentParser, default: str) -> None:
                         help=f"the result, written whole or not at all (default {default})")
 
 
-def _analysis(parser: argparse.ArgumentParser) -> None:
+def _analysis(parser: argparse.ArgumentParser, *, nulls: bool = True) -> None:
+    """Add what counts; with ``nulls`` the choice among null models, without it how often all of them are tried."""
     from niicorr import words
 
     group = parser.add_argument_group("what counts")
@@ -182,14 +202,18 @@ def _analysis(parser: argparse.ArgumentParser) -> None:
     add("--partial", nargs="+", action="extend", metavar="FILE",
         help="covariate maps, regressed out of both maps of each pair (pearson, spearman)")
     add("--weights", metavar="FILE", help="a map of how much each voxel counts, 0 or more (not for bicor, dice)")
-    add("--null", default="effective", choices=get_args(words.Null),
-        help="how p-values are found: effective knows that neighbouring voxels repeat each other, gsm is its "
-        "stationary part alone; surrogate draws random maps, for any method; independent is the textbook's value, "
-        "which fails for maps (effective)")
-    add("--n-surrogates", default=1000, type=positive, metavar="N", help="random maps, for surrogate (1000)")
-    add("--seed", default=0, type=from_zero, metavar="N", help="from which they follow (0)")
-    add("--fdr", default="bh", choices=get_args(words.Fdr),
-        help="what fills p_fdr: Benjamini-Hochberg or -Yekutieli (bh)")
+    if nulls:
+        add("--null", default="effective", choices=get_args(words.Null),
+            help="how p-values are found: effective knows that neighbouring voxels repeat each other, gsm is its "
+            "stationary part alone; surrogate draws random maps, for any method; independent is the textbook's value, "
+            "which fails for maps (effective)")
+        add("--n-surrogates", default=1000, type=positive, metavar="N", help="random maps, for surrogate (1000)")
+        add("--fdr", default="bh", choices=get_args(words.Fdr),
+            help="what fills p_fdr: Benjamini-Hochberg or -Yekutieli (bh)")
+    else:
+        add("--repeats", type=from_two, metavar="N", help="blocks of random maps, one for each of yours (as many as "
+            "give 4000 pairs, 5 to 50)")
+    add("--seed", default=0, type=from_zero, metavar="N", help="from which all random maps follow (0)")
     add("--alternative", default="two-sided", choices=get_args(words.Alternative),
         help="which correlations count as far from 0 (two-sided)")
     add("--on-error", default="stop", choices=get_args(words.OnError),
@@ -199,14 +223,22 @@ def _analysis(parser: argparse.ArgumentParser) -> None:
     add("--resume", action="store_true", help=argparse.SUPPRESS)
 
 
-def _figures(parser: argparse.ArgumentParser) -> None:
+def _contributions(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("where numbers come from")
+    group.add_argument("--contributions", nargs="?", const=True, metavar="ATLAS",
+                       help="write an image for each pair (at most 200) of what each voxel adds to r; with a label "
+                       "image also a table of what each region adds, and r without it")
+
+
+def _figures(parser: argparse.ArgumentParser, *, heatmap: bool = True) -> None:
     from niicorr import words
 
     group = parser.add_argument_group("figures")
-    group.add_argument("--order", default="given", choices=get_args(words.Order),
-                       help="of rows and columns in figures; tables stay as given (given)")
+    if heatmap:
+        group.add_argument("--order", default="given", choices=get_args(words.Order),
+                           help="of rows and columns in figures; tables stay as given (given)")
+        group.add_argument("--cmap", default="vik", choices=("vik", "RdBu_r"), help="colours (vik)")
     group.add_argument("--format", default=("png", "svg"), type=formats, metavar="png,svg,pdf", help="(png,svg)")
-    group.add_argument("--cmap", default="vik", choices=("vik", "RdBu_r"), help="colours (vik)")
     group.add_argument("--no-figures", action="store_true", help="write tables only")
     group.add_argument("--no-report", action="store_true", help="write no report page (there is none yet)")
 

@@ -12,6 +12,7 @@ from niicorr.cli.account import STRONGEST, counted, map_sets, pairs, without_num
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from niicorr.calibration import Calibration
     from niicorr.pipeline import CheckReport
     from niicorr.records import Decision, MapRecord
     from niicorr.result import CorrelationResult
@@ -35,9 +36,11 @@ def summary(result: CorrelationResult, out: str | None, files: Sequence[str]) ->
         "n": _range(result.counts[found]),
         "strongest": [
             {"x": _valid(result.x_labels[j]), "y": _valid(result.y_labels[i]),
-             "r": float(result.estimate[i, j]), "n": int(result.counts[i, j])}
+             "r": float(result.estimate[i, j]), "n": int(result.counts[i, j]),
+             **{name: _finite(values[i, j]) for name, values in result.inferred.items()}}
             for i, j in result.strongest(STRONGEST)
         ],
+        "tests": _tests(result),
         "cells_without_number": {
             "count": sum(reason.count for reason in reasons),
             "reasons": [{"count": reason.count, "text": _valid(reason.text)} for reason in reasons],
@@ -70,6 +73,39 @@ def check_summary(report: CheckReport) -> dict[str, Any]:
         "warnings": [_valid(text) for text in report.warnings],
         "refusal": report.refusal and _valid(report.refusal),
     }
+
+
+def calibration_summary(calibration: Calibration, out: str | None, files: Sequence[str]) -> dict[str, Any]:
+    """Summarise a calibration in plain JSON types."""
+    from niicorr.calibration.rates import rates
+
+    return {
+        "niicorr": __version__,
+        "method": calibration.method,
+        "alternative": calibration.alternative,
+        "text": calibration.text,
+        "x": {"maps": len(calibration.x_maps), "skipped": _skipped(calibration.x_maps)},
+        "y": {"maps": len(calibration.y_maps), "skipped": _skipped(calibration.y_maps)},
+        "same_set": calibration.same_set,
+        "nulls": [{**rates(tried), "verdict": tried.verdict} for tried in calibration.nulls],
+        "decisions": [_decision(decision) for decision in calibration.provenance.decisions],
+        "warnings": [_valid(text) for text in calibration.warnings],
+        "out": None if out is None else _valid(out),
+        "files": [_valid(name) for name in files],
+    }
+
+
+def _tests(result: CorrelationResult) -> dict[str, Any] | None:
+    """Count the tests, and those that survive each correction at .05."""
+    if "p" not in result.inferred:
+        return None
+    columns = {name: np.where(counted(result), result.inferred[name], np.nan) for name in ("p", "p_fdr", "p_fwe")}
+    return {"count": int(np.isfinite(columns["p"]).sum()),
+            **{f"{name}_up_to_05": int((values <= 0.05).sum()) for name, values in columns.items()}}
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
 
 
 def _sensitivity(result: CorrelationResult) -> dict[str, Any] | None:

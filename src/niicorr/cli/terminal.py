@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from niicorr.calibration import Calibration
     from niicorr.cli.page import Line, Style
     from niicorr.records import Decision, MapRecord
     from niicorr.result import CorrelationResult
@@ -149,6 +150,18 @@ class Terminal:
             self._print(skipped_lines(map_sets(result), self.page))
             return
         self._print(account(result, self.page, out=out, files=files, seconds=seconds, verbose=self.verbose))
+
+    def calibration_report(
+        self, calibration: Calibration, *, out: str | None, files: Sequence[str], seconds: float
+    ) -> None:
+        """Show how every null model fared, on one screen; the parameters are those of `run_report`."""
+        from niicorr.cli.account import skipped_lines
+        from niicorr.cli.calibration_table import calibration_lines, calibration_sets
+
+        if self.quiet:
+            self._print(skipped_lines(calibration_sets(calibration), self.page))
+            return
+        self._print(calibration_lines(calibration, self.page, out=out, files=files, seconds=seconds))
 
     def check_report(
         self,

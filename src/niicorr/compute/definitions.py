@@ -73,7 +73,7 @@ def similarity_terms(
 
 
 def centred(values: FloatArray, weights: Float64Array) -> Float64Array:
-    """Values less their mean, the mean taken twice so that a large offset costs no digits, at most 1 in size."""
+    """Values less their mean, the mean taken twice so that a large offset costs no digits, about 1 in size."""
     left = _small(values)
     for _ in range(2):
         left = left - np.dot(weights, left) / weights.sum()
@@ -81,8 +81,8 @@ def centred(values: FloatArray, weights: Float64Array) -> Float64Array:
 
 
 def _concordance(a: FloatArray, b: FloatArray, w: Float64Array) -> Float64Array:
-    unit = max(float(np.abs(a).max()), float(np.abs(b).max()))
-    u, v = (values.astype(np.float64) / unit for values in (a, b))
+    exponent = max(_exponent(a), _exponent(b))
+    u, v = (np.ldexp(values.astype(np.float64), -exponent) for values in (a, b))
     total = w.sum()
     # The difference of the means is that of the values' differences: two large means would lose it.
     apart = np.dot(w, u - v) / total
@@ -97,9 +97,12 @@ def _dice(a: BoolArray, b: BoolArray) -> Float64Array | None:
 
 
 def _small(values: FloatArray) -> Float64Array:
-    """Divide by the largest magnitude, so that no square overflows or vanishes."""
-    largest = float(np.abs(values).max())
-    return np.asarray(values.astype(np.float64) / (largest or 1.0))
+    """Scale to about 1, so that no square overflows or vanishes; by a power of two, which costs no digit."""
+    return np.asarray(np.ldexp(values.astype(np.float64), -_exponent(values)))
+
+
+def _exponent(values: FloatArray) -> int:
+    return int(np.frexp(float(np.abs(values).max()))[1])
 
 
 def _float(values: FloatArray) -> FloatArray:

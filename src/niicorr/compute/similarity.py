@@ -191,7 +191,7 @@ class Similarity:
         x_constant = np.broadcast_to(flat_x == 0, n.shape).copy()
         y_constant = np.broadcast_to((flat_y == 0)[:, None], n.shape).copy()
         enough = n >= MIN_COMMON
-        x_values, y_values = _Values(x), _Values(y)
+        x_values, y_values = OwnValues(x), OwnValues(y)
         for i, j in np.argwhere(doubtful & enough & ~x_constant & ~y_constant):
             common = x.supports[x.support_of[j]] & y.supports[y.support_of[i]]
             a, b = x_values(j)[common], y_values(i)[common]
@@ -242,7 +242,7 @@ class Similarity:
         return basis_of(covariates, weights), weights
 
 
-class _Values:
+class OwnValues:
     """Maps in their own units, as exactly as they can be had; the last one is kept, since cells come row by row."""
 
     def __init__(self, matrix: MapMatrix) -> None:
@@ -251,6 +251,7 @@ class _Values:
         self._last: tuple[int, FloatArray] = (-1, np.empty(0))
 
     def __call__(self, index: int) -> FloatArray:
+        """Values of one map, shape (features,); what stands where it has none means nothing."""
         if self._last[0] != index:
             self._last = int(index), self._of(int(index))
         return self._last[1]

@@ -13,12 +13,13 @@ import numpy as np
 
 from niicorr.errors import InputError, MapError, UnusableMapsError, UsageError
 from niicorr.images.extract import extract
+from niicorr.images.inspect import BackgroundOption
 from niicorr.images.mapset import read_maps
 from niicorr.images.sampling import Sampling, settle
 from niicorr.images.survey import survey
 from niicorr.matrix import MapMatrix
 from niicorr.records import Decision
-from niicorr.typing import Float64Array, Resample
+from niicorr.typing import Float64Array, Resample, Zeros
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +42,8 @@ class Beside:
 
 
 def read_beside(
-    sampling: Sampling, weights: Any, partial: Any, *, resample_option: Resample, max_map_size: int, jobs: int
+    sampling: Sampling, weights: Any, partial: Any, *, background: BackgroundOption, zeros: Zeros,
+    resample_option: Resample, max_map_size: int, jobs: int,
 ) -> Beside:
     """Read weights and covariates.
 
@@ -53,6 +55,8 @@ def read_beside(
         How much each voxel counts; 0 and missing: not at all.
     partial : paths, images, or None
         Covariate maps, one or several.
+    background, zeros
+        How covariates are read: as the maps are. Weights are taken at their word, zeros and all.
     resample_option : {'auto', 'never'}
         Whether they are interpolated where their grid is another.
     max_map_size : int
@@ -79,7 +83,8 @@ def read_beside(
         weighing = _weights_of(matrix)
         keep &= weighing > 0
     if partial is not None:
-        matrix = _read(partial, sampling, background="auto", zeros="auto", **how)
+        matrix = _read(partial, sampling, background=background, zeros=zeros, **how)
+        _check_covariates(matrix)
         covariates = matrix.values
         keep &= np.isfinite(covariates).all(axis=0)
         names = ", ".join(matrix.labels[:5]) + (f" and {len(matrix) - 5} more" if len(matrix) > 5 else "")
@@ -101,14 +106,22 @@ def read_beside(
 
 
 def _read(
-    maps: Any, sampling: Sampling, *, background: Any, zeros: Any, resample_option: Resample, max_map_size: int,
-    jobs: int,
+    maps: Any, sampling: Sampling, *, background: BackgroundOption, zeros: Zeros, resample_option: Resample,
+    max_map_size: int, jobs: int,
 ) -> MapMatrix:
     files = read_maps(maps, on_error="skip", volumes="all", max_map_size=max_map_size)
     read = settle(survey(files, background=background, zeros=zeros, jobs=jobs), sampling, resample_option)
     if read.problems:
         raise UnusableMapsError(list({(p.path, p.text): p for p in read.problems}.values()), len(files))
     return extract(read, sampling, resample_option=resample_option, jobs=jobs)
+
+
+def _check_covariates(matrix: MapMatrix) -> None:
+    empty = [MapError(record.path, "no voxel of the mask has data in this covariate",
+                      "check that it is in the space of the maps, and what its background is")
+             for record, n in zip(matrix.records, matrix.n_valid, strict=True) if n == 0]
+    if empty:
+        raise UnusableMapsError(empty, len(matrix))
 
 
 def _weights_of(matrix: MapMatrix) -> Float64Array:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from niicorr.space import Grid, Reindexing
-from niicorr.typing import BoolArray, FloatArray, Interpolation
+from niicorr.typing import BoolArray, FloatArray, IntArray, Interpolation
 
 SHRINK = 1.5
 """From this ratio of target to source voxel on, values are averaged."""
@@ -102,6 +102,12 @@ def sample_flags(flags: BoolArray, source: Grid, target: Grid) -> BoolArray:
     """Bring a mask to another grid: the nearest source voxel counts, False outside."""
     _, inside = _nearest(flags, flags, np.linalg.solve(source.affine, target.affine), target.shape)
     return inside
+
+
+def sample_labels(labels: IntArray, source: Grid, target: Grid) -> IntArray:
+    """Bring a label image to another grid: the label of the nearest source voxel, 0 outside."""
+    moved: IntArray = _nearest(labels, labels != 0, np.linalg.solve(source.affine, target.affine), target.shape)[0]
+    return moved
 
 
 def _aligned(matrix: FloatArray, shape: tuple[int, int, int]) -> list[int] | None:

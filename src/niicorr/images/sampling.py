@@ -213,7 +213,7 @@ def _choose_grid(
         if option == "auto" or not part:
             return _common_grid(usable, groups, option)
         return _common_grid(part, _groups(part), option)
-    header = _one_header(option, "--grid")
+    header = one_header(option, "--grid")
     path = path_text(header.path)
     return header.grid, path, [Decision("grid", f"that of {path} (--grid): {header.grid.describe()}")]
 
@@ -343,7 +343,7 @@ class _Mask:
 
 
 def _read_mask(mask: Any) -> _Mask:
-    header = _one_header(mask, "--mask")
+    header = one_header(mask, "--mask")
     if header.n_volumes != 1:
         raise MapError(header.path, f"a mask is one volume, this file has {header.n_volumes}", "give a 3-D image")
     (volume,) = volumes(header, (0,), FileFacts())
@@ -359,7 +359,8 @@ def _read_mask(mask: Any) -> _Mask:
     return _Mask(flags, header.grid, path, text)
 
 
-def _one_header(image: Any, option: str) -> ImageHeader:
+def one_header(image: Any, option: str) -> ImageHeader:
+    """Read the header of the one image that an option names."""
     files = read_maps([image], on_error="skip").files
     if len(files) == 1 and files[0].problem is not None:
         raise files[0].problem

@@ -12,7 +12,7 @@ or directions. Three ratios of bilinear forms tell by how much, each equal to 1 
 A form in the features of x and the features of y is a product of matrices for all pairs at once. The features
 come from a copy with voxels of at most 4 mm.
 
-    V = V_stationary · ρ_an · (1 + λ (max(ρ_loc ρ_k, 2/3) − 1)),    λ = n_eff / (n_eff + 200)
+    V = V_stationary · ρ_an · (1 + λ (max(ρ_loc ρ_k, 2/3) − 1)),    λ = n_eff² / (n_eff² + 150²)
 
 The shrinkage by λ matters: where n_eff is small, the local ratio follows r² itself and would cost half the power.
 So does the floor: the amplitude ratio of skewed or thresholded maps is 1 on average but mostly well below, and
@@ -40,8 +40,8 @@ BOUNDS = (0.25, 25.0)
 LEAST_LOCAL = 2 / 3
 """The local ratio counts as at least this: below, it is mostly noise."""
 
-SHRINKAGE = 200.0
-"""At so many effective values the local ratio counts half."""
+SHRINKAGE = 150.0
+"""At so many effective values the local ratio counts half; far fewer, hardly at all."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -242,7 +242,8 @@ def corrected(stationary: Float64Array, ratios: Ratios) -> Corrected:
     variance = stationary * anisotropy
     with np.errstate(divide="ignore", invalid="ignore"):
         size = 1 + 1 / variance
-    variance = variance * (1 + size / (size + SHRINKAGE) * (np.maximum(local, LEAST_LOCAL) - 1))
+        trust = 1 / (1 + (SHRINKAGE / size) ** 2)
+    variance = variance * (1 + trust * (np.maximum(local, LEAST_LOCAL) - 1))
     return Corrected(variance, (wild | wild_too) & np.isfinite(stationary))
 
 

@@ -26,7 +26,7 @@ from niicorr.plot.layout import VALUES_UP_TO
 from niicorr.plot.picture import prepare
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from matplotlib.axes import Axes
     from matplotlib.collections import QuadMesh
@@ -138,12 +138,37 @@ def save_heatmap(
     list of str
         The names written, such as ``heatmap.png``.
     """
-    unknown = [name for name in formats if name not in FORMATS]
+    return write_figure(lambda: cast("Figure", heatmap(result, order=order, cmap=cmap).figure), folder, "heatmap",
+                        formats, captions.title(result))
+
+
+def write_figure(
+    draw: Callable[[], Figure], folder: str, name: str, formats: Sequence[str], title: str
+) -> list[str]:
+    """Draw a figure under settings of our own and write it; the same figure gives the same bytes.
+
+    Parameters
+    ----------
+    draw : callable
+        Makes the figure.
+    folder, name : str
+        An existing folder, and the file's name without its ending.
+    formats : sequence of {'png', 'svg', 'pdf'}
+        Which files to write.
+    title : str
+        For the files' own description.
+
+    Returns
+    -------
+    list of str
+        The names written.
+    """
+    unknown = [kind for kind in formats if kind not in FORMATS]
     if unknown:
         raise UsageError(f"unknown figure format {unknown[0]!r}: use {', '.join(FORMATS)}")
     import matplotlib.style
 
-    said = {"Creator": "niicorr", "Title": captions.title(result)}
+    said = {"Creator": "niicorr", "Title": title}
     how: dict[str, dict[str, Any]] = {
         # A flat picture packs almost as small in half the time.
         "png": {"metadata": {"Software": "niicorr"}, "pil_kwargs": {"compress_level": 3}},
@@ -153,8 +178,8 @@ def save_heatmap(
     written = []
     # A user's own settings would make the file differ between machines; they come back at the end.
     with matplotlib.style.context(["default", {"svg.hashsalt": "niicorr"}]):
-        figure = cast("Figure", heatmap(result, order=order, cmap=cmap).figure)
-        for name in dict.fromkeys(formats):
-            written.append(f"heatmap.{name}")
-            figure.savefig(os.path.join(folder, written[-1]), format=name, dpi=DPI, **how[name])
+        figure = draw()
+        for kind in dict.fromkeys(formats):
+            written.append(f"{name}.{kind}")
+            figure.savefig(os.path.join(folder, written[-1]), format=kind, dpi=DPI, **how[kind])
     return written

@@ -205,6 +205,12 @@ class CorrelationResult:
         """Upper end of the approximate 95 % interval."""
         return self._inferred("ci_high")
 
+    def methods_text(self) -> str:
+        """A paragraph for the methods section of a paper, and the references it cites; also in ``run.json``."""
+        from niicorr.result.methods import methods
+
+        return str(methods(self))
+
     def cells(self) -> Iterator[tuple[int, int]]:
         """(row, column) of every pair once: all cells, or the lower triangle of a set against itself."""
         for i in range(len(self.y_maps)):
@@ -227,6 +233,83 @@ class CorrelationResult:
         frame = pd.DataFrame(list(rows), columns=list(PAIR_COLUMNS))
         numbers = [name for name in PAIR_COLUMNS if name not in ("x", "y", "n", "note")]
         return frame.astype(dict.fromkeys(numbers, "float64"))
+
+    def contribution(self, x: str | int, y: str | int) -> Any:
+        """Where the similarity of two maps comes from: what each voxel adds to it.
+
+        Parameters
+        ----------
+        x, y : str or int
+            Labels, or positions from 0.
+
+        Returns
+        -------
+        nibabel.Nifti1Image, float64, or ndarray, shape (features,)
+            On the grid of comparison; an array where the maps came as bare arrays. 0 wherever either map has no
+            data. The plain sum of the image is r, weights and covariates included; for Pearson's r a voxel adds the
+            product of both maps' deviations from their means, over the product of their lengths.
+
+        Raises
+        ------
+        UsageError
+            Where there is no such map.
+        InputError
+            Where the pair has no number, or the result was loaded from disk.
+
+        Notes
+        -----
+        Terms are those over the common voxels of the pair. In sets so large that ranks and the like were taken over
+        each map's own voxels (the result then says so), they sum to r over the common ones, which differs a little.
+
+        See Also
+        --------
+        without_regions : the same, by the regions of an atlas.
+
+        Examples
+        --------
+        >>> import numpy as np, niicorr as nc
+        >>> result = nc.correlate(np.array([[1.0, 2, 3, 6]]), np.array([[1.0, 3, 5, 7]]))
+        >>> result.contribution(0, "map0").round(3)
+        array([0.359, 0.06 , 0.   , 0.538])
+        """
+        from niicorr.result.contribution import contribution
+
+        return contribution(self, x, y)
+
+    def without_regions(self, x: str | int, y: str | int, atlas: Any) -> pd.DataFrame:
+        """What each region of an atlas adds to a similarity, and what is left without it.
+
+        Parameters
+        ----------
+        x, y : str or int
+            Labels, or positions from 0.
+        atlas : path, image or (array, affine)
+            One volume of whole numbers, 0 in the background; brought to the grid of comparison by nearest voxel.
+
+        Returns
+        -------
+        DataFrame
+            One row for each label: ``region``; ``n``, its common voxels; ``share``, those over all common voxels;
+            ``contribution``, the sum of its terms (see `contribution`); ``r_without``, the similarity computed anew
+            without its voxels, NaN where fewer than three are left or a map is constant over them. Contributions
+            of all regions sum to r where the atlas covers every common voxel.
+
+        Raises
+        ------
+        UsageError
+            Where there is no such map.
+        InputError
+            Where the pair has no number, the maps no place in space, or the result was loaded from disk; as
+            MapError, where the atlas cannot be used.
+
+        Notes
+        -----
+        ``r - contribution`` is not ``r_without``: without a region the means, ranks and lengths of the maps are
+        others. A region that is homogeneous in both maps may add much by lying far from their means.
+        """
+        from niicorr.result.contribution import without_regions
+
+        return without_regions(self, x, y, atlas)
 
     def save(self, out: str | os.PathLike[str], *, overwrite: bool = True) -> None:
         """Write the tables, the mask and ``run.json`` into folder ``out``, whole or not at all.

@@ -14,10 +14,11 @@ import numpy as np
 
 from niicorr._version import __version__
 from niicorr.errors import InputError, UsageError
-from niicorr.folder import PROGRAM, RECORD, is_result
-from niicorr.images.write import write_mask
+from niicorr.folder import CALIBRATION, PROGRAM, RECORD, is_result
+from niicorr.images.write import write_volume
 from niicorr.records import Decision, MapRecord, Provenance
 from niicorr.result.correlation import CorrelationResult, Sensitivity
+from niicorr.result.methods import methods
 from niicorr.space import Grid, format_mm
 from niicorr.tables import INFERRED_COLUMNS, MAP_COLUMNS, PAIR_COLUMNS, pair_rows, write_matrix, write_tsv
 
@@ -47,7 +48,7 @@ def write_result(result: CorrelationResult, folder: str, extra_files: Sequence[s
     write_tsv(at("maps.tsv"), MAP_COLUMNS, _map_rows(result))
     names = ["correlations.csv", "pairs.tsv", "maps.tsv", ARRAYS]
     if result.mask is not None and result.grid is not None:
-        write_mask(at("mask.nii.gz"), result.mask, result.grid)
+        write_volume(at("mask.nii.gz"), result.mask, result.grid)
         names.append("mask.nii.gz")
     arrays = {"estimate": result.estimate, "counts": result.counts, **result.inferred}
     if result.sensitivity is not None:
@@ -83,6 +84,9 @@ def load(path: str | os.PathLike[str]) -> CorrelationResult:
     try:
         with open(os.path.join(path, RECORD), encoding="utf-8") as file:
             record = json.load(file)
+        if record.get("kind") == CALIBRATION:
+            raise InputError(f"{path} holds a calibration of null models (niicorr calibrate), not a result: its rates "
+                             "are in calibration.tsv")
         if record["schema"] > SCHEMA:
             raise InputError(f"{path} was written by niicorr {record['version']}, newer than this {__version__}: "
                              "update niicorr")
@@ -113,7 +117,7 @@ def _decisions(record: MapRecord) -> str:
 
 
 def _record(result: CorrelationResult, names: list[str]) -> dict[str, Any]:
-    provenance, grid, sensitivity = result.provenance, result.grid, result.sensitivity
+    provenance, grid, sensitivity, told = result.provenance, result.grid, result.sensitivity, methods(result)
     record: dict[str, Any] = {
         "program": PROGRAM,
         "version": __version__,
@@ -122,6 +126,7 @@ def _record(result: CorrelationResult, names: list[str]) -> dict[str, Any]:
         "options": provenance.options,
         "method": result.method,
         "null": {"model": result.null, "text": result.null_text},
+        "methods": {"text": told.text, "references": list(told.references)},
         "same_set": result.same_set,
         "grid": None if grid is None else {
             "shape": list(grid.shape), "affine": grid.affine.tolist(), "known": grid.known, "mni": grid.mni,

@@ -23,7 +23,8 @@ class Decision:
     """One thing niicorr decided, in words.
 
     ``topic`` is a stable key (``file``, ``affine``, ``background``, ``zeros``, ``missing``, ``grid``,
-    ``resample``, ``mask``, ``weights``, ``partial``, ``method``, ``null``); ``text`` is a sentence with numbers.
+    ``resample``, ``mask``, ``weights``, ``partial``, ``method``, ``null``, ``atlas``, ``labels``); ``text`` is a
+    sentence with numbers.
     """
 
     topic: str
@@ -83,6 +84,37 @@ class MapRecord:
     error: str | None = None
     size: int | None = None
     blake2b: str | None = None
+    metadata: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Region:
+    """One region of an atlas, as its image and its table tell of it.
+
+    Attributes
+    ----------
+    name : str
+        Unique in its atlas (printable text); ``region 7`` where no table names it.
+    id : int
+        Label in the image; of a 4-D atlas the volume, counted from 1.
+    n_voxels : int
+        In the atlas image as it is.
+    centroid : tuple of float
+        Mean position of its voxels in mm, RAS+ (weighted in a probabilistic atlas); NaN where it has none.
+    hemisphere : str
+        ``L``, ``R``, or empty: the table's column, or an unmistakable name.
+    network : str
+        As the table says; may be empty.
+    metadata : dict
+        Further columns of the table.
+    """
+
+    name: str
+    id: int
+    n_voxels: int
+    centroid: tuple[float, float, float]
+    hemisphere: str = ""
+    network: str = ""
     metadata: dict[str, str] = field(default_factory=dict)
 
 

@@ -148,12 +148,17 @@ def ratios(x, y, pairs, weights=None):
     window = terms[0].sum() / (R_x[0].sum() * R_y[0].sum() / n[0].sum())
     w2 = w**2
     voxel = w2.sum() * ((w2 * x**2) @ y**2) / ((w2 * x**2).sum() * (w2 * y**2).sum())
-    return anisotropy, local * voxel / window
+    trusted, total = np.where(n > 0.5, n, 0), np.where(has, n.sum(axis=1), 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        a_x, a_y = (np.nan_to_num(R / n) for R in (R_x, R_y))
+    Q = [(trusted * a**2).sum() - (R.sum(axis=1) ** 2 / total)[has].sum() for a, R in ((a_x, R_x), (a_y, R_y))]
+    spread = Q[0] * Q[1] / (R_x.sum(axis=1) * R_y.sum(axis=1) / total)[has].sum() ** 2
+    return anisotropy, local * voxel / window, spread
 
 
-def robust_variance(stationary, anisotropy, local):
+def robust_variance(stationary, anisotropy, local, spread):
     """Shrink, multiply and hold within bounds; True where a bound was met."""
     held = [np.clip(r, 0.25, 25) if np.isfinite(r) else 1.0 for r in (anisotropy, local)]
     n_eff = 1 + 1 / (stationary * held[0])
-    share = n_eff**2 / (n_eff**2 + 150**2)
+    share = n_eff**2 / (n_eff**2 + 150**2) / (1 + (np.sqrt(spread / n_eff) / 0.6) ** 8)
     return stationary * held[0] * (1 + share * (max(held[1], 2 / 3) - 1)), held != [anisotropy, local]

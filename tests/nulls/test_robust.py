@@ -36,9 +36,10 @@ def test_ratios_by_definition(edges):
     pairs = Pairs(features.coords)
     for i, y in enumerate(b):
         for j, x in enumerate(a):
-            anisotropy, local = ratios(x, y, pairs)
+            anisotropy, local, spread = ratios(x, y, pairs)
             np.testing.assert_allclose(found.anisotropy[i, j], anisotropy, rtol=1e-4)
             np.testing.assert_allclose(found.local[i, j], local, rtol=1e-4)
+            np.testing.assert_allclose(found.spread[i, j], spread, rtol=1e-3)
 
 
 def test_the_whole_by_definition():
@@ -133,7 +134,7 @@ def test_shared_amplitude_and_smoothness_raise_the_variance():
 def test_ratios_are_held_and_cells_flagged():
     V = np.full((1, 7), 0.01)
     ratio = Ratios(np.array([[1.0, -2.0, np.nan, 1.0, 1.0, 1.0, 1.0]]),
-                   np.array([[1.0, 1.0, 1.0, 90.0, np.inf, 1e-3, 0.5]]))
+                   np.array([[1.0, 1.0, 1.0, 90.0, np.inf, 1e-3, 0.5]]), np.zeros((1, 7)))
     found = corrected(V, ratio)
     share = 101**2 / (101**2 + 150**2)
     floor = 0.01 * (1 - share / 3)
@@ -141,8 +142,15 @@ def test_ratios_are_held_and_cells_flagged():
     np.testing.assert_array_equal(found.guarded[0], [False, True, True, True, True, True, False])
 
 
+def test_a_ratio_that_strays_by_chance_counts_less():
+    spread = np.array([[0.0, 0.36 * 101, 100.0 * 101]])
+    found = corrected(np.full((1, 3), 0.01), Ratios(np.ones((1, 3)), np.full((1, 3), 3.0), spread))
+    share = 101**2 / (101**2 + 150**2)
+    np.testing.assert_allclose(found.variance[0], [0.01 * (1 + 2 * share), 0.01 * (1 + share), 0.01], rtol=1e-6)
+
+
 def test_what_has_no_stationary_variance_is_not_flagged():
-    found = corrected(np.array([[np.nan]]), Ratios(np.array([[np.nan]]), np.array([[2.0]])))
+    found = corrected(np.array([[np.nan]]), Ratios(np.array([[np.nan]]), np.array([[2.0]]), np.ones((1, 1))))
     assert np.isnan(found.variance[0, 0])
     assert not found.guarded[0, 0]
 

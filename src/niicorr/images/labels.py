@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from niicorr.errors import MapError
+from niicorr.images.header import ImageHeader
 from niicorr.images.load import FileFacts, volumes
 from niicorr.images.resample import sample_labels
 from niicorr.images.sampling import one_header
@@ -15,11 +16,18 @@ from niicorr.space import Grid, same_grid
 from niicorr.tables import path_text
 from niicorr.typing import FloatArray, IntArray
 
-WHOLE = 1e-4
-"""Labels stored as scaled or floating numbers may miss a whole one by so much."""
+WHOLE, WHOLE_SHARE, WHOLE_MOST = 1e-4, 1e-6, 0.1
+"""Labels stored as scaled or floating numbers may miss a whole one by the first, plus so much of themselves (the
+slope of a header is a float32), and by the third at most."""
 
 LARGEST = 2**53
 """From here on float64 does not tell neighbouring whole numbers apart."""
+
+MAX_REGIONS = 20_000
+"""An image with more labels holds no regions: the numbers are measurements."""
+
+LOOKED_AT = 1_000_000
+"""Of values that are no labels, so many are looked at to say what they are."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,14 +64,10 @@ class LabelImage:
         """
         if same_grid(self.grid, target):
             return self.codes
-        if not (self.grid.known and target.known):
-            raise MapError(self.path, f"the label image ({self.grid.describe()}) cannot be placed on the grid of "
-                           f"comparison ({target.describe()}): an orientation is missing in a header",
-                           "set it in the header")
+        demand_orientation(self.path, "label image", self.grid, target)
         placed = sample_labels(self.codes, self.grid, target)
         if not placed.any():
-            raise MapError(self.path, "none of its regions holds a voxel on the grid of comparison",
-                           "check that label image and maps are in one space")
+            raise nothing_there(self.path)
         return placed
 
 
@@ -85,27 +89,86 @@ def read_labels(image: Any, option: str = "atlas") -> LabelImage:
         Where several images were named.
     """
     header = one_header(image, option)
-    path = path_text(header.path)
     if header.n_volumes != 1:
-        raise MapError(path, f"a label image is one volume, this file has {header.n_volumes}",
+        raise MapError(path_text(header.path), f"a label image is one volume, this file has {header.n_volumes}",
                        "give a 3-D image with one whole number per region")
+    return label_image(header)
+
+
+def label_image(header: ImageHeader) -> LabelImage:
+    """Read the one volume of an image as labels.
+
+    It is looked at in slabs, so that beside the volume and its codes little is held in memory.
+    """
+    path = path_text(header.path)
     (volume,) = volumes(header, (0,), FileFacts())
-    values = np.where(np.isnan(volume), 0.0, volume)
-    labels = np.rint(values)
-    _demand_whole(path, values, labels)
-    labelled = labels != 0
-    ids, places = np.unique(labels[labelled].astype(np.int64), return_inverse=True)
+    _demand_whole(path, volume)
+    ids: IntArray = np.empty(0, dtype=np.int64)
+    for k in range(volume.shape[2]):
+        ids = np.union1d(ids, _labels(volume[..., k]))
+        if ids.size > MAX_REGIONS:
+            raise MapError(path, f"it holds more than {MAX_REGIONS} different whole numbers ({ids.min()} to "
+                           f"{ids.max()}): these are measurements, not labels of regions",
+                           "give the image with one whole number per region")
+    ids = ids[ids != 0]
     if ids.size == 0:
         raise MapError(path, "the label image is empty: no voxel is other than 0", "check that it is the atlas")
     codes = np.zeros(volume.shape, dtype=np.int32, order="F")
-    codes[labelled] = places + 1
+    for k in range(volume.shape[2]):
+        labels = _labels(volume[..., k])
+        codes[..., k] = np.where(labels != 0, np.searchsorted(ids, labels) + 1, 0)
     return LabelImage(path, header.grid, ids, codes)
 
 
-def _demand_whole(path: str, values: FloatArray, labels: FloatArray) -> None:
-    with np.errstate(invalid="ignore"):  # infinity less infinity
-        wrong = ~((np.abs(values) < LARGEST) & (np.abs(values - labels) <= WHOLE))
-    if wrong.any():
-        raise MapError(path, f"{np.count_nonzero(wrong)} of its {np.count_nonzero(values)} voxels other than 0 hold no "
-                       f"whole number (such as {values[wrong][0]:.6g})",
-                       "a label image has one whole number per region")
+def demand_orientation(path: str, what: str, grid: Grid, target: Grid) -> None:
+    """Refuse to place what has no known place."""
+    if not (grid.known and target.known):
+        raise MapError(path, f"the {what} ({grid.describe()}) cannot be placed on the grid of comparison "
+                       f"({target.describe()}): an orientation is missing in a header", "set it in the header")
+
+
+def nothing_there(path: str) -> MapError:
+    """Say that no region is left on another grid."""
+    return MapError(path, "none of its regions holds a voxel on the grid of comparison",
+                    "check that label image and maps are in one space")
+
+
+def _labels(slab: FloatArray) -> IntArray:
+    return np.rint(np.where(np.isnan(slab), 0.0, slab)).astype(np.int64)
+
+
+def _wrong(slab: FloatArray) -> FloatArray:
+    """Return the values that are no whole numbers."""
+    values = slab[(slab != 0) & ~np.isnan(slab)].astype(np.float64)
+    with np.errstate(invalid="ignore", over="ignore"):  # infinity less infinity
+        near = np.minimum(WHOLE + WHOLE_SHARE * np.abs(values), WHOLE_MOST)
+        right = (np.abs(values) < LARGEST) & (np.abs(values - np.rint(values)) <= near)
+    return np.asarray(values[~right])
+
+
+def _demand_whole(path: str, volume: FloatArray) -> None:
+    found: list[FloatArray] = []
+    count = held = filled = 0
+    for k in range(volume.shape[2]):
+        slab = volume[..., k]
+        filled += int(np.count_nonzero(slab) - np.count_nonzero(np.isnan(slab)))
+        wrong = _wrong(slab)
+        count += wrong.size
+        if held < LOOKED_AT:
+            found.append(wrong[: LOOKED_AT - held])
+            held += found[-1].size
+    if not count:
+        return
+    values = np.concatenate(found)
+    kinds = np.unique(values)
+    more = " or more" if held < count else ""
+    span = f" but {kinds.size}{more} different ones from {kinds[0]:.4g} to {kinds[-1]:.4g}"
+    advice = "a label image has one whole number per region"
+    if not np.isfinite(kinds).all():
+        advice += "; infinity is none"
+    elif kinds.size > 1000 and 2 * count > filled:
+        advice += "; this looks like a map of measurements: give it as a map (-x, -y), and the atlas here"
+    elif 2 * count < filled:
+        advice += "; labels that were interpolated must be resampled again, with the nearest voxel"
+    raise MapError(path, f"{count} of its {filled} voxels other than 0 hold no whole number (such as {values[0]:.6g})"
+                   f"{span if kinds.size > 1 else ''}", advice)

@@ -10,9 +10,9 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from niicorr.errors import InputError, MapError, UsageError
-from niicorr.images.header import ImageHeader
+from niicorr.images.header import MAX_MAP_SIZE, ImageHeader
 from niicorr.images.load import FileFacts, volumes
-from niicorr.images.mapset import read_maps
+from niicorr.images.mapset import VolumesOption, read_maps
 from niicorr.images.resample import cut, reindex, resample, sample_flags
 from niicorr.images.survey import MapReading, Survey
 from niicorr.images.voxels import unpack
@@ -359,9 +359,11 @@ def _read_mask(mask: Any) -> _Mask:
     return _Mask(flags, header.grid, path, text)
 
 
-def one_header(image: Any, option: str) -> ImageHeader:
-    """Read the header of the one image that an option names."""
-    files = read_maps([image], on_error="skip").files
+def one_header(
+    image: Any, option: str, *, volumes: VolumesOption = None, max_map_size: int = MAX_MAP_SIZE
+) -> ImageHeader:
+    """Read the header of the one image that an option names; ``volumes`` and size as `read_maps` has them."""
+    files = read_maps([image], on_error="skip", volumes=volumes, max_map_size=max_map_size).files
     if len(files) == 1 and files[0].problem is not None:
         raise files[0].problem
     if len(files) != 1 or files[0].header is None:

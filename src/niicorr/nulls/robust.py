@@ -12,12 +12,17 @@ or directions. Three ratios of bilinear forms tell by how much, each equal to 1 
 A form in the features of x and the features of y is a product of matrices for all pairs at once. The features
 come from a copy with voxels of at most 4 mm.
 
-    V = V_stationary · ρ_an · (1 + λ (max(ρ_loc ρ_k, 2/3) − 1)),    λ = n_eff² / (n_eff² + 150²)
+    V = V_stationary · ρ_an · (1 + λ (max(ρ_loc ρ_k, 2/3) − 1)),    λ = 1/(1 + (150/n_eff)²) · 1/(1 + (s/.6)⁸)
 
-The shrinkage by λ matters: where n_eff is small, the local ratio follows r² itself and would cost half the power.
-So does the floor: the amplitude ratio of skewed or thresholded maps is 1 on average but mostly well below, and
-where it is, p would be too small (.016 of .01 in thresholded maps, .004 with the floor; no power is lost where
-maps are even). Where one map is smooth or strong just where the other is not, the floor makes p a little large.
+The shrinkage by λ matters: where n_eff is small, or a few blobs make up a map, the local ratio follows r²
+itself and would cost half the power. Its chance part s is known: ρ_loc − 1 is the covariance, over windows,
+of how far the two maps' local autocovariances are from their means, and of n_eff independent values a
+covariance has the variance ``s² = Q_x Q_y / n_eff`` with Q the mean square of these deviations.
+
+The floor matters, too: the amplitude ratio of skewed or thresholded maps is 1 on average but mostly well
+below, and where it is, p would be too small (.016 of .01 in thresholded maps, .004 with the floor; no power is
+lost where maps are even). Where one map is smooth or strong just where the other is not, the floor makes p a
+little large.
 """
 
 from __future__ import annotations
@@ -44,6 +49,10 @@ SHRINKAGE = 150.0
 """At so many effective values the local ratio counts half; far fewer, hardly at all."""
 
 
+CHANCE = 0.6
+"""A local ratio that strays so far by chance counts half; one that strays further, hardly at all."""
+
+
 @dataclass(frozen=True, eq=False)
 class Traits:
     """What the ratios need of each map; what is summed over pairs of voxels is divided by their number.
@@ -65,10 +74,14 @@ class Traits:
 
 @dataclass(frozen=True, eq=False)
 class Ratios:
-    """Of every pair, shape (maps of y, maps of x): ``anisotropy`` is ρ_an, ``local`` is ρ_loc ρ_k; not bounded."""
+    """Of every pair, shape (maps of y, maps of x): ``anisotropy`` is ρ_an, ``local`` is ρ_loc ρ_k; not bounded.
+
+    ``spread`` is Q_x Q_y, from which the chance part of the local ratio follows.
+    """
 
     anisotropy: Float64Array
     local: Float64Array
+    spread: Float64Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,16 +168,16 @@ class Unevenness:
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             if self.supports.shared is None:
                 anisotropy = self._anisotropy(x, y, self.shared[0])
-                smoothness, window = self._local(x, y, self.shared[0])
+                smoothness, window, spread = self._local(x, y, self.shared[0])
             else:
-                anisotropy, smoothness, window = (np.full(shape, np.nan) for _ in range(3))
+                anisotropy, smoothness, window, spread = (np.full(shape, np.nan) for _ in range(4))
                 shared = self.supports.shared_of[np.ix_(of_y, of_x)]
                 for k in np.unique(shared):
                     here = shared == k
                     found = self._anisotropy(x, y, self.shared[k]), *self._local(x, y, self.shared[k])
-                    for whole, part in zip((anisotropy, smoothness, window), found, strict=True):
+                    for whole, part in zip((anisotropy, smoothness, window, spread), found, strict=True):
                         whole[here] = part[here]
-            return Ratios(anisotropy, smoothness * self._amplitude(x, of_x, y, of_y) / window)
+            return Ratios(anisotropy, smoothness * self._amplitude(x, of_x, y, of_y) / window, spread)
 
     def _anisotropy(self, x: Traits, y: Traits, counts: Counts) -> Float64Array:
         n, starts = counts.lags, self.sums.class_starts
@@ -173,8 +186,8 @@ class Unevenness:
         share = np.divide(1, n_class, out=np.zeros_like(n_class), where=n_class > 0)
         return _form(x.directions, n, y.directions) / _form(pooled[0], share, pooled[1])
 
-    def _local(self, x: Traits, y: Traits, counts: Counts) -> tuple[Float64Array, Float64Array]:
-        """Find ρ_loc and κ_window."""
+    def _local(self, x: Traits, y: Traits, counts: Counts) -> tuple[Float64Array, Float64Array, Float64Array]:
+        """Find ρ_loc, κ_window, and Q_x Q_y."""
         n, windows = counts.windows, self.sums.n_windows
         trusted = np.where(n > 0.5, n, 0).reshape(-1)
         pooled = [(t.windows.reshape(len(t.windows), *n.shape) * n).sum(axis=2, dtype=np.float64) for t in (x, y)]
@@ -182,8 +195,12 @@ class Unevenness:
         share = np.divide(1, n_range, out=np.zeros_like(n_range), where=n_range > 0.5)
         zero = _form(x.windows[:, :windows], trusted[:windows], y.windows[:, :windows])
         beyond = _form(x.windows[:, windows:], trusted[windows:], y.windows[:, windows:])
-        smoothness = (zero + beyond) / _form(pooled[0], share, pooled[1])
-        return smoothness, zero / (np.outer(pooled[1][:, 0], pooled[0][:, 0]) * share[0])
+        all_windows = _form(pooled[0], share, pooled[1])
+        # Squared deviations from the mean of all windows: squares less squares of means.
+        of_x, of_y = ((t.windows.astype(np.float64) ** 2) @ trusted - (p**2) @ share
+                      for t, p in zip((x, y), pooled, strict=True))
+        spread = np.outer(np.maximum(of_y, 0), np.maximum(of_x, 0)) / all_windows**2
+        return ((zero + beyond) / all_windows, zero / (np.outer(pooled[1][:, 0], pooled[0][:, 0]) * share[0]), spread)
 
     def _amplitude(self, x: Traits, of_x: IntArray, y: Traits, of_y: IntArray) -> Float64Array:
         """Find κ_voxel over the blocks in common."""
@@ -242,7 +259,8 @@ def corrected(stationary: Float64Array, ratios: Ratios) -> Corrected:
     variance = stationary * anisotropy
     with np.errstate(divide="ignore", invalid="ignore"):
         size = 1 + 1 / variance
-        trust = 1 / (1 + (SHRINKAGE / size) ** 2)
+        chance = np.where(np.isfinite(ratios.spread), ratios.spread, 0) / size
+        trust = 1 / (1 + (SHRINKAGE / size) ** 2) / (1 + (chance / CHANCE**2) ** 4)
     variance = variance * (1 + trust * (np.maximum(local, LEAST_LOCAL) - 1))
     return Corrected(variance, (wild | wild_too) & np.isfinite(stationary))
 

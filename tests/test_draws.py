@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+import scipy.stats
 from scipy import ndimage
 
 import niicorr as nc
@@ -146,9 +147,10 @@ def test_ranks_know_no_monotone_change():
 
 def test_a_set_against_itself_counts_each_pair_once():
     result = nc.correlate(maps(4, 17), n_surrogates=30, **OPTIONS)
-    p = result.p.to_numpy()
+    p, below = result.p.to_numpy(), np.tril_indices(4, -1)
     assert np.isnan(np.diag(p)).all()
     np.testing.assert_array_equal(p, p.T)
+    np.testing.assert_allclose(result.p_fdr.to_numpy()[below], scipy.stats.false_discovery_control(p[below]))
 
 
 def test_constant_maps_have_no_p():

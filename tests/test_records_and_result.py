@@ -247,7 +247,7 @@ def test_frames_have_rows_y_and_columns_x():
 
 def test_the_short_text_says_size_range_and_null_model():
     result = made().replace(estimate=np.array([[-0.5, 0.25, np.nan]] * 2), counts=np.full((2, 3), 7))
-    assert repr(result) == "CorrelationResult: 2 × 3 pearson correlations, r from -0.50 to 0.25, n = 7; " + (
+    assert repr(result) == "CorrelationResult: 3 × 2 maps, Pearson correlations from -0.50 to 0.25, n = 7; " + (
         result.null_text)
     assert "none" in result.null_text
     assert "n from 3 to 9" in repr(made().replace(counts=np.array([[3, 9, 5]] * 2)))

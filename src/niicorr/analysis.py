@@ -162,8 +162,9 @@ def _remarks(
 def _warnings(x: MapMatrix, y: MapMatrix, model: NullModel, low: BoolArray, same_set: bool) -> Iterator[str]:
     """Say what must be known before any number."""
     if model.null == "independent":
-        yield (f"{INDEPENDENT} (null model: independent); neighbouring voxels repeat each other, so of two unrelated "
-               "smooth maps most come out significant")
+        yield (f"{INDEPENDENT} (null model: independent); neighbouring voxels repeat each other, so most pairs of "
+               "unrelated smooth maps come out significant. The null model effective knows that; silence this with "
+               "warnings.simplefilter('ignore', niicorr.IndependenceWarning)")
     if low.any():
         pairs = len(x) * (len(x) - 1) // 2 if same_set else low.size
         yield (f"{int(low.sum())} of {pairs} correlations rest on less than half of the mask's voxels{_sparse(x, y)}; "
@@ -174,8 +175,8 @@ def _possible(model: NullModel, similarity: Similarity, features: Features) -> t
     """Return the null model if it can be had, else none and why."""
     none = replace(model, null="none")
     if model.null in ("none", "independent", "effective", "gsm") and not similarity.has_formula:
-        why = (f"no p-values: there is no formula for {similarity.method} (null model {model.null}); random maps need "
-               "none: null model surrogate") if model.null != "none" else None
+        why = (f"no p-values: there is no formula for {similarity.method} under the null model {model.null}; "
+               "surrogate draws random maps instead") if model.null != "none" else None
         return none, why
     if model.null in ("effective", "gsm", "surrogate") and features.grid is None:
         text = ("bare arrays do not tell where their voxels are, and neighbouring voxels repeat each other; give "

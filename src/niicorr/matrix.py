@@ -41,16 +41,21 @@ class Features:
         positions among those.
     given : int, optional
         Number of bare features that these were chosen from.
+    centroids : ndarray, shape (n, 3), float64, optional
+        Where regions are, in mm, RAS+; voxels are where their grid says.
     """
 
     n: int
     grid: Grid | None = None
     indices: IntArray | None = None
     given: int | None = None
+    centroids: Float64Array | None = None
 
     @property
     def coords(self) -> Float64Array:
         """Positions in mm, RAS+, shape (n, 3)."""
+        if self.centroids is not None:
+            return self.centroids
         if self.grid is None or self.indices is None:
             raise InputError("these features have no place in space: they came as bare arrays")
         return self.grid.coords(np.stack(np.unravel_index(self.indices, self.grid.shape, order="F"), axis=1))
@@ -61,11 +66,15 @@ class Features:
         if self.grid is not None:
             return replace(self, n=n, indices=None if self.indices is None else self.indices[columns])
         places = np.arange(self.n) if self.indices is None else self.indices
-        return replace(self, n=n, indices=places[columns], given=self.n if self.given is None else self.given)
+        centroids = None if self.centroids is None else self.centroids[columns]
+        return replace(self, n=n, indices=places[columns], given=self.n if self.given is None else self.given,
+                       centroids=centroids)
 
 
 def same_place(features: Features, other: Features) -> bool:
-    """Whether two sets of features are the same voxels; bare arrays are taken at their word."""
+    """Whether two sets of features are the same voxels or regions; bare arrays are taken at their word."""
+    if features.centroids is not None and other.centroids is not None:
+        return np.array_equal(features.centroids, other.centroids)
     if features.grid is None or other.grid is None:
         return True
     if features.indices is None or other.indices is None:

@@ -181,7 +181,8 @@ def correlate(x: Any, y: Any = None, *, masker: Any = None, command: str | None 
     command : str, optional
         The command line, for ``run.json``.
     progress : callable, optional
-        ``progress(total, what)`` gives a context whose value is called with the number of maps read.
+        ``progress(total, what)`` gives a context whose value is called with the number of steps done: maps read,
+        maps fitted, surrogates drawn.
     warn : bool
         Whether what must be known first is issued as a warning, too.
     mask : 'auto', 'none', 'mni152', path, image or (array, affine)

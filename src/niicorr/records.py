@@ -11,6 +11,33 @@ from typing import Any
 
 from niicorr.words import Alternative, Fdr, Null
 
+
+@dataclass(frozen=True)
+class Measure:
+    """What a similarity is called: one, several, and on a scale."""
+
+    name: str
+    names: str
+    symbol: str
+
+
+MEASURES = {
+    "pearson": Measure("Pearson correlation", "Pearson correlations", "Pearson r"),
+    "spearman": Measure("Spearman correlation", "Spearman correlations", "Spearman r"),
+    "cosine": Measure("cosine similarity", "cosine similarities", "cosine"),
+    "concordance": Measure("concordance correlation", "concordance correlations", "concordance"),
+    "bicor": Measure("biweight midcorrelation", "biweight midcorrelations", "bicor"),
+    "dice": Measure("Dice coefficient", "Dice coefficients", "Dice"),
+}
+
+def measure_of(method: str) -> Measure:
+    """Return what a similarity is called; one of a newer niicorr goes by its own word."""
+    return MEASURES.get(method, Measure(method, method, method))
+
+
+FEW = 10.0
+"""Fewer independent values than this tell little."""
+
 INDEPENDENT = "p-values take every voxel for an independent observation"
 """How the warning begins that comes with the null model ``independent``."""
 

@@ -1,7 +1,7 @@
 """How sure each similarity is: independent values, interval, p, and p adjusted for many cells.
 
 Here the null models (`niicorr.nulls`) and the arithmetic of tests (`niicorr.inference`) meet, for all pairs at
-once. scipy is imported on the way, so this room is entered only where a null model was asked for.
+once. scipy is imported on the way, so this room is not entered under ``none``.
 
 `effective` and `gsm` go from the maps' autocovariances to n_effective and Student's t; `independent` takes every
 voxel for one observation; `surrogate` (`niicorr.draws`) counts how often chance does as well.
@@ -17,13 +17,10 @@ from niicorr.compute.similarity import Correlation, Similarity
 from niicorr.draws import count_draws
 from niicorr.inference import benjamini_hochberg, benjamini_yekutieli, fisher_interval, holm, pvalues
 from niicorr.matrix import MapMatrix
-from niicorr.nulls.effective import Description, EffectiveSize, effective_null
-from niicorr.records import NullModel
+from niicorr.nulls.effective import Description, EffectiveSize, effective_null, unknown_sizes
+from niicorr.records import FEW, NullModel
 from niicorr.tables import INFERRED_COLUMNS
 from niicorr.typing import BoolArray, Float64Array, Progress
-
-FEW = 10.0
-"""Fewer independent values than this tell little."""
 
 UNEVEN = 1.5
 """From this ratio of the corrected to the stationary variance on, shared unevenness is remarked upon."""
@@ -155,8 +152,7 @@ def _sizes(
     kept: dict[int, Description] = {}
     room = max(int(memory / max(null.bytes_per_map, 1)) - PIECE, 0)
     n = found.n
-    unknown = np.full(n.shape, np.nan)
-    total = EffectiveSize(unknown, unknown.copy(), unknown.copy(), np.zeros(n.shape, np.bool_))
+    total = unknown_sizes(n.shape)
     keep_all = len(base_x) <= room
     with progress(len(base_y) * (y is not x) + len(base_x) * (1 if keep_all else len(ys)),
                   "fitting autocovariances") as advance:
@@ -180,7 +176,7 @@ def _sizes(
                         kept[m] = description_x
                 here = rows, columns
                 part = null.size(description_x, description_y, n[here])
-                for name in ("n_effective", "variance", "gsm_variance", "guarded"):
+                for name in EffectiveSize.__dataclass_fields__:
                     getattr(total, name)[here] = getattr(part, name)
     return total
 

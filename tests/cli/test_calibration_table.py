@@ -38,7 +38,7 @@ def made(**changes):
 
 
 def shown(calibration, width=100, **how):
-    how = {"out": "out", "files": ("calibration.tsv", "run.json"), "seconds": 41.0, **how}
+    how = {"out": "out", "files": ("calibration.tsv", "run.json"), "seconds": 41.0, "verbose": False, **how}
     return [plain(line) for line in calibration_lines(calibration, Page(width, log=False), **how)]
 
 

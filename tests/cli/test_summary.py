@@ -53,6 +53,7 @@ def test_summary_is_plain_json():
     assert found["n"] == [31021, 31021]
     assert len(found["strongest"]) == 5
     assert found["strongest"][0] == {"x": "exp_05", "y": "pet_3", "r": -0.95, "n": 31021}
+    assert found["tests"] is None
     assert found["cells_without_number"] == {
         "count": 1,
         "reasons": [{"count": 1, "text": "the map is constant"}],

@@ -149,7 +149,7 @@ def test_covariates_that_say_nothing_are_named(pair):
     [
         (W - 0.5, ["negative weights", "0 or more"]),
         (np.zeros(SHAPE), ["no voxel of the mask has a weight above 0"]),
-        (np.full(SHAPE, np.nan), ["no"]),
+        (np.full(SHAPE, np.nan), ["no voxel of the mask has a weight above 0"]),
         (np.stack([W, W], axis=3), ["weights are one map"]),
     ],
     ids=["negative", "all zero", "all missing", "two volumes"],

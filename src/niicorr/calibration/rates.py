@@ -105,7 +105,7 @@ class Calibration:
     n_voxels : int
         Voxels of the mask.
     x_maps, y_maps : tuple of MapRecord
-        The maps that were imitated; the same where no second set was given.
+        The maps that were read; the same where no second set was given.
     text : str
         What was simulated, and what was not.
     provenance : Provenance

@@ -26,7 +26,7 @@ from niicorr.errors import DomainWarning, InputError, NiicorrWarning, UsageError
 from niicorr.inference import pvalues
 from niicorr.machine import default_jobs, memory_budget
 from niicorr.matrix import MapMatrix, same_place
-from niicorr.nulls.effective import SMALLEST, EffectiveNull, effective_null
+from niicorr.nulls.effective import EffectiveNull, effective_null
 from niicorr.pipeline import Extracted, Options, extracted, options_of
 from niicorr.records import NullModel
 from niicorr.significance import LEAST_VOXELS, infer
@@ -191,8 +191,7 @@ def _by_formula(
     yield "independent", (textbook["p"], textbook["n_effective"])
     size = null.size(null.describe(similarity.base(x, jobs), jobs), null.describe(similarity.base(y, jobs), jobs),
                      found.n)
-    gsm = np.maximum(np.minimum(1 + 1 / size.gsm_variance, found.n), SMALLEST)
-    alike: tuple[tuple[Null, Float64Array], ...] = ("gsm", gsm), ("effective", size.n_effective)
+    alike: tuple[tuple[Null, Float64Array], ...] = ("gsm", size.gsm_n_effective), ("effective", size.n_effective)
     for name, n_effective in alike:
         known = np.where(tested, n_effective, np.nan)
         yield name, (pvalues(found.r, known, model.alternative, n_covariates=similarity.n_covariates), known)
@@ -228,7 +227,7 @@ def _failing(nulls: tuple[TriedNull, ...]) -> Iterator[str]:
         return
     rate, error = used.rate(0.05)
     other = nulls[-1]
-    way_out = "take p-values near .05 for nothing"
+    way_out = "do not rely on p-values near .05"
     if other is not used and other.verdict in ("holds", "careful"):
         way_out = f"--null surrogate does better here ({100 * other.rate(0.05)[0]:.1f} %)"
     yield (f"the null model {used.null} calls {100 * rate:.1f} % (± {100 * error:.1f}) of unrelated maps related at "

@@ -25,6 +25,7 @@ from niicorr.cli.page import (
     value_text,
 )
 from niicorr.errors import LISTED_PROBLEMS
+from niicorr.records import measure_of
 from niicorr.space import format_mm
 
 if TYPE_CHECKING:
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 STRONGEST = 5
 _ZERO_LINES, _OTHER_LINES, _REASONS = 3, 4, 3
 _BACKGROUNDS = 2
-_NAMED_AFTER = {"pearson": "Pearson", "spearman": "Spearman", "kendall": "Kendall"}
 _TOLD = ("background", "zeros")
 """Topics of single maps that have a paragraph of their own."""
 
@@ -59,7 +59,8 @@ def account(
     yield from skipped_lines(sets, page)
     for name, maps in sets:
         yield from page.paragraph(f"read {name}", read_text(maps))
-    yield from decision_lines(result.decisions, page)
+    # Why there is no null model is told where the null model is.
+    yield from decision_lines([decision for decision in result.decisions if decision.topic != "null"], page)
     yield from _heads("background", [f"{name}: {backgrounds(maps)}" for name, maps in sets], page)
     yield from _remarks(sets, page, out, verbose=verbose)
     yield from _sensitivity(result, page)
@@ -230,12 +231,16 @@ def naive_text(result: CorrelationResult, sensitivity: Sensitivity) -> str:
 
 def _title(result: CorrelationResult, page: Page, seconds: float) -> Iterator[Line]:
     x, y = len(result.x_maps), len(result.y_maps)
-    noun = f"{_NAMED_AFTER.get(result.method, result.method)} correlation"
+    measure = measure_of(result.method)
+
+    def named(count: int) -> str:
+        return f"{integer(count)} {measure.name if count == 1 else measure.names}"
+
     if result.same_set:
-        cells = plural(x * (x - 1) // 2, noun)
+        cells = named(x * (x - 1) // 2)
         head = f"{plural(x, 'map')} with each other, {cells}"
     else:
-        head = f"{integer(x)} × {integer(y)} maps, {plural(x * y, noun)}"
+        head = f"{integer(x)} × {integer(y)} maps, {named(x * y)}"
     numbers = pairs(result)
     numbers = numbers[np.isfinite(numbers)]
     rest = ""
@@ -331,12 +336,14 @@ def _significance(result: CorrelationResult, page: Page) -> Iterator[Line]:
     p_fwe, n_effective = result.inferred["p_fwe"][np.isfinite(q)], result.inferred["n_effective"][np.isfinite(q)]
     by = "Yekutieli" if result.provenance.options.get("fdr") == "by" else "Hochberg"
     fwe = "largest of all cells" if result.null == "surrogate" else "Holm"
-    text = (f"{integer(int((q <= FADED).sum()))} of {plural(tests, 'cell')} reach q ≤ .05 (Benjamini–{by}; the "
-            f"others are dim), {integer(int((p_fwe <= FADED).sum()))} a family-wise p ≤ .05 ({fwe})")
+    dim = "" if page.log else "; the others are dim"
+    text = (f"{integer(int((q <= FADED).sum()))} of {plural(tests, 'cell')} reach q ≤ .05 (Benjamini–{by}{dim}), "
+            f"{integer(int((p_fwe <= FADED).sum()))} a family-wise p ≤ .05 ({fwe})")
     known = n_effective[np.isfinite(n_effective)]
     if known.size:
-        text += (f"; the voxels of a cell tell as much as {integer(round(float(known.min())))} to "
-                 f"{integer(round(float(known.max())))} independent values")
+        least, most = (integer(round(float(value))) for value in (known.min(), known.max()))
+        text += f"; the voxels of a cell tell as much as {least}{'' if least == most else f' to {most}'} "
+        text += "independent values"
     yield from page.paragraph("p", text)
 
 

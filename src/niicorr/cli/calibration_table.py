@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from niicorr.cli.account import decision_lines, file_lines, skipped_lines, warning_lines
+from niicorr.cli.account import decision_lines, every_decision, file_lines, skipped_lines, warning_lines
 from niicorr.cli.page import HEADING, columns, duration, integer, pad, plural
 
 if TYPE_CHECKING:
@@ -30,13 +30,15 @@ _WORDS: dict[str, tuple[str, Style]] = {
 
 
 def calibration_lines(
-    calibration: Calibration, page: Page, *, out: str | None, files: Sequence[str], seconds: float
+    calibration: Calibration, page: Page, *, out: str | None, files: Sequence[str], seconds: float, verbose: bool
 ) -> Iterator[Line]:
     """Yield the lines of a calibration's account, warnings first."""
     yield from warning_lines(calibration.warnings, page)
     yield from _title(calibration, page, seconds)
     yield from skipped_lines(calibration_sets(calibration), page)
     yield from decision_lines(calibration.provenance.decisions, page)
+    if verbose:
+        yield from every_decision(calibration_sets(calibration), page)
     yield []
     yield from _table(calibration, page)
     yield []
@@ -48,7 +50,7 @@ def calibration_lines(
 
 
 def calibration_sets(calibration: Calibration) -> list[tuple[str, tuple[MapRecord, ...]]]:
-    """Return the sets of maps that were imitated, with their names."""
+    """Return the sets of maps that were read, with their names."""
     sets = [("x", calibration.x_maps), ("y", calibration.y_maps)]
     return sets[:1] if calibration.same_set else sets
 

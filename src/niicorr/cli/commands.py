@@ -142,7 +142,8 @@ def _contributions(options: argparse.Namespace) -> LabelImage | bool:
         raise UsageError(f"--contributions writes an image for each pair, at most {MOST_PAIRS}; {maps} make {pairs} "
                          "pairs: name fewer maps with -x and -y, or take single pairs in Python with "
                          "result.contribution(x, y)")
-    return True if options.contributions is True else read_labels(options.contributions, "--contributions")
+    return True if options.contributions is True else read_labels(
+        options.contributions, "--contributions", max_map_size=options.max_map_size)
 
 
 def _print_json(value: dict[str, Any]) -> None:

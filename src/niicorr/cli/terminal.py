@@ -161,7 +161,8 @@ class Terminal:
         if self.quiet:
             self._print(skipped_lines(calibration_sets(calibration), self.page))
             return
-        self._print(calibration_lines(calibration, self.page, out=out, files=files, seconds=seconds))
+        self._print(calibration_lines(calibration, self.page, out=out, files=files, seconds=seconds,
+                                      verbose=self.verbose))
 
     def check_report(
         self,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from niicorr.errors import MapError
-from niicorr.images.header import ImageHeader
+from niicorr.images.header import MAX_MAP_SIZE, ImageHeader
 from niicorr.images.load import FileFacts, volumes
 from niicorr.images.resample import sample_labels
 from niicorr.images.sampling import one_header
@@ -71,7 +71,7 @@ class LabelImage:
         return placed
 
 
-def read_labels(image: Any, option: str = "atlas") -> LabelImage:
+def read_labels(image: Any, option: str = "atlas", *, max_map_size: int = MAX_MAP_SIZE) -> LabelImage:
     """Read a label image.
 
     Parameters
@@ -80,6 +80,8 @@ def read_labels(image: Any, option: str = "atlas") -> LabelImage:
         One volume of whole numbers, also where stored as floats; 0 and NaN are background.
     option : str
         What named it, for complaints.
+    max_map_size : int
+        Bytes; a larger volume is refused before it is inflated.
 
     Raises
     ------
@@ -88,7 +90,7 @@ def read_labels(image: Any, option: str = "atlas") -> LabelImage:
     UsageError
         Where several images were named.
     """
-    header = one_header(image, option)
+    header = one_header(image, option, max_map_size=max_map_size)
     if header.n_volumes != 1:
         raise MapError(path_text(header.path), f"a label image is one volume, this file has {header.n_volumes}",
                        "give a 3-D image with one whole number per region")

@@ -45,6 +45,8 @@ class EffectiveSize:
     gsm_variance : ndarray, float64
         Its stationary part within the same bounds; ``variance / gsm_variance`` above 1.5 means that both maps
         are uneven in the same places.
+    gsm_n_effective : ndarray, float64
+        Independent values under ``gsm``.
     guarded : ndarray of bool
         True where a correction or V had to be held at a bound, or n_effective at its least: trust the cell less.
         V held at 1/n does not count: n_effective is then n, as for maps of independent voxels.
@@ -53,7 +55,14 @@ class EffectiveSize:
     n_effective: Float64Array
     variance: Float64Array
     gsm_variance: Float64Array
+    gsm_n_effective: Float64Array
     guarded: BoolArray
+
+
+def unknown_sizes(shape: tuple[int, ...]) -> EffectiveSize:
+    """Return sizes of pairs that nothing is known of yet."""
+    variance, gsm_variance, n_effective, gsm_n_effective = np.full((4, *shape), np.nan)
+    return EffectiveSize(n_effective, variance, gsm_variance, gsm_n_effective, np.zeros(shape, dtype=np.bool_))
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,8 +119,7 @@ class EffectiveNull:
     def size(self, x: Description, y: Description, n: IntArray) -> EffectiveSize:
         """Find V and n_effective for all pairs of two described sets with n voxels in common."""
         if self.stationary is None:
-            unknown = np.full(n.shape, np.nan)
-            return EffectiveSize(unknown, unknown.copy(), unknown.copy(), np.zeros(n.shape, dtype=np.bool_))
+            return unknown_sizes(n.shape)
         stationary = self.stationary.variance(x.coefficients, x.of, y.coefficients, y.of, n)
         variance, guarded = stationary, np.zeros(n.shape, dtype=np.bool_)
         if self.unevenness and x.traits and y.traits:
@@ -122,8 +130,8 @@ class EffectiveNull:
             bounded = np.where(usable, np.clip(variance, 1 / n, 1), np.nan)
             guarded = usable & (guarded | (variance > 1) | (1 + 1 / bounded < SMALLEST))
             gsm = np.where(usable, np.clip(stationary, 1 / n, 1), np.nan)
-        n_effective = np.maximum(np.minimum(1 + 1 / bounded, n), SMALLEST)
-        return EffectiveSize(n_effective, bounded, gsm, guarded)
+        n_effective, n_gsm = (np.maximum(np.minimum(1 + 1 / v, n), SMALLEST) for v in (bounded, gsm))
+        return EffectiveSize(n_effective, bounded, gsm, n_gsm, guarded)
 
 
 def effective_null(

@@ -228,13 +228,14 @@ def unevenness(supports: Supports, lattice: Lattice) -> Unevenness:
         lags, windows = sums.of(mask.astype(np.float64))
         return Counts(np.rint(lags).astype(np.float64), windows.astype(np.float64))
 
+    weights = None if supports.weights is None else blocks.mean(supports.weights, supports.used)
+
     def count_shared(mask: BoolArray) -> Counts:
         if weights is None:
             return count(mask)
         lags, windows = sums.of(mask * weights)
         return Counts(lags.astype(np.float64), windows.astype(np.float64))
 
-    weights = None if supports.weights is None else blocks.mean(supports.weights, supports.used)
     own = tuple(count(mask) for mask in masks)
     if supports.shared is None:
         return Unevenness(supports, blocks, masks, sums, weights, own, (count_shared(reference),))

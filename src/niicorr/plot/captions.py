@@ -8,7 +8,7 @@ import numpy as np
 
 from niicorr.plot.labels import shorten_middle
 from niicorr.plot.significance import LEVELS, Significance
-from niicorr.records import NO_OUTLINE
+from niicorr.records import NO_OUTLINE, measure_of
 from niicorr.tables import printable
 
 if TYPE_CHECKING:
@@ -24,16 +24,17 @@ SIDES = {"greater": " of r > 0", "less": " of r < 0"}
 
 def title(result: CorrelationResult) -> str:
     """Return the title: the method and how many maps."""
-    method = result.method.capitalize()
+    method = measure_of(result.method).name
+    method = method[0].upper() + method[1:]
     n_x, n_y = len(result.x_maps), len(result.y_maps)
     if result.same_set:
-        return f"{method} correlation among {n_x} brain maps"
-    return f"{method} correlation of {n_x} × {n_y} brain maps"
+        return f"{method} among {n_x} brain maps"
+    return f"{method} of {n_x} × {n_y} brain maps"
 
 
 def method_label(result: CorrelationResult, vmax: float) -> str:
     """Return the label of the colour bar: the number, and how far the colours reach."""
-    symbol = {"pearson": "Pearson r"}.get(result.method, result.method.capitalize())
+    symbol = measure_of(result.method).symbol
     limit = f"{vmax:.3g}".removeprefix("0") if vmax < 1 else f"{vmax:g}"
     return f"{symbol}\n(colours span ±{limit})"
 

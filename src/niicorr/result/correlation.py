@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from niicorr.records import Decision, MapRecord, Provenance
+from niicorr.records import Decision, MapRecord, Provenance, measure_of
 from niicorr.space import Grid
 from niicorr.tables import printable
 from niicorr.typing import BoolArray, Float64Array, IntArray
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from niicorr.matrix import MapMatrix
 
 NULL_TEXTS = {
-    "surrogate": "p by random maps (null model: surrogate): Gaussian random fields with the autocovariances, masks and "
-    "values of the maps of the smaller set",
+    "surrogate": "p by comparison with random maps (null model: surrogate): Gaussian random fields with the "
+    "autocovariances, masks and values of the maps",
     "independent": "p and intervals as if every voxel were an independent observation (null model: independent), which "
     "they are not",
     "none": "no p-values (null model: none)",
@@ -162,6 +162,8 @@ class CorrelationResult:
             return next((d.text for d in self.decisions if d.topic == "null"), NULL_TEXTS["none"])
         text = NULL_TEXTS.get(self.null, f"null model: {self.null}")
         if self.null == "surrogate" and isinstance(n := self.provenance.options.get("n_surrogates"), int):
+            if not self.same_set:
+                text += " of x, the smaller set" if len(self.x_maps) < len(self.y_maps) else " of y"
             text += f"; {n} draws, so p is at least 1/{n + 1}"
         return text
 
@@ -338,12 +340,16 @@ class CorrelationResult:
         return pd.DataFrame(values, index=list(self.y_labels), columns=list(self.x_labels))
 
     def __repr__(self) -> str:
-        head = f"CorrelationResult: {len(self.y_maps)} × {len(self.x_maps)} {self.method} correlations"
-        numbers = self.estimate[np.isfinite(self.estimate)]
+        size = f"{len(self.x_maps)} maps with each other" if self.same_set else (
+            f"{len(self.x_maps)} × {len(self.y_maps)} maps")
+        head = f"CorrelationResult: {size}, {measure_of(self.method).names}"
+        cells = tuple(np.array(list(self.cells()), dtype=int).reshape(-1, 2).T)
+        numbers, counts = self.estimate[cells], self.counts[cells]
+        numbers = numbers[np.isfinite(numbers)]
         if numbers.size:
-            head += f", r from {numbers.min():.2f} to {numbers.max():.2f}"
-        if self.counts.size:
-            low, high = int(self.counts.min()), int(self.counts.max())
+            head += f" from {numbers.min():.2f} to {numbers.max():.2f}"
+        if counts.size:
+            low, high = int(counts.min()), int(counts.max())
             head += f", n = {low}" if low == high else f", n from {low} to {high}"
         return f"{head}; {self.null_text}"
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from niicorr._version import __version__
-from niicorr.records import NO_OUTLINE
+from niicorr.records import FEW, NO_OUTLINE
 from niicorr.result.citations import REFERENCES
 from niicorr.tables import printable
 
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 
 NAMED = 5
 """So many maps, covariates or background values are named; of more, the rest is counted."""
-
-FEW = 10.0
-"""Fewer independent values than this tell little (as `niicorr.significance` flags)."""
 
 FACTORS = 8
 """Noises that the surrogates of one draw share (`niicorr.nulls.surrogate`, which would import scipy)."""

@@ -721,3 +721,11 @@ def test_saved_result_tells_the_same(tmp_path):
     assert "all 6 tests" in text(result)
     result.save(tmp_path / "out")
     assert methods(nc.load(tmp_path / "out")) == methods(result)
+
+
+def test_covariates_of_a_folder_are_counted():
+    decision = Decision("partial", "30 covariate maps regressed out of both maps of each pair")
+    result = made(options={"partial": ["a/folder"]})
+    result = result.replace(provenance=dataclasses.replace(
+        result.provenance, decisions=(Decision("partial", "covariates: a, b"), decision)))
+    assert "after 30 covariate maps had been regressed out" in text(result)

@@ -9,7 +9,7 @@ from contextlib import nullcontext
 import numpy as np
 import pytest
 
-from niicorr.errors import DomainWarning, UnusableMapsError, UsageError
+from niicorr.errors import DomainWarning, InputError, UnusableMapsError, UsageError
 from niicorr.pipeline import Options, check, correlate, is_matrix, versions
 
 AFFINE = np.diag([18.0, 18, 18, 1])
@@ -117,3 +117,21 @@ def test_skipping_needs_at_least_one_number():
     np.testing.assert_array_equal(np.isfinite(result.estimate), [[True, False]] * 2)
     with pytest.raises(UnusableMapsError):
         correlate(["gone.nii"], MAPS[1:], on_error="skip")
+
+
+def test_weights_and_covariates_of_arrays_are_judged_like_maps():
+    rng = np.random.default_rng(0)
+    x, y, w = rng.standard_normal((3, 60)), rng.standard_normal((2, 60)), rng.random(60)
+    half = np.ma.array(w, mask=np.arange(60) < 30)
+    assert set(correlate(x, y, weights=half).n.to_numpy().ravel()) == {30}
+    assert set(correlate(x, y, partial=half).n.to_numpy().ravel()) == {30}
+    np.testing.assert_allclose(correlate(x, y, weights=w * 1e300).r, correlate(x, y, weights=w).r, atol=1e-12)
+    w[0] = 0
+    for given in ({"weights": np.array(["a"] * 60)}, {"weights": w[:50]}, {"weights": -w}, {"partial": w + 1j}):
+        with pytest.raises(InputError):
+            correlate(x, y, **given)
+    with pytest.raises(InputError, match="60 features"):
+        correlate(x, y[:, :40], weights=w)
+    for wrong in ({"seed": True}, {"n_surrogates": True}):
+        with pytest.raises(UsageError):
+            correlate(x, y, **wrong)

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 
 from niicorr.compute.similarity import MIN_COMMON, Correlation, Similarity
-from niicorr.compute.transforms import no_spread
+from niicorr.compute.transforms import fine_values, no_spread
 from niicorr.errors import InputError
 from niicorr.machine import memory_budget
 from niicorr.matrix import Features, MapMatrix, same_place
 from niicorr.records import INDEPENDENT, Decision, MapRecord, NullModel, Provenance
 from niicorr.result import Comparison, CorrelationResult, Sensitivity
 from niicorr.tables import printable
-from niicorr.typing import BoolArray, Float64Array, Progress
+from niicorr.typing import BoolArray, Float64Array, FloatArray, Progress
 
 LOW_OVERLAP = 0.5
 """A cell that uses less than this share of the mask is remarked upon."""
@@ -91,7 +91,7 @@ def analyse(
     """
     same_set = y is None
     y = x if y is None else y
-    _check_features(x, y)
+    check_features(x, y)
     similarity = similarity or Similarity()
     model, why_none = _possible(model or NullModel("none"), similarity, x.features)
     found = similarity(x, y, jobs=jobs)
@@ -133,7 +133,8 @@ def analyse(
                              Comparison(replace(x, naive=None), replace(y, naive=None), similarity))
 
 
-def _check_features(x: MapMatrix, y: MapMatrix) -> None:
+def check_features(x: MapMatrix, y: MapMatrix) -> None:
+    """Refuse sets without maps, or of different features."""
     if not (len(x) and len(y)):
         raise InputError("there is no map to compare: an array has no rows")
     if x.features.n != y.features.n:
@@ -212,7 +213,7 @@ def _with_remarks(matrix: MapMatrix, similarity: Similarity) -> tuple[MapRecord,
     text = "at least half of its values are equal: for bicor its deviations from the mean stand in (as in Pearson's r)"
     return tuple(
         replace(record, decisions=(*record.decisions, Decision("method", text)))
-        if matrix.scale[i] > 0 and no_spread(matrix.rows[i][matrix.supports[matrix.support_of[i]]]) else record
+        if matrix.scale[i] > 0 and no_spread(_fine(matrix, i)) else record
         for i, record in enumerate(matrix.records))
 
 
@@ -223,6 +224,11 @@ def _sparse(x: MapMatrix, y: MapMatrix) -> str:
         return ""
     more = f" and {len(sparse) - 3} more maps" if len(sparse) > 3 else ""
     return f" (little of it is covered by {', '.join(sparse[:3])}{more})"
+
+
+def _fine(matrix: MapMatrix, index: int) -> FloatArray:
+    valid = matrix.supports[matrix.support_of[index]]
+    return fine_values(matrix, index, matrix.rows[index][valid], valid)
 
 
 def _empty_cells(

@@ -28,6 +28,9 @@ from niicorr.typing import BoolArray, Float64Array, FloatArray, IntArray, Progre
 MAPS = 64
 """Maps of one draw compared at once; fixed, so that no number depends on the memory."""
 
+ENOUGH = 100
+"""From fewer draws the variance of r is a guess: n_effective and the interval stay empty."""
+
 ROUNDING = 1e-7
 """A draw that comes so close counts as one that does as well: r is rounded in float32 products."""
 
@@ -36,7 +39,8 @@ ROUNDING = 1e-7
 class Draws:
     """Outcome of all draws, shape (maps of y, maps of x); NaN where a cell was not tested.
 
-    ``n_effective`` is 1 + 1/mean(r*²), at most n, for similarities that have a formula.
+    ``n_effective`` is 1 + 1/mean(r*²), and one more for each covariate, at most n; for similarities that have a
+    formula, and from a hundred draws on.
     """
 
     p: Float64Array
@@ -92,9 +96,10 @@ def _count(
     model: NullModel, jobs: int, memory: int, progress: Progress,
 ) -> Draws:
     """Count draws; rows of all arrays are the randomised maps, columns the fixed ones."""
+    # Covariates are regressed out of random maps as of real ones: after they were drawn (Freedman and Lane).
     base = similarity.base(randomised, jobs)
-    scores = similarity.scores(base, jobs)
-    against = scores if fixed is randomised else similarity.scores(similarity.base(fixed, jobs), jobs)
+    scores = similarity.scores(base, jobs) if similarity.covariates is None else base
+    against = similarity.scores(similarity.base(fixed, jobs), jobs)
     n, total = model.n_surrogates, found.n
     exceeding, greater = np.zeros(total.shape, np.int64), np.zeros(total.shape, np.int64)
     squares = np.zeros(total.shape)
@@ -126,9 +131,9 @@ def _count(
             advance(min(2, n - 2 * number))
     nowhere = np.where(tested, 1.0, np.nan)
     n_effective = np.full(total.shape, np.nan)
-    if similarity.has_formula:
+    if similarity.has_formula and n >= ENOUGH:
         with np.errstate(divide="ignore"):
-            n_effective = np.minimum(1 + n / squares, total) * nowhere
+            n_effective = np.minimum(1 + similarity.n_covariates + n / squares, total) * nowhere
     return Draws((1 + exceeding) / (1 + n) * nowhere, (1 + greater) / (1 + n) * nowhere, n_effective)
 
 

@@ -336,3 +336,27 @@ def unpack_supports(packed: list[bytes], n: int) -> tuple[BoolArray, IntArray]:
     distinct = [np.unpackbits(np.frombuffer(key, dtype=np.uint8), count=n) for key in index]
     return (np.array(distinct, dtype=np.bool_).reshape(len(index), n),
             np.array([index[key] for key in packed], dtype=np.intp))
+
+
+class OwnValues:
+    """Maps in their own units, as exactly as they can be had; the last one is kept, since cells come row by row."""
+
+    def __init__(self, matrix: MapMatrix) -> None:
+        self._matrix = matrix
+        self._of: Callable[[int], FloatArray] = matrix.exact or self._restored
+        self._last: tuple[int, FloatArray] = (-1, np.empty(0))
+
+    def __call__(self, index: int) -> FloatArray:
+        """Values of one map, shape (features,); what stands where it has none means nothing."""
+        if self._last[0] != index:
+            self._last = int(index), self._of(int(index))
+        return self._last[1]
+
+    def _restored(self, index: int) -> FloatArray:
+        return np.asarray(self._matrix.rows[index] * self._matrix.scale[index] + self._matrix.center[index])
+
+
+def scaled_weights(weights: Float64Array) -> Float64Array:
+    """Scale weights to at most 1, by a power of two: only their ratios matter, and no sum of them must overflow."""
+    largest = float(weights.max(initial=0.0))
+    return np.asarray(np.ldexp(weights, -int(np.frexp(largest)[1])))

@@ -8,6 +8,7 @@ any number; `niicorr.calibration` leaves it after `extracted`.
 
 from __future__ import annotations
 
+import os
 import platform
 import sys
 import time
@@ -20,7 +21,7 @@ from typing import Any, get_args
 import numpy as np
 
 from niicorr._version import __version__
-from niicorr.analysis import analyse, silent
+from niicorr.analysis import analyse, check_features, silent
 from niicorr.compute.similarity import Similarity
 from niicorr.errors import (
     DomainWarning,
@@ -39,7 +40,7 @@ from niicorr.images.mapset import MapSet, read_maps
 from niicorr.images.sampling import Sampling, choose_sampling, settle
 from niicorr.images.survey import Survey, survey
 from niicorr.machine import default_jobs, memory_budget
-from niicorr.matrix import MapMatrix
+from niicorr.matrix import MapMatrix, plain_array, scaled_weights
 from niicorr.records import INDEPENDENT, Decision, MapRecord, NullModel, Provenance
 from niicorr.result import CorrelationResult
 from niicorr.tables import path_text
@@ -320,6 +321,10 @@ def _plain(value: Any) -> Any:
         return value if np.isfinite(value) else str(value)
     if isinstance(value, list):
         return [_plain(part) for part in value]
+    if isinstance(value, os.PathLike):
+        return path_text(os.fsdecode(value))
+    if isinstance(value, Integral):
+        return int(value)
     return value if value is None or isinstance(value, int) else f"<{type(value).__name__}>"
 
 
@@ -345,6 +350,10 @@ def options_of(options: dict[str, Any], masker: Any) -> Options:
     return chosen
 
 
+def _whole(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
 def _check_values(options: Options) -> None:
     for name, kind in (("zeros", Zeros), ("resample", Resample), ("interpolation", Interpolation),
                        ("method", Method), ("null", Null), ("fdr", Fdr), ("alternative", Alternative),
@@ -356,10 +365,10 @@ def _check_values(options: Options) -> None:
         value = getattr(options, name)
         if value is not None and (not isinstance(value, Integral) or value < 1):
             raise UsageError(f"{name} is a whole number from 1 on, not {value!r}")
-    if not isinstance(options.n_surrogates, Integral) or options.n_surrogates < 1:
+    if not _whole(options.n_surrogates) or options.n_surrogates < 1:
         raise UsageError(f"n_surrogates is a whole number from 1 on, not {options.n_surrogates!r}: without random maps "
                          "there is no p-value (null='none' leaves it out)")
-    if not isinstance(options.seed, Integral) or options.seed < 0:
+    if not _whole(options.seed) or options.seed < 0:
         raise UsageError(f"seed is a whole number from 0 on, not {options.seed!r}")
     if not isinstance(options.threshold, Real) or not 0 <= options.threshold < float("inf"):
         raise UsageError(f"threshold is a number from 0 on, not {options.threshold!r}")
@@ -398,6 +407,7 @@ def extracted(
 def _from_matrices(x: Any, y: Any, options: Options, command: str | None) -> Extracted:
     first = x if isinstance(x, MapMatrix) else MapMatrix.from_array(x)
     second = y if y is None or isinstance(y, MapMatrix) else MapMatrix.from_array(y)
+    check_features(first, first if second is None else second)
     similarity = Similarity(options.method, float(options.threshold), *_beside_matrices(first.features.n, options))
     if similarity.weights is not None or similarity.covariates is not None:
         keep = np.ones(first.features.n, dtype=bool)
@@ -422,7 +432,7 @@ def _beside_matrices(n: int, options: Options) -> tuple[Float64Array | None, Flo
         if (weights < 0).any():
             raise InputError(f"{np.count_nonzero(weights < 0)} weights are negative, down to {np.nanmin(weights):.3g}: "
                              "weights are 0 or more")
-        weights = np.where(np.isfinite(weights), weights, 0.0)
+        weights = scaled_weights(np.where(np.isfinite(weights), weights, 0.0))
     if options.partial is not None:
         covariates = _array(options.partial, "partial", n)
     return weights, covariates
@@ -433,7 +443,10 @@ def _array(values: Any, name: str, n: int) -> Float64Array:
         values = values.values
     if not isinstance(values, np.ndarray):
         raise UsageError(f"maps came as arrays, so {name} must be an array, too")
-    array = np.atleast_2d(np.asarray(values, dtype=np.float64))
+    plain = plain_array(values)
+    if plain.dtype.kind not in "buif":
+        raise InputError(f"{name} must hold real numbers, not {plain.dtype}")
+    array = np.atleast_2d(plain.astype(np.float64))
     if array.ndim != 2 or array.shape[1] != n or (name == "weights" and len(array) != 1):
         raise InputError(f"{name} has shape {np.shape(values)}; the maps have {n} features")
     return array

@@ -115,9 +115,12 @@ def infer(
             flags += _doubts(size, once)
         n_effective = np.where(once, n_effective, np.nan)
         p = pvalues(r, n_effective, model.alternative, n_covariates=similarity.n_covariates)
-    few = once & (n_effective < FEW)
-    flags += [(int(i), int(j), f"few independent values (n_effective {n_effective[i, j]:.1f})")
-              for i, j in np.argwhere(few)]
+    flags += [(int(i), int(j), f"no p-value: {similarity.n_covariates} covariates leave no degree of freedom")
+              for i, j in np.argwhere(once & np.isfinite(n_effective) & np.isnan(p))]
+    left = n_effective - similarity.n_covariates
+    beside = f", {similarity.n_covariates} of them taken by covariates" if similarity.n_covariates else ""
+    flags += [(int(i), int(j), f"few independent values (n_effective {n_effective[i, j]:.1f}{beside})")
+              for i, j in np.argwhere(once & (left < FEW))]
     low = high = unknown
     if similarity.has_formula:
         low, high = fisher_interval(r, n_effective, n_covariates=similarity.n_covariates)
@@ -147,7 +150,7 @@ def _sizes(
     base_x = similarity.base(x, jobs)
     base_y = base_x if y is x else similarity.base(y, jobs)
     null = effective_null(base_x, base_y, model="gsm" if model.null == "gsm" else "robust",
-                          weights=similarity.weights)
+                          weights=similarity.weights, covariates=similarity.ranked_covariates)
     xs, ys = _pieces(base_x), _pieces(base_y)
     kept: dict[int, Description] = {}
     room = max(int(memory / max(null.bytes_per_map, 1)) - PIECE, 0)

@@ -284,3 +284,24 @@ def test_maps_within_some_features_are_those_maps(data, n):
                                    atol=1e-12 * size.max())
     assert [record.n_voxels for record in found.records] == np.isfinite(values[:, keep]).sum(axis=1).tolist()
     np.testing.assert_array_equal(np.isnan(found.exact(0)), False)
+
+
+@pytest.mark.parametrize("method", ["spearman", "bicor"])
+@pytest.mark.parametrize("small", [0, matrix.SMALL], ids=["float32", "float64"])
+@pytest.mark.parametrize("spike", [1e12, 3.4e38, 1e300])
+def test_one_voxel_of_any_size_costs_the_others_nothing(monkeypatch, method, small, spike):
+    monkeypatch.setattr(matrix, "SMALL", small)
+    rng = np.random.default_rng(11)
+    x, y = rng.standard_normal((1, N)), rng.standard_normal((1, N))
+    y += x
+    x[0, 17] = spike
+    found = Similarity(method)(MapMatrix.from_array(x), MapMatrix.from_array(y)).r[0, 0]
+    assert found == pytest.approx(by_the_book(Similarity(method), np.minimum(x[0], 1e20), y[0]), abs=1e-6)
+
+
+def test_a_covariate_on_a_large_offset_is_regressed_out():
+    x, y = (MapMatrix.from_array(part) for part in some_maps(12, 0.2))
+    Z = np.random.default_rng(13).standard_normal((1, N))
+    moved = Similarity(covariates=Z + 1e9)
+    assert moved.n_covariates == 1
+    np.testing.assert_allclose(moved(x, y).r, Similarity(covariates=Z)(x, y).r, atol=1e-6)

@@ -92,6 +92,15 @@ def weighted_traces(mask, weights):
     return np.einsum("kij,lji->kl", products, products, optimize=True), np.einsum("kii->k", products)
 
 
+def projected_traces(mask, regressors, weights):
+    """W and d where columns of a matrix (voxels × regressors) are regressed out by weighted least squares."""
+    root = np.sqrt(weights)
+    q, _ = np.linalg.qr(np.column_stack([np.ones(len(weights)), regressors]) * root[:, None])
+    P = np.diag(weights) - (root[:, None] * q) @ (root[:, None] * q).T
+    products = P @ mask.sigma
+    return np.einsum("kij,lji->kl", products, products, optimize=True), np.einsum("kii->k", products)
+
+
 def hats(coordinate):
     """Windows along one axis, (windows, voxels), for positions in mm: 10 mm apart, but at least 2.5 voxels."""
     first, last = coordinate.min(), coordinate.max()

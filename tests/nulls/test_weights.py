@@ -1,4 +1,4 @@
-"""Weighted correlations: traces and ratios of weighted pairs of voxels, by their matrices."""
+"""Weighted and partial correlations: traces and ratios of weighted pairs of voxels, by their matrices."""
 
 import numpy as np
 import pytest
@@ -11,6 +11,7 @@ from by_definition import (
     features_of,
     irregular_mask,
     matrix_of,
+    projected_traces,
     ratios,
     robust_variance,
     smooth_maps,
@@ -74,3 +75,31 @@ def test_variance_is_that_of_weighted_correlations_of_random_fields():
     unweighted = effective_size(x, y, common_counts(x, y), model="gsm").variance
     assert np.mean(r**2) == pytest.approx(np.median(found), rel=0.2)
     assert np.median(found) > 1.4 * np.median(unweighted)
+
+
+@pytest.mark.parametrize("affine", [BRAIN_LIKE, SHEARED])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_traces_without_covariates_are_those_of_the_matrices(affine, weighted):
+    features = features_of(irregular_mask(), affine)
+    weights = WEIGHTS / WEIGHTS.mean() if weighted else np.ones(features.n)
+    Z = np.vstack([smooth_maps(features, 2, 7, fwhm=20) + 1e6, features.coords[:, 0]])
+    doubled = np.vstack([Z, Z[:1] * -3 + 8, np.full(features.n, 5.0)])
+    x = matrix_of(smooth_maps(features, 1, 8), features)
+    null = effective_null(x, x, model="gsm", weights=weights if weighted else None, covariates=doubled)
+    assert null.supports.n_covariates == 3
+    W, d = projected_traces(Mask(features.coords, affine), (Z - Z.mean(axis=1, keepdims=True)).T, weights)
+    np.testing.assert_allclose(null.stationary.shared[0].W, W, rtol=1e-9)
+    np.testing.assert_allclose(null.stationary.shared[0].d, d, rtol=1e-9)
+
+
+@pytest.mark.parametrize("fwhm", [0.5, 14.0], ids=["rough", "smooth"])
+def test_covariates_leave_the_variance_that_partial_correlations_of_random_fields_have(fwhm):
+    Z = smooth_maps(FEATURES, 6, 9, fwhm=fwhm)
+    x, y = (matrix_of(smooth_maps(FEATURES, 60, seed, fwhm=11), FEATURES) for seed in (10, 11))
+    partial, plain = Similarity(covariates=Z), Similarity()
+    null = effective_null(x, y, model="gsm", covariates=Z)
+    size = null.size(null.describe(x), null.describe(y), common_counts(x, y))
+    assert np.mean(partial(x, y).r ** 2) == pytest.approx(np.median(size.variance), rel=0.2)
+    # Rough covariates take hardly any of the few values there are, smooth ones some.
+    assert np.median(size.n_effective) > 1 / np.mean(plain(x, y).r ** 2)
+    np.testing.assert_allclose(size.n_effective, np.minimum(7 + 1 / size.variance, FEATURES.n))

@@ -206,3 +206,31 @@ def test_an_output_folder_that_holds_the_weights_is_refused(pair):
     assert outcome.code == 2
     assert outcome.says("holds the input")
     assert json.loads((inside / "run.json").read_text())["options"]["weights"] is None
+
+
+def test_a_voxel_that_outweighs_all_others_deletes_none(pair):
+    data = np.ones(SHAPE)
+    data[8, 9, 7] = 1e7
+    path = pair.x("w.nii", data)
+    pair.x_paths.pop()
+    outcome = pair.run(*RAW, "--weights", path)
+    assert set(outcome.n.ravel()) == {BRAIN.size}
+    np.testing.assert_allclose(outcome.r, [[weighted(a, D.ravel(), data.ravel()) for a in flat(A, B)]], atol=1e-5)
+
+
+@pytest.mark.parametrize("factor", [1e-200, 1e200])
+def test_only_ratios_of_weights_matter(pair, factor):
+    paths = [pair.x("w.nii", W), pair.x("huge.nii", W * factor)]
+    del pair.x_paths[-2:]
+    one, other = (pair.run(*RAW, "--weights", path, out=pair.work / path.stem).r for path in paths)
+    np.testing.assert_allclose(one, other, rtol=0, atol=1e-12)
+
+
+def test_covariates_in_the_output_folder_are_inputs(pair):
+    assert pair.run(*RAW, "--contributions").code == 0
+    before = sorted(p.name for p in pair.out.iterdir())
+    for form in (str(pair.out / "contribution_*.nii.gz"), str(pair.out)):
+        outcome = pair.run(*RAW, "--partial", form)
+        assert outcome.code == 2, outcome
+        assert outcome.says("holds the input")
+    assert sorted(p.name for p in pair.out.iterdir()) == before

@@ -120,7 +120,7 @@ def _calibrated(maps: Extracted, options: Options, repeats: int | None, progress
     similarity = maps.similarity
     chosen_x = imitated(maps.x, "x", _seed(options.seed, 0))
     chosen_y = chosen_x if maps.y is None else imitated(maps.y, "y", _seed(options.seed, 1))
-    null = effective_null(chosen_x, chosen_y, weights=similarity.weights)
+    null = effective_null(chosen_x, chosen_y, weights=similarity.weights, covariates=similarity.ranked_covariates)
     xs = fields_of(chosen_x, null, similarity, _seed(options.seed, 2), jobs)
     ys = fields_of(chosen_y, null, similarity, _seed(options.seed, 3), jobs)
     n_x, n_y = len(chosen_x), len(chosen_y)

@@ -125,8 +125,8 @@ def _analysis(options: argparse.Namespace) -> dict[str, Any]:
 
 def _read_from(options: argparse.Namespace, *others: Any) -> list[str]:
     """Name every file that is read: none may lie in the folder that is written."""
-    inputs = [source.path for part in (options.x, options.y) if part for source in discover(part)]
-    beside = (options.mask, options.grid, options.weights, *(options.partial or ()), *others)
+    inputs = [source.path for part in (options.x, options.y, options.partial) if part for source in discover(part)]
+    beside = (options.mask, options.grid, options.weights, *others)
     return inputs + [value for value in beside if isinstance(value, str) and os.path.exists(value)]
 
 

@@ -2,9 +2,9 @@
 
     base → scores → sums → combination
 
-`base` is the map as the method sees it (ranks, robust scores, residuals), the one whose autocovariance null models
-fit; `scores` are what is multiplied. Missing data, precision and threads are solved once, in `pair_sums`; pairs
-that sums of standard scores are too coarse for are computed once more by the definition.
+`base` is the map as the method sees it (ranks, robust scores), the one whose autocovariance null models fit;
+`scores` are what is multiplied (residuals, indicators). Missing data, precision and threads are solved once, in
+`pair_sums`; pairs that sums of standard scores are too coarse for are computed once more by the definition.
 
 Ranks, robust scores and residuals of a voxel depend on which other voxels there are. Where two maps have different
 voxels, they are taken anew over those in common, as scipy or pandas would; only where that would take very long
@@ -22,8 +22,8 @@ import numpy as np
 from niicorr.compute import combinations
 from niicorr.compute.definitions import similarity_terms
 from niicorr.compute.sums import Sums, pair_sums
-from niicorr.compute.transforms import basis_of, biweight_scores, residuals, transformed
-from niicorr.matrix import MapMatrix
+from niicorr.compute.transforms import basis_of, biweight_scores, fine_values, residuals, transformed
+from niicorr.matrix import MapMatrix, OwnValues
 from niicorr.ranks import average_ranks
 from niicorr.typing import BoolArray, Float64Array, FloatArray, IntArray, Method
 
@@ -86,6 +86,13 @@ class Similarity:
         return self.method in ("pearson", "spearman", "bicor")
 
     @property
+    def ranked_covariates(self) -> Float64Array | None:
+        """The covariates as they are regressed out: their ranks, where ranks are compared."""
+        if self.covariates is None or self.method != "spearman":
+            return self.covariates
+        return np.array([average_ranks(row) for row in self.covariates])
+
+    @property
     def plain(self) -> bool:
         """Whether it is Pearson's r and nothing else."""
         return self.method == "pearson" and self.weights is None and self.covariates is None
@@ -96,13 +103,12 @@ class Similarity:
         return 0 if self._basis is None else max(len(self._basis) - 1, 0)
 
     def base(self, matrix: MapMatrix, jobs: int = 1) -> MapMatrix:
-        """Transform maps over their own voxels: to ranks, robust scores, residuals; or leave them as they are."""
-        found = matrix
+        """Transform maps over their own voxels: to ranks or robust scores; or leave them as they are."""
         if self.method == "spearman":
-            found = transformed(matrix, lambda _i, values, _valid: average_ranks(values), jobs)
-        elif self.method == "bicor":
-            found = transformed(matrix, lambda _i, values, _valid: biweight_scores(values), jobs)
-        return self.residual_of(found, jobs)(found)
+            return transformed(matrix, lambda i, row, valid: average_ranks(fine_values(matrix, i, row, valid)), jobs)
+        if self.method == "bicor":
+            return transformed(matrix, lambda i, row, valid: biweight_scores(fine_values(matrix, i, row, valid)), jobs)
+        return matrix
 
     def residual_of(self, like: MapMatrix, jobs: int = 1) -> Callable[[MapMatrix], MapMatrix]:
         """Return what regresses the covariates (ranks of them, for ranks) out of maps with supports as ``like`` has."""
@@ -122,9 +128,9 @@ class Similarity:
         return of
 
     def scores(self, base: MapMatrix, jobs: int = 1) -> MapMatrix:
-        """What is multiplied: for Dice 1 where a map exceeds the threshold, else the base itself."""
+        """What is multiplied: residuals; for Dice 1 where a map exceeds the threshold; else the base itself."""
         if self.method != "dice":
-            return base
+            return self.residual_of(base, jobs)(base)
 
         def exceeds(i: int, values: FloatArray, valid: BoolArray | None) -> FloatArray:
             # Scores put back into their own units would not be exactly 0 where the map is.
@@ -240,21 +246,3 @@ class Similarity:
         if self.method == "spearman":
             covariates = np.array([average_ranks(row) for row in covariates])
         return basis_of(covariates, weights), weights
-
-
-class OwnValues:
-    """Maps in their own units, as exactly as they can be had; the last one is kept, since cells come row by row."""
-
-    def __init__(self, matrix: MapMatrix) -> None:
-        self._matrix = matrix
-        self._of: Callable[[int], FloatArray] = matrix.exact or self._restored
-        self._last: tuple[int, FloatArray] = (-1, np.empty(0))
-
-    def __call__(self, index: int) -> FloatArray:
-        """Values of one map, shape (features,); what stands where it has none means nothing."""
-        if self._last[0] != index:
-            self._last = int(index), self._of(int(index))
-        return self._last[1]
-
-    def _restored(self, index: int) -> FloatArray:
-        return np.asarray(self._matrix.rows[index] * self._matrix.scale[index] + self._matrix.center[index])

@@ -21,6 +21,15 @@ BREADTH = 9.0
 COLLINEAR = 1e-8
 """A covariate that the others explain but for this share of its length adds nothing."""
 
+ROUNDED = 1e-6
+"""Of `COLLINEAR`: what a constant covariate of any size may vary by rounding."""
+
+SAMPLE = 4096
+"""So many values tell how fine a map's standard scores are."""
+
+DISTINCT = 1e5
+"""Steps of the scores' precision between their quartiles, at least; below, ranks would come out as ties."""
+
 EXPLAINED = 1e-10
 """Of a map's variance; where covariates leave no more, they explain it entirely."""
 
@@ -64,6 +73,21 @@ def transformed(
     return replace(matrix, rows=rows, center=center, scale=scale, zeros={}, naive=None, exact=None)
 
 
+def fine_values(matrix: MapMatrix, index: int, row: FloatArray, valid: BoolArray | None) -> FloatArray:
+    """Return values of a map that tell its voxels apart: standard scores, or the map's own where these are too coarse.
+
+    One voxel of 1e20 makes all others one score, and ranks of that would be ties.
+    """
+    if matrix.exact is None:
+        return row
+    some = row[:: max(1, row.size // SAMPLE)]
+    low, high = np.percentile(some, (25, 75))
+    if high - low > DISTINCT * np.finfo(row.dtype).eps * max(abs(low), abs(high)):
+        return row
+    own = matrix.exact(index)
+    return own if valid is None else own[valid]
+
+
 def biweight_scores(values: FloatArray) -> Float64Array:
     """Deviations from the median, those far off weighted down: what bicor multiplies.
 
@@ -82,10 +106,11 @@ def biweight_scores(values: FloatArray) -> Float64Array:
     ----------
     Langfelder P & Horvath S (2012), doi 10.18637/jss.v046.i11.
     """
-    deviations = values.astype(np.float64) - np.median(values)
+    values = np.ldexp(values.astype(np.float64), -int(np.frexp(float(np.abs(values).max(initial=0.0)))[1]))
+    deviations = values - np.median(values)
     spread = np.median(np.abs(deviations))
     if spread == 0:
-        return np.asarray(values - np.mean(values, dtype=np.float64))
+        return np.asarray(values - np.mean(values))
     u = deviations / (BREADTH * spread)
     return np.asarray(deviations * np.where(np.abs(u) < 1, (1 - u**2) ** 2, 0.0))
 
@@ -113,8 +138,13 @@ def basis_of(covariates: Float64Array, weights: Float64Array | None = None) -> F
     root = np.ones(covariates.shape[1]) if weights is None else np.sqrt(weights)
     rows = [root / np.linalg.norm(root)] if root.size else []
     for covariate in covariates:
-        size = float(np.abs(covariate).max(initial=0.0))
-        row = covariate / (size or 1.0) * root
+        # A large offset would hide all there is to regress out.
+        centred = covariate - covariate.mean()
+        centred = centred - centred.mean()
+        size = float(np.abs(centred).max(initial=0.0))
+        if size <= COLLINEAR * float(np.abs(covariate).max(initial=0.0)) * ROUNDED:
+            continue
+        row = centred / (size or 1.0) * root
         length = np.linalg.norm(row)
         for _ in range(2):  # the second time takes away what rounding left the first time
             for other in rows:

@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from niicorr.errors import InputError, MapError, UnusableMapsError, UsageError
+from niicorr.errors import InputError, MapError, UsageError
 from niicorr.images.extract import extract
 from niicorr.images.inspect import BackgroundOption
 from niicorr.images.mapset import read_maps
 from niicorr.images.sampling import Sampling, settle
 from niicorr.images.survey import survey
-from niicorr.matrix import MapMatrix
+from niicorr.matrix import MapMatrix, OwnValues, scaled_weights
 from niicorr.records import Decision
 from niicorr.typing import Float64Array, Resample, Zeros
 
@@ -112,7 +112,7 @@ def _read(
     files = read_maps(maps, on_error="skip", volumes="all", max_map_size=max_map_size)
     read = settle(survey(files, background=background, zeros=zeros, jobs=jobs), sampling, resample_option)
     if read.problems:
-        raise UnusableMapsError(list({(p.path, p.text): p for p in read.problems}.values()), len(files))
+        raise InputError("\n".join({f"{p.path}: {p.text}": None for p in read.problems}))
     return extract(read, sampling, resample_option=resample_option, jobs=jobs)
 
 
@@ -121,18 +121,17 @@ def _check_covariates(matrix: MapMatrix) -> None:
                       "check that it is in the space of the maps, and what its background is")
              for record, n in zip(matrix.records, matrix.n_valid, strict=True) if n == 0]
     if empty:
-        raise UnusableMapsError(empty, len(matrix))
+        raise InputError("\n".join(map(str, empty)))
 
 
 def _weights_of(matrix: MapMatrix) -> Float64Array:
-    path, values = matrix.records[0].path, matrix.values[0]
-    values = np.where(np.isfinite(values), values, 0.0)
-    # Standard scores put back into their own units miss an exact 0 by rounding.
-    values[np.abs(values) < 1e-6 * np.abs(values).max(initial=0.0)] = 0.0
+    # Standard scores put back into their own units would miss an exact 0 by rounding.
+    path, values = matrix.records[0].path, OwnValues(matrix)(0).astype(np.float64)
+    values = np.where(matrix.supports[matrix.support_of[0]] & np.isfinite(values), values, 0.0)
     if (values < 0).any():
         raise MapError(path, f"{np.count_nonzero(values < 0)} voxels of the mask have negative weights, down to "
                        f"{values.min():.3g}", "weights are 0 or more")
     if not values.any():
         raise MapError(path, f"no voxel of the mask has a weight above 0 (of {values.size})",
                        "check that the weights are in the space of the maps")
-    return np.asarray(values)
+    return scaled_weights(values)

@@ -130,12 +130,15 @@ class EffectiveNull:
             bounded = np.where(usable, np.clip(variance, 1 / n, 1), np.nan)
             guarded = usable & (guarded | (variance > 1) | (1 + 1 / bounded < SMALLEST))
             gsm = np.where(usable, np.clip(stationary, 1 / n, 1), np.nan)
-        n_effective, n_gsm = (np.maximum(np.minimum(1 + 1 / v, n), SMALLEST) for v in (bounded, gsm))
+        # 1/V counts what is left beside the covariates; these are counted in, and taken off by the t-test.
+        taken = 1 + self.supports.n_covariates
+        n_effective, n_gsm = (np.maximum(np.minimum(taken + 1 / v, n), SMALLEST) for v in (bounded, gsm))
         return EffectiveSize(n_effective, bounded, gsm, n_gsm, guarded)
 
 
 def effective_null(
-    x: MapMatrix, y: MapMatrix, *, model: Model = "robust", weights: Float64Array | None = None
+    x: MapMatrix, y: MapMatrix, *, model: Model = "robust", weights: Float64Array | None = None,
+    covariates: Float64Array | None = None,
 ) -> EffectiveNull:
     """Work out what the null model needs of the masks of two sets: once, however many maps there are.
 
@@ -147,8 +150,10 @@ def effective_null(
         Whether shared unevenness is corrected for.
     weights : ndarray, shape (features,), float64, optional
         Positive; how much each voxel counts in the correlation.
+    covariates : ndarray, shape (covariates, features), float64, optional
+        Finite; regressed out of both maps of each pair. The maps described are those before that.
     """
-    supports = supports_of(x, y, weights)
+    supports = supports_of(x, y, weights, covariates)
     if not supports.used.any():
         return EffectiveNull(supports, None, None)
     lattice = lattice_of(x.features, supports.used)

@@ -31,6 +31,7 @@ from niicorr.nulls.traces import (
     class_weights,
     expected_autocovariance,
     mask_lags,
+    projected_traces,
     row_sums,
     traces,
 )
@@ -199,7 +200,7 @@ def stationary_null(supports: Supports, lattice: Lattice) -> Stationary:
     else:
         fittings = boxes.fittings_by(supports.reference, list(supports.masks), classes)
     shared = [supports.reference] if supports.shared is None else list(supports.shared)
-    known = [boxes.traces(mask, supports.weights) if mask.any() else None for mask in shared]
+    known = [boxes.traces(mask, supports) if mask.any() else None for mask in shared]
     return Stationary(supports, lattice, boxes.atoms, classes, tuple(fittings), tuple(known))
 
 
@@ -220,10 +221,12 @@ class _Boxes:
             self._lags[key] = mask_lags(self.lattice.volume(mask), self.lattice)
         return self._lags[key]
 
-    def traces(self, mask: BoolArray, weights: Float64Array | None) -> Traces:
-        if weights is not None:
-            lags = mask_lags(self.lattice.volume(mask * weights), self.lattice)
-            return traces(lags, row_sums(lags.mask, self.lattice, self.atoms), self.atoms)
+    def traces(self, mask: BoolArray, supports: Supports) -> Traces:
+        if supports.weights is not None or supports.covariates is not None:
+            weights = mask if supports.weights is None else mask * supports.weights
+            lags = mask_lags(self.lattice.volume(weights), self.lattice)
+            boxes = [self.lattice.volume(row) for row in supports.regressors(mask)]
+            return projected_traces(lags, boxes, self.lattice, self.atoms)
         key = np.packbits(mask).tobytes()
         if key not in self._traces:
             self._traces[key] = traces(self.lags(mask), self._row_sums(mask), self.atoms)

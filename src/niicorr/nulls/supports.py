@@ -15,6 +15,9 @@ import numpy as np
 from niicorr.matrix import MapMatrix, distinct_supports
 from niicorr.typing import BoolArray, Float64Array, IntArray
 
+SAME = 1e-8
+"""A covariate that others explain but for this share of its length adds nothing."""
+
 FEW = 8
 """So many distinct masks (of maps; of pairs) are each given their own traces."""
 
@@ -35,6 +38,8 @@ class Supports:
         Which intersection a pair of masks has; −1 for a pair that cannot occur.
     weights : ndarray, shape (features,), float64, or None
         How much each voxel counts in a correlation, 1 on average; None where all count alike.
+    covariates : ndarray, shape (covariates, features), float64, or None
+        What is regressed out of both maps of each pair.
     """
 
     masks: BoolArray
@@ -42,6 +47,34 @@ class Supports:
     shared: BoolArray | None
     shared_of: IntArray
     weights: Float64Array | None = None
+    covariates: Float64Array | None = None
+
+    @property
+    def n_covariates(self) -> int:
+        """How many independent covariates there are."""
+        return 0 if self.covariates is None else len(self.regressors(self.reference)) - 1
+
+    def regressors(self, mask: BoolArray) -> Float64Array:
+        """What is regressed out of maps on a mask: a constant and the covariates.
+
+        Returns
+        -------
+        ndarray, shape (q, features), float64
+            Orthonormal in the weights once divided by their roots: ``Q √w``, 0 outside the mask.
+        """
+        n = int(np.count_nonzero(mask))
+        root = np.ones(n) if self.weights is None else np.sqrt(self.weights[mask])
+        rows = [np.ones(n)]
+        for covariate in () if self.covariates is None else self.covariates[:, mask]:
+            centred = covariate - covariate.mean()
+            centred = centred - centred.mean()
+            size = np.abs(centred).max(initial=0.0)
+            if size > 1e-14 * max(float(np.abs(covariate).max(initial=0.0)), np.finfo(float).tiny):
+                rows.append(centred / size)
+        _, lengths, basis = np.linalg.svd(np.array(rows) * root, full_matrices=False)
+        out = np.zeros((int(np.count_nonzero(lengths > SAME * lengths[0])), len(mask)))
+        out[:, mask] = basis[: len(out)] * root
+        return out
 
     @property
     def few(self) -> bool:
@@ -60,8 +93,10 @@ class Supports:
         return np.array(which, dtype=np.intp)[matrix.support_of]
 
 
-def supports_of(x: MapMatrix, y: MapMatrix, weights: Float64Array | None = None) -> Supports:
-    """Gather the masks of two sets of maps on the same features, and the weights of these (of any sum)."""
+def supports_of(
+    x: MapMatrix, y: MapMatrix, weights: Float64Array | None = None, covariates: Float64Array | None = None
+) -> Supports:
+    """Gather the masks of two sets of maps on the same features, weights of these (of any sum), and covariates."""
     masks, which = distinct_supports(np.concatenate([x.supports, y.supports]))
     of_x, of_y = which[: len(x.supports)][x.support_of], which[len(x.supports) :][y.support_of]
     holders = np.bincount(np.concatenate([of_x, of_y]), minlength=len(masks)) * masks.any(axis=1)
@@ -73,7 +108,7 @@ def supports_of(x: MapMatrix, y: MapMatrix, weights: Float64Array | None = None)
     shared_of = np.full((len(masks), len(masks)), -1, dtype=np.intp)
     shared = _intersections(masks, pairs, shared_of)
     scaled = None if weights is None else weights / weights.mean()
-    return Supports(masks, reference, shared, shared_of, scaled)
+    return Supports(masks, reference, shared, shared_of, scaled, covariates)
 
 
 def _intersections(

@@ -15,6 +15,7 @@ For a correlation weighted by w, 1 becomes w, n its sum, B becomes diag(w) − w
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import pi
 
@@ -161,14 +162,52 @@ def _smoothed_by_transform(mask: FloatArray, lattice: Lattice, width: float) -> 
 
 def traces(lags: MaskLags, sums: RowSums, atoms: Atoms) -> Traces:
     """Find W and d of a mask."""
-    n, count, squared = lags.n, lags.table.count, lags.table.squared_mm
-    W = np.zeros((len(atoms), len(atoms)))
+    n, W = lags.n, _lag_products(lags, atoms)
+    W += np.outer(sums.g, sums.g) / n**2 - 2 / n * ((sums.values * sums.weights) @ sums.values.T)
+    return Traces(n, W, n - sums.g / n)
+
+
+def projected_traces(
+    lags: MaskLags, regressors: Sequence[FloatArray], lattice: Lattice, atoms: Atoms
+) -> Traces:
+    """Find W and d of correlations of what is left when covariates are regressed out of both maps.
+
+    Parameters
+    ----------
+    lags : MaskLags
+        Of the mask or its weights.
+    regressors : sequence of ndarray, shape of the box, float64
+        The constant and the covariates, orthonormal (`Supports.regressors`).
+    lattice, atoms
+        The box and the family.
+
+    Notes
+    -----
+    With Q the regressors, P = diag(w) − QQ' takes the place of B:
+    ``tr(PΣ_kPΣ_l) = Σ_h n(h) φ_k φ_l − 2 Σ_i w_i (Σ_kQ)_i (Σ_lQ)_i + tr(Q'Σ_kQ Q'Σ_lQ)``.
+    """
+    inside, smoothed = lags.mask > 0, _smoothed if lattice.orthogonal else _smoothed_by_transform
+    weights = lags.mask[inside]
+    rows = np.array([box[inside] for box in regressors])
+    W, grams = _lag_products(lags, atoms), np.empty((len(atoms), len(rows), len(rows)))
+    for q, box in enumerate(regressors):
+        # One regressor at a time: all atoms of all of them would not fit into the memory.
+        spread = np.array([rows[q], *(smoothed(box, lattice, float(width))[inside] for width in atoms.widths)])
+        W -= 2 * (spread * weights) @ spread.T
+        grams[:, :, q] = spread @ rows.T
+    W += np.einsum("kab,lba->kl", grams, grams)
+    return Traces(lags.n, W, lags.n - np.einsum("kaa->k", grams))
+
+
+def _lag_products(lags: MaskLags, atoms: Atoms) -> Float64Array:
+    """Sum n(h) φ_k(h) φ_l(h) over all lags."""
+    count, squared = lags.table.count, lags.table.squared_mm
+    products = np.zeros((len(atoms), len(atoms)))
     for start in range(0, len(count), LAGS_AT_ONCE):
         piece = slice(start, start + LAGS_AT_ONCE)
         values = atoms.at(squared[piece])
-        W += (values * count[piece, None]).T @ values
-    W += np.outer(sums.g, sums.g) / n**2 - 2 / n * ((sums.values * sums.weights) @ sums.values.T)
-    return Traces(n, W, n - sums.g / n)
+        products += (values * count[piece, None]).T @ values
+    return products
 
 
 def expected_autocovariance(

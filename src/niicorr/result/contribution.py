@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from niicorr.compute.similarity import MIN_COMMON, OwnValues, Similarity
+from niicorr.compute.similarity import MIN_COMMON, Similarity
 from niicorr.errors import InputError, UsageError
 from niicorr.images.labels import LabelImage, read_labels
 from niicorr.images.write import nifti_image, write_volume
-from niicorr.matrix import Features, MapMatrix
+from niicorr.matrix import Features, MapMatrix, OwnValues
 from niicorr.tables import printable, write_tsv
 from niicorr.typing import BoolArray, Float64Array, FloatArray, IntArray, Progress
 

@@ -366,7 +366,7 @@ def _similarity(facts: _Facts) -> Iterator[str]:
         known = [_file(name) for name in covariates if not name.startswith("<")]
         named = f" ({_some(known)})" if len(known) == n else ""
         what = "a covariate map" if n == 1 else f"{_whole(n)} covariate maps"
-        if isinstance(options["partial"], str) and not known:
+        if isinstance(options["partial"], str) and n == 1 and not known:
             what = "covariate maps"  # a list recorded by its type, such as <list>, tells no number
         text += f", after {what}{named} had been regressed{ranked} out of both maps of each pair"
     yield f"{text}."
@@ -381,7 +381,13 @@ def _similarity(facts: _Facts) -> Iterator[str]:
 
 def _covariates(facts: _Facts) -> list[str]:
     given = facts.options.get("partial") or []
-    return [given] if isinstance(given, str) else [str(name) for name in given]
+    names = [given] if isinstance(given, str) else [str(name) for name in given]
+    told = " ".join(decision.text for decision in facts.result.decisions if decision.topic == "partial")
+    counted = re.search(r"(\d+) covariate maps? regressed out", told)
+    if counted and int(counted[1]) != len(names):
+        # A folder or a pattern stands for several.
+        return ["<map>"] * int(counted[1])
+    return names
 
 
 def _zeros_matter(facts: _Facts) -> Iterator[str]:

@@ -468,10 +468,10 @@ def _from_files(
     start = time.perf_counter()
     matrices = [extract(s, sampling, resample_option=options.resample, naive_step=step, n_maps=n_maps, jobs=jobs)
                 for s in sets]
-    provenance = Provenance(options.resolved(), command, versions(), sampling.decisions, sampling.warnings,
-                            {**prepared.timings, "extract": time.perf_counter() - start})
     beside = prepared.beside
     assert beside is not None  # it holds the sampling
+    provenance = Provenance(options.resolved(), command, versions(), sampling.decisions, sampling.warnings,
+                            {**prepared.timings, "extract": time.perf_counter() - start}, beside.records)
     similarity = Similarity(options.method, float(options.threshold), beside.weights, beside.covariates)
     return Extracted(matrices[0], matrices[1] if len(matrices) > 1 else None, similarity, provenance, step,
                      tuple(sets), sampling.mask)

@@ -163,7 +163,8 @@ class NullModel:
 class Provenance:
     """How a result came about: what ``run.json`` holds beside the maps.
 
-    ``options`` are resolved (defaults filled in), ``timings`` are seconds of wall time by stage.
+    ``options`` are resolved (defaults filled in), ``timings`` are seconds of wall time by stage, ``beside`` are the
+    maps of weights and covariates.
     """
 
     options: dict[str, Any] = field(default_factory=dict)
@@ -172,3 +173,4 @@ class Provenance:
     decisions: tuple[Decision, ...] = ()
     warnings: tuple[str, ...] = ()
     timings: dict[str, float] = field(default_factory=dict)
+    beside: tuple[MapRecord, ...] = ()

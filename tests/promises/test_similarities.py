@@ -1,5 +1,6 @@
 """Every similarity from files: what the definition says, with weights and covariates, on any grid."""
 
+import hashlib
 import json
 
 import nibabel as nib
@@ -116,6 +117,8 @@ def test_covariates_are_regressed_out_of_both(pair, method):
     np.testing.assert_allclose(outcome.r, expected, atol=1e-6)
     assert outcome.says("covariates: z, z2", "2 covariate maps regressed out of both maps")
     assert [p.rsplit("/", 1)[1] for p in outcome.json["options"]["partial"]] == ["z.nii", "z2.nii"]
+    hashes = [hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest() for path in z]
+    assert [entry["blake2b"] for entry in outcome.json["beside"]] == hashes
 
 
 def test_voxels_without_a_covariate_do_not_count(pair):

@@ -18,7 +18,7 @@ from niicorr.images.mapset import read_maps
 from niicorr.images.sampling import Sampling, settle
 from niicorr.images.survey import survey
 from niicorr.matrix import MapMatrix, OwnValues, scaled_weights
-from niicorr.records import Decision
+from niicorr.records import Decision, MapRecord
 from niicorr.typing import Float64Array, Resample, Zeros
 
 
@@ -34,11 +34,14 @@ class Beside:
         Positive.
     covariates : ndarray, shape (covariates, features), float64, or None
         Finite.
+    records : tuple of MapRecord
+        What is known of these maps.
     """
 
     sampling: Sampling
     weights: Float64Array | None
     covariates: Float64Array | None
+    records: tuple[MapRecord, ...] = ()
 
 
 def read_beside(
@@ -75,17 +78,18 @@ def read_beside(
     keep = np.ones(sampling.indices.size, dtype=bool)
     how: dict[str, Any] = {"resample_option": resample_option, "max_map_size": max_map_size, "jobs": jobs}
     weighing = covariates = None
+    records: tuple[MapRecord, ...] = ()
     if weights is not None:
         matrix = _read(weights, sampling, background="none", zeros="data", **how)
         if len(matrix) != 1:
             raise UsageError(f"weights are one map; {matrix.records[0].path} and what was named with it hold "
                              f"{len(matrix)}")
-        weighing = _weights_of(matrix)
+        weighing, records = _weights_of(matrix), matrix.records
         keep &= weighing > 0
     if partial is not None:
         matrix = _read(partial, sampling, background=background, zeros=zeros, **how)
         _check_covariates(matrix)
-        covariates = matrix.values
+        covariates, records = matrix.values, (*records, *matrix.records)
         keep &= np.isfinite(covariates).all(axis=0)
         names = ", ".join(matrix.labels[:5]) + (f" and {len(matrix) - 5} more" if len(matrix) > 5 else "")
         decisions.append(Decision("partial", f"covariates: {names}"))
@@ -102,7 +106,7 @@ def read_beside(
     mask[sampling.indices[keep]] = True
     narrower = replace(sampling, mask=mask.reshape(sampling.grid.shape, order="F"), decisions=tuple(decisions))
     return Beside(narrower, None if weighing is None else weighing[keep],
-                  None if covariates is None else covariates[:, keep])
+                  None if covariates is None else covariates[:, keep], records)
 
 
 def _read(

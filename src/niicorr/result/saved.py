@@ -137,6 +137,7 @@ def _record(result: CorrelationResult, names: list[str]) -> dict[str, Any]:
         "sensitivity": None,
         "x_maps": [_json_map(m) for m in result.x_maps],
         "y_maps": None if result.same_set else [_json_map(m) for m in result.y_maps],
+        "beside": [_json_map(m) for m in provenance.beside],
         "skipped": sorted({m.path for m in (*result.x_maps, *result.y_maps) if m.error}),
         "notes": [{"y": i, "x": j, "note": text} for (i, j), text in sorted(result.notes.items())],
         "versions": provenance.versions,
@@ -175,7 +176,8 @@ def _restore(path: str, record: dict[str, Any], arrays: dict[str, Any]) -> Corre
             arrays["naive"], sensitivity["every_kth_voxel"], arrays["zeros_matter"]),
         provenance=Provenance(
             record["options"], record["command"], record["versions"],
-            tuple(Decision(**d) for d in record["decisions"]), tuple(record["warnings"]), record["timings"]),
+            tuple(Decision(**d) for d in record["decisions"]), tuple(record["warnings"]), record["timings"],
+            tuple(_map(entry) for entry in record.get("beside", ()))),
     )
 
 

@@ -40,7 +40,7 @@ from niicorr.records import NullModel
 from niicorr.space import Grid
 
 LEVELS = (0.05, 0.01, 0.001)
-NULLS = ("textbook", "gsm", "robust")
+NULLS = ("textbook", "gsm", "effective")
 SURROGATE_MAPS = 8
 """So many y maps of a block are drawn at random: each costs as much as fitting a hundred."""
 
@@ -162,7 +162,7 @@ def sizes(null, x, y):
     """n_effective under every null."""
     n = np.full((len(y), len(x)), x.features.n)
     found = null.size(null.describe(x), null.describe(y), n)
-    return {"textbook": n.astype(float), "gsm": np.minimum(1 + 1 / found.gsm_variance, n), "robust": found.n_effective}
+    return {"textbook": n.astype(float), "gsm": found.gsm_n_effective, "effective": found.n_effective}
 
 
 def silent(_total, _what):
@@ -265,12 +265,12 @@ def run_real(folder, fields, options):
         r, found = similarity(real, y).r, both.size(both.describe(real), both.describe(y), n.astype(int))
         tally.squares.append(np.mean(r**2))
         for key, n_effective in (("textbook", n), ("gsm", np.minimum(1 + 1 / found.gsm_variance, n)),
-                                 ("robust", found.n_effective)):
+                                 ("effective", found.n_effective)):
             tally.add(key, pvalues(r, n_effective), n_effective)
         single.append(np.mean(pvalues(r, found.n_effective) <= LEVELS[0], axis=0))
     tally.show("real × independent")
     of_maps = np.mean(single, axis=0)
-    print(f"{'':21s} robust, single real maps: {of_maps.min():.3f} to {of_maps.max():.3f}", flush=True)
+    print(f"{'':21s} effective, single real maps: {of_maps.min():.3f} to {of_maps.max():.3f}", flush=True)
     for axis, name in ((0, "real × left-right"), (1, "real × front-back")):
         places = np.stack(np.unravel_index(features.indices, brain.mask.shape, order="F"))
         places[axis] = places[axis].max() + places[axis].min() - places[axis]
@@ -284,7 +284,7 @@ def run_real(folder, fields, options):
         size = both.size(described if both is null else both.describe(real), both.describe(mirrored), found.n)
         others = ~np.eye(len(real), dtype=bool)  # a map is like its own mirror image
         for key, n_effective in (("textbook", found.n), ("gsm", np.minimum(1 + 1 / size.gsm_variance, found.n)),
-                                 ("robust", size.n_effective)):
+                                 ("effective", size.n_effective)):
             p = pvalues(found.r, n_effective)[others]
             rates = "  ".join(f"{np.mean(p <= level):.4f}        " for level in LEVELS)
             print(f"{name:21s} {key:9s} {np.median(n_effective[others]):9.1f} {'':9s}   {rates}", flush=True)

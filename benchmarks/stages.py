@@ -19,6 +19,9 @@ from niicorr.nulls.effective import effective_null
 from niicorr.nulls.surrogate import surrogates_of
 from niicorr.ranks import average_ranks
 
+NAMES = {"gsm": "gsm", "robust": "effective"}
+"""As `--null` has them."""
+
 
 def timed(work, repeats=1):
     """Outcome of the last call, and the median of processor seconds."""
@@ -39,9 +42,9 @@ def measure(mm, options):
     nulls, described = {}, {}
     for model in ("gsm", "robust"):
         nulls[model], seconds = timed(lambda model=model: effective_null(x, x, model=model))
-        rows.append((f"{model}: a mask", f"{seconds:.2f} s"))
+        rows.append((f"{NAMES[model]}: a mask", f"{seconds:.2f} s"))
         described[model], seconds = timed(lambda model=model: nulls[model].describe(x))
-        rows.append((f"{model}: a map", f"{1000 * seconds / len(x):.1f} ms"))
+        rows.append((f"{NAMES[model]}: a map", f"{1000 * seconds / len(x):.1f} ms"))
     one = x.rows[0].astype(np.float32)
     rows.append(("ranks of a map (float32)", f"{1000 * timed(lambda: average_ranks(one), 15)[1]:.1f} ms"))
     from scipy.stats import rankdata
@@ -59,7 +62,7 @@ def measure(mm, options):
     for model in ("gsm", "robust"):
         d = nulls[model].describe(many) if options.pairs <= len(x) else repeated(described[model], options.pairs)
         _, seconds = timed(lambda model=model, d=d: nulls[model].size(d, d, n), 3)
-        rows.append((f"{model}: V of these pairs", f"{seconds:.2f} s, {seconds / product:.2f} products"))
+        rows.append((f"{NAMES[model]}: V of these pairs", f"{seconds:.2f} s, {seconds / product:.2f} products"))
     print(f"\n{mm} mm")
     for name, value in rows:
         print(f"  {name:32s} {value}", flush=True)

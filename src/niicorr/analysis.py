@@ -120,7 +120,7 @@ def analyse(
     provenance = provenance or Provenance()
     provenance = replace(
         provenance, decisions=(*provenance.decisions, *_of_method(found, similarity, why_none)),
-        warnings=(*provenance.warnings, *_warnings(x, y, model, low, same_set)))
+        warnings=(*provenance.warnings, *_warnings(x, y, model, low, same_set), *_overfull(found, similarity)))
     naive = _naive(x, y) if similarity.plain else None
     sensitivity = None
     if naive is not None or np.isfinite(zeros_matter).any():
@@ -164,12 +164,19 @@ def _warnings(x: MapMatrix, y: MapMatrix, model: NullModel, low: BoolArray, same
     """Say what must be known before any number."""
     if model.null == "independent":
         yield (f"{INDEPENDENT} (null model: independent); neighbouring voxels repeat each other, so most pairs of "
-               "unrelated smooth maps come out significant. The null model effective knows that; silence this with "
-               "warnings.simplefilter('ignore', niicorr.IndependenceWarning)")
+               "unrelated smooth maps come out significant. The null model effective knows that")
     if low.any():
         pairs = len(x) * (len(x) - 1) // 2 if same_set else low.size
         yield (f"{int(low.sum())} of {pairs} correlations rest on less than half of the mask's voxels{_sparse(x, y)}; "
                "their cells say so in pairs.tsv")
+
+
+def _overfull(found: Correlation, similarity: Similarity) -> Iterator[str]:
+    """Say that a Dice coefficient of maps that are everywhere above the threshold tells nothing."""
+    numbers = found.r[np.isfinite(found.r)]
+    if similarity.method == "dice" and numbers.size and (numbers == 1).all():
+        yield (f"every voxel of every map exceeds the threshold {similarity.threshold:g}, so all Dice coefficients are "
+               "1: choose a threshold (--threshold) that tells voxels apart")
 
 
 def _possible(model: NullModel, similarity: Similarity, features: Features) -> tuple[NullModel, str | None]:

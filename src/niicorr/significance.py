@@ -195,7 +195,10 @@ def _doubts(size: EffectiveSize, tested: BoolArray) -> list[tuple[int, int, str]
         uneven = size.variance / size.gsm_variance > UNEVEN
     flags = []
     for i, j in np.argwhere(tested & (uneven | size.guarded)):
-        texts = ["both maps are uneven in the same places"] * bool(uneven[i, j])
+        texts = []
+        if uneven[i, j]:
+            texts.append(f"n_effective {size.n_effective[i, j]:.0f} instead of {size.gsm_n_effective[i, j]:.0f}: both "
+                         "maps are smooth or strong in the same places (as strongly related maps are, too)")
         texts += ["the null model was held at a bound"] * bool(size.guarded[i, j])
         flags.append((int(i), int(j), "; ".join(texts)))
     return flags

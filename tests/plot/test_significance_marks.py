@@ -308,7 +308,7 @@ def test_the_legend_is_inside_the_figure_and_below_all_names(shape, order):
 @pytest.mark.parametrize("name", FORMATS)
 def test_without_p_values_or_with_stars_off_nothing_is_different(tmp_path, name):
     result = mixed(4, 6)
-    never = result.replace(inferred={"n_effective": np.full((4, 6), 100.0)})
+    never = result.replace(inferred={"n_effective": np.full((4, 6), np.nan)})
     untested = result.replace(inferred={key: np.full((4, 6), np.nan) for key in ("p", "p_fdr")})
     files = [tmp_path / f"{i}.{name}" for i in range(4)]
     how = {"png": {}, "svg": {"metadata": {"Date": None}}, "pdf": {"metadata": {"CreationDate": None}}}[name]

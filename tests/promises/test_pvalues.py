@@ -117,3 +117,15 @@ def test_empty_cells_have_no_p(study, null):
     p = column(outcome, "p")
     assert np.isfinite(p[[pair["x"] == "x" for pair in outcome.pairs]]).all()
     assert np.isnan(p[[pair["x"] == "flat" for pair in outcome.pairs]]).all()
+
+
+def test_a_dice_coefficient_of_maps_that_are_nowhere_zero_is_questioned(smooth):
+    outcome = smooth.run("--method", "dice")
+    assert outcome.says("every voxel of every map exceeds the threshold 0", "--threshold")
+    assert not smooth.run("--method", "dice", "--threshold", "1").says("every voxel of every map")
+
+
+def test_a_partial_correlation_is_called_one(smooth):
+    z = smooth.x("age.nii", np.where(BRAIN, noise(450, smooth=1.6), 0))
+    smooth.x_paths.pop()
+    assert smooth.run("--partial", z).says("8 partial Pearson correlations", "covariates: age")

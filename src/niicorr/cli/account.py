@@ -25,7 +25,6 @@ from niicorr.cli.page import (
     value_text,
 )
 from niicorr.errors import LISTED_PROBLEMS
-from niicorr.records import measure_of
 from niicorr.space import format_mm
 
 if TYPE_CHECKING:
@@ -231,7 +230,7 @@ def naive_text(result: CorrelationResult, sensitivity: Sensitivity) -> str:
 
 def _title(result: CorrelationResult, page: Page, seconds: float) -> Iterator[Line]:
     x, y = len(result.x_maps), len(result.y_maps)
-    measure = measure_of(result.method)
+    measure = result.measure
 
     def named(count: int) -> str:
         return f"{integer(count)} {measure.name if count == 1 else measure.names}"

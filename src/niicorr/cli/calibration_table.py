@@ -74,15 +74,21 @@ def _table(calibration: Calibration, page: Page) -> Iterator[Line]:
     widths = [wanted[k] for k in kept]
     # The words come last, and under the row where the terminal is too narrow for them.
     table = sum(widths) + len(_GAP) * len(widths)
-    beside = page.log or table + max(len(_WORDS[tried.verdict][0]) for tried in calibration.nulls) <= page.width
+    beside = page.log or table + max(len(_verdict(tried)[0]) for tried in calibration.nulls) <= page.width
     yield [(_row(heads, widths), "bold")]
     for tried, row in zip(calibration.nulls, rows, strict=True):
-        word, style = _WORDS[tried.verdict]
+        word, style = _verdict(tried)
         if beside:
             yield [(_row(row, widths) + _GAP, ""), (word, style)]
             continue
         yield [(_row(row, widths), "")]
         yield [(" " * HEADING, ""), (word, style)]
+
+
+def _verdict(tried: TriedNull) -> tuple[str, Style]:
+    word, style = _WORDS[tried.verdict]
+    # The random maps are even everywhere, and these null models take all maps for that.
+    return (f"{word} for even maps" if word == "holds" and tried.null in ("gsm", "surrogate") else word), style
 
 
 def _row(cells: Sequence[str], widths: Sequence[int]) -> str:

@@ -8,14 +8,14 @@ import numpy as np
 
 from niicorr.plot.labels import shorten_middle
 from niicorr.plot.significance import LEVELS, Significance
-from niicorr.records import NO_OUTLINE, measure_of
+from niicorr.records import NO_OUTLINE
 from niicorr.tables import printable
 
 if TYPE_CHECKING:
     from niicorr.result import CorrelationResult
     from niicorr.typing import BoolArray
 
-LONGEST_REASON = 80
+LONGEST_REASON = 160
 """Letters of a reason that stands in the small print."""
 
 CORRECTIONS = {"bh": "Benjamini–Hochberg", "by": "Benjamini–Yekutieli"}
@@ -24,7 +24,7 @@ SIDES = {"greater": " of r > 0", "less": " of r < 0"}
 
 def title(result: CorrelationResult) -> str:
     """Return the title: the method and how many maps."""
-    method = measure_of(result.method).name
+    method = result.measure.name
     method = method[0].upper() + method[1:]
     n_x, n_y = len(result.x_maps), len(result.y_maps)
     if result.same_set:
@@ -34,7 +34,7 @@ def title(result: CorrelationResult) -> str:
 
 def method_label(result: CorrelationResult, vmax: float) -> str:
     """Return the label of the colour bar: the number, and how far the colours reach."""
-    symbol = measure_of(result.method).symbol
+    symbol = result.measure.symbol
     limit = f"{vmax:.3g}".removeprefix("0") if vmax < 1 else f"{vmax:g}"
     return f"{symbol}\n(colours span ±{limit})"
 
@@ -59,10 +59,16 @@ def footer(result: CorrelationResult) -> str:
         low, high = grouped(counts.min()), grouped(counts.max())
         unit = " voxels" if result.grid is not None else ""
         parts.append(f"n = {low if low == high else f'{low} to {high}'}{unit} per cell")
+    known = result.inferred.get("n_effective", np.empty(0))
+    known = known[np.isfinite(known)]
+    if known.size:
+        low, high = (grouped(round(float(n))) for n in (known.min(), known.max()))
+        parts.append(f"n_effective {low if low == high else f'{low} to {high}'}")
     noted = sum(bool(np.isfinite(result.estimate[cell])) for cell in result.notes)
     if noted:
         # Such as "zeros matter" or "low overlap": the number alone looks firmer than it is.
         parts.append(f"{noted} cells carry a note in pairs.tsv" if noted > 1 else "1 cell carries a note in pairs.tsv")
+    parts += [d.text for d in result.decisions if d.topic == "partial" and d.text.startswith("covariates: ")]
     return "; ".join([*parts, result.null_text])
 
 

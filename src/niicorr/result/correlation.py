@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from niicorr.records import Decision, MapRecord, Provenance, measure_of
+from niicorr.records import Decision, MapRecord, Measure, Provenance, measure_of
 from niicorr.space import Grid
 from niicorr.tables import printable
 from niicorr.typing import BoolArray, Float64Array, IntArray
@@ -35,7 +35,7 @@ NULL_TEXTS = {
     "effective": "p and intervals by the modified t-test (null model: effective): two independent random fields with "
     "the maps' own autocovariances, corrected for unevenness that both share",
     "gsm": "p and intervals by the modified t-test (null model: gsm): two independent stationary random fields with "
-    "the maps' own autocovariances",
+    "the maps' own autocovariances; unevenness that both share is not seen",
 }
 """What the null model assumes, in words."""
 
@@ -156,6 +156,15 @@ class CorrelationResult:
         return self.provenance.warnings
 
     @property
+    def measure(self) -> Measure:
+        """What the similarity is called: one, several, and on a scale."""
+        options, measure = self.provenance.options, measure_of(self.method)
+        for option, word in (("weights", "weighted"), ("partial", "partial")):
+            if options.get(option):
+                measure = Measure(f"{word} {measure.name}", f"{word} {measure.names}", f"{word} {measure.symbol}")
+        return measure
+
+    @property
     def null_text(self) -> str:
         """The null model in words, or why there is none."""
         if self.null == "none":
@@ -164,7 +173,7 @@ class CorrelationResult:
         if self.null == "surrogate" and isinstance(n := self.provenance.options.get("n_surrogates"), int):
             if not self.same_set:
                 text += " of x, the smaller set" if len(self.x_maps) < len(self.y_maps) else " of y"
-            text += f"; {n} draws, so p is at least 1/{n + 1}"
+            text += f"; unevenness that both share is not seen; {n} draws, so p is at least 1/{n + 1}"
         return text
 
     @property
@@ -342,7 +351,7 @@ class CorrelationResult:
     def __repr__(self) -> str:
         size = f"{len(self.x_maps)} maps with each other" if self.same_set else (
             f"{len(self.x_maps)} × {len(self.y_maps)} maps")
-        head = f"CorrelationResult: {size}, {measure_of(self.method).names}"
+        head = f"CorrelationResult: {size}, {self.measure.names}"
         cells = tuple(np.array(list(self.cells()), dtype=int).reshape(-1, 2).T)
         numbers, counts = self.estimate[cells], self.counts[cells]
         numbers = numbers[np.isfinite(numbers)]

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import nibabel as nib
 import numpy as np
 import pytest
 from realdata_numbers import agree, mni152, pearson, place, read
 
 import niicorr as nc
+
+correlate = partial(nc.correlate, null="none")
+"""p-values are another matter, and take their time on many real maps."""
 
 pytestmark = pytest.mark.realdata
 
@@ -20,7 +25,7 @@ def test_left_right_copies_of_one_picture_correlate_at_1(data):
     folder = data / "odd" / "oro_nifti"
     left, right = (str(folder / f"mni{name}.nii.gz") for name in ("LR", "RL"))
     for x, y in ((left, right), (right, left)):
-        result = nc.correlate(x, y, warn=False)
+        result = correlate(x, y, warn=False)
         assert result.r.iloc[0, 0] == pytest.approx(1, abs=1e-6)
         assert result.n.iloc[0, 0] == result.mask.sum()
         assert "reordered exactly" in " ".join(d.text for d in result.y_maps[0].decisions)
@@ -35,7 +40,7 @@ def test_nan_outside_and_0_outside_are_one_outline(data):
     a, b = read(contrast)[0], read(t)[0]
     body = np.isfinite(a)
     np.testing.assert_array_equal(body, b != 0)
-    result = nc.correlate(str(contrast), str(t), warn=False)
+    result = correlate(str(contrast), str(t), warn=False)
     np.testing.assert_array_equal(result.mask, body)
     agree(result, {"con_0001": a}, {"spmP_0001": b}, body)
 
@@ -45,7 +50,7 @@ def test_nan_outside_and_0_outside_sisters_without_a_mask(data):
     folder = data / "experiment" / "neurovault_nidm"
     contrast, t = folder / "spm_example_Contrast.nii.gz", folder / "spm_example_TStatistic.nii.gz"
     a, b = read(contrast)[0], read(t)[0]
-    result = nc.correlate(str(contrast), str(t), mask="none", warn=False)
+    result = correlate(str(contrast), str(t), mask="none", warn=False)
     assert result.n.iloc[0, 0] == np.isfinite(a).sum() == 69306
     agree(result, {"spm_example_Contrast": a}, {"spm_example_TStatistic": np.where(b == 0, np.nan, b)})
 
@@ -56,7 +61,7 @@ def test_a_map_coded_both_ways_gives_one_number(data, tmp_path):
     zeros = np.nan_to_num(image.get_fdata()).astype(np.float32)
     nib.save(nib.Nifti1Image(zeros, image.affine), tmp_path / "spm_example_Contrast.nii")
     other = str(folder / "spm_example_TStatistic.nii.gz")
-    found = [nc.correlate(str(path), other, mask=mask, warn=False)
+    found = [correlate(str(path), other, mask=mask, warn=False)
              for path in (folder / "spm_example_Contrast.nii.gz", tmp_path / "spm_example_Contrast.nii")
              for mask in ("auto", "none")]  # fmt: skip
     assert {int(result.n.iloc[0, 0]) for result in found} == {69306}
@@ -68,8 +73,8 @@ def test_an_excursion_set_coded_with_nan_does_not_cut_the_others(data):
     folder = data / "experiment" / "neurovault_nidm"
     names = ("TStatistic", "ExcursionSet", "Contrast")
     t, excursion, contrast = (str(folder / f"spm_example_{name}.nii.gz") for name in names)
-    alone = nc.correlate(t, contrast, warn=False)
-    together = nc.correlate([t, excursion], contrast, warn=False)
+    alone = correlate(t, contrast, warn=False)
+    together = correlate([t, excursion], contrast, warn=False)
     np.testing.assert_array_equal(together.mask, alone.mask)
     assert together.r.iloc[0, 0] == pytest.approx(alone.r.iloc[0, 0], abs=1e-12)
     assert together.n.iloc[0, 0] == alone.n.iloc[0, 0]
@@ -79,7 +84,7 @@ def test_an_excursion_set_coded_with_nan_does_not_cut_the_others(data):
     assert "low overlap" in together.notes[0, 1]
 
     grey, mask = data / "activity" / "spm12" / "grey.nii.gz", data / "atlas" / "neurovault" / BRAIN_4MM
-    wider = nc.correlate([t, excursion], str(grey), mask=str(mask), zeros="data", background="none",
+    wider = correlate([t, excursion], str(grey), mask=str(mask), zeros="data", background="none",
                          interpolation="linear", warn=False)  # fmt: skip
     assert wider.n.iloc[0, 0] > 27900
     assert 500 < wider.n.iloc[0, 1] < 800
@@ -108,7 +113,7 @@ def test_each_map_with_a_background_of_its_own(data, receptors, tmp_path):
             path = tmp_path / kind / f"{name}.nii"
             nib.save(nib.Nifti1Image(np.where(inside, values, outside).astype(np.float32), affine), path)
             sets[kind].append(str(path))
-    nan, own = (nc.correlate(components(data), sets[kind], warn=False) for kind in ("nan", "own"))
+    nan, own = (correlate(components(data), sets[kind], warn=False) for kind in ("nan", "own"))
     for record, ground in zip(own.y_maps, BACKGROUNDS, strict=True):
         assert record.background == pytest.approx(ground, rel=1e-6)
     np.testing.assert_array_equal(own.mask, nan.mask)
@@ -133,7 +138,7 @@ def test_any_background_gives_the_same_r(data, receptors, tmp_path, ground):
     for outside in (np.nan, ground):
         path = tmp_path / f"{outside}.nii"
         nib.save(nib.Nifti1Image(np.where(inside, values, outside).astype(np.float32), affine), path)
-        r.append(nc.correlate(components(data)[0], str(path), mask="none", warn=False))
+        r.append(correlate(components(data)[0], str(path), mask="none", warn=False))
     assert r[1].n.iloc[0, 0] == r[0].n.iloc[0, 0] > 200_000
     assert r[1].r.iloc[0, 0] == pytest.approx(r[0].r.iloc[0, 0], abs=1e-9)
 
@@ -152,7 +157,7 @@ def test_a_scaled_integer_background(data, receptors, tmp_path):
     assert raw.get_data_dtype() == np.int16
     ground = coded[0, 0, 0]
     nib.save(nib.Nifti1Image(np.where(inside, coded, np.nan), affine), tmp_path / "float.nii")
-    scaled, plain = (nc.correlate(components(data), str(tmp_path / f"{name}.nii"), warn=False)
+    scaled, plain = (correlate(components(data), str(tmp_path / f"{name}.nii"), warn=False)
                      for name in ("scaled", "float"))  # fmt: skip
     assert ground == pytest.approx(SCALED, abs=2e-5)
     assert scaled.y_maps[0].background == pytest.approx(ground, rel=1e-6)
@@ -174,7 +179,7 @@ def test_a_scaled_integer_background(data, receptors, tmp_path):
 def test_volumes_are_maps(data, path, shape):
     """Every voxel of both volumes, as nibabel reads them."""
     file = data / "odd" / path
-    result = nc.correlate(str(file), mask="none", zeros="data", background="none", warn=False)
+    result = correlate(str(file), mask="none", zeros="data", background="none", warn=False)
     name = file.name.removesuffix(".gz").removesuffix(".nii").removesuffix(".mgz")
     assert result.x_labels == (f"{name}[0]", f"{name}[1]")
     assert [m.shape for m in result.x_maps] == [shape, shape]

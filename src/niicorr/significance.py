@@ -98,8 +98,6 @@ def infer(
         for i, j in np.argwhere(small):
             flags.append((int(i), int(j), f"no p-value: {found.n[i, j]} common voxels are too few for the null model "
                                           f"({LEAST_VOXELS} needed)"))
-    shape = found.r.shape
-    unknown = np.full(shape, np.nan)
     r = np.where(once, found.r, np.nan)
     p_fwe = None
     if model.null == "surrogate":
@@ -121,7 +119,7 @@ def infer(
     beside = f", {similarity.n_covariates} of them taken by covariates" if similarity.n_covariates else ""
     flags += [(int(i), int(j), f"few independent values (n_effective {n_effective[i, j]:.1f}{beside})")
               for i, j in np.argwhere(once & (left < FEW))]
-    low = high = unknown
+    low = high = np.full(r.shape, np.nan)
     if similarity.has_formula:
         low, high = fisher_interval(r, n_effective, n_covariates=similarity.n_covariates)
     adjust = benjamini_hochberg if model.fdr == "bh" else benjamini_yekutieli

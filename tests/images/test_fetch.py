@@ -176,7 +176,7 @@ def test_offline_it_says_which_files_would_do(error, monkeypatch):
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (PermissionError(13, "Permission denied", "/root/nilearn_data"), "PermissionError: .*Permission denied"),
+        (PermissionError(13, "Permission denied", "nilearn_data"), "PermissionError: .*Permission denied"),
         (kind("HTTPError", kind("URLError", OSError))("404 Client Error: Not Found"), "HTTPError: 404 Client Error"),
         (KeyError("x" * 500), "KeyError: 'x{159}…"),
         (ImportError("lxml is missing"), "ImportError: lxml is missing"),

@@ -99,9 +99,10 @@ class Surrogates:
         kind = np.result_type(*self.values) if self.values else np.float32
         rows = np.zeros((2, len(maps), self.n_features), kind)
         shape = self.torus.shape
+        usable = self.usable
         shared = [white_noise(shape, self.seed, number, 0, f) for f in range(self.loadings.shape[1])]
         for k, i in enumerate(maps):
-            if not np.isfinite(self.coefficients[i]).all():
+            if not usable[i]:
                 continue
             noise = np.zeros(shape, np.complex64)
             for loading, part in zip(self.loadings[i], shared, strict=True):

@@ -43,6 +43,8 @@ class Features:
         Number of bare features that these were chosen from.
     centroids : ndarray, shape (n, 3), float64, optional
         Where regions are, in mm, RAS+; voxels are where their grid says.
+    volumes : ndarray, shape (n,), float64, optional
+        How large regions are, in mm³.
     """
 
     n: int
@@ -50,6 +52,12 @@ class Features:
     indices: IntArray | None = None
     given: int | None = None
     centroids: Float64Array | None = None
+    volumes: Float64Array | None = None
+
+    @property
+    def unit(self) -> str:
+        """What one of them is called: ``voxel``, ``region``, or ``feature`` of bare arrays."""
+        return "region" if self.centroids is not None else "feature" if self.grid is None else "voxel"
 
     @property
     def coords(self) -> Float64Array:
@@ -66,9 +74,9 @@ class Features:
         if self.grid is not None:
             return replace(self, n=n, indices=None if self.indices is None else self.indices[columns])
         places = np.arange(self.n) if self.indices is None else self.indices
-        centroids = None if self.centroids is None else self.centroids[columns]
         return replace(self, n=n, indices=places[columns], given=self.n if self.given is None else self.given,
-                       centroids=centroids)
+                       centroids=None if self.centroids is None else self.centroids[columns],
+                       volumes=None if self.volumes is None else self.volumes[columns])
 
 
 def same_place(features: Features, other: Features) -> bool:

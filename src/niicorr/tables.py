@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 INFERRED_COLUMNS = ("n_effective", "ci_low", "ci_high", "p", "p_fdr", "p_fwe")
 PAIR_COLUMNS = ("x", "y", "r", "n", *INFERRED_COLUMNS, "note")
+DIRECTION_COLUMNS = ("p_x_random", "p_y_random")
+"""What null models with two directions append: p with the maps of x, and with those of y, randomised."""
 MAP_COLUMNS = ("set", "label", "path", "shape", "voxel_mm", "orientation", "dtype", "background", "n_voxels",
                "coverage", "decisions")
 
@@ -54,6 +56,11 @@ def path_text(path: str) -> str:
         return printable(path)
 
 
+def pair_columns(inferred: Mapping[str, Float64Array]) -> tuple[str, ...]:
+    """Return the columns of ``pairs.tsv``: those that always are, and those of null models with two directions."""
+    return (*PAIR_COLUMNS, *(name for name in DIRECTION_COLUMNS if name in inferred))
+
+
 def pair_rows(
     x_labels: Sequence[str],
     y_labels: Sequence[str],
@@ -63,10 +70,12 @@ def pair_rows(
     cells: Iterable[tuple[int, int]],
     inferred: Mapping[str, Float64Array],
 ) -> Iterator[tuple[Any, ...]]:
-    """Yield one row per cell, in the order of ``PAIR_COLUMNS``; None where a column does not apply."""
+    """Yield one row per cell, in the order of `pair_columns`; None where a column does not apply."""
+    directions = pair_columns(inferred)[len(PAIR_COLUMNS):]
     for i, j in cells:
         numbers = [float(inferred[name][i, j]) if name in inferred else None for name in INFERRED_COLUMNS]
-        yield x_labels[j], y_labels[i], float(estimate[i, j]), int(counts[i, j]), *numbers, notes.get((i, j), "")
+        yield (x_labels[j], y_labels[i], float(estimate[i, j]), int(counts[i, j]), *numbers, notes.get((i, j), ""),
+               *(float(inferred[name][i, j]) for name in directions))
 
 
 def write_matrix(path: str, x_labels: Sequence[str], y_labels: Sequence[str], values: Float64Array) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 Method = Literal["pearson", "spearman", "cosine", "concordance", "bicor", "dice"]
-Null = Literal["effective", "gsm", "surrogate", "independent", "none"]
+Null = Literal["effective", "gsm", "surrogate", "moran", "variogram", "independent", "none"]
 Fdr = Literal["bh", "by"]
 Alternative = Literal["two-sided", "greater", "less"]
 Zeros = Literal["auto", "data", "missing"]

@@ -63,6 +63,9 @@ class Atlas:
         Of a label image: 0 in the background, k in ``regions[k - 1]``.
     weights : ndarray of float32, shape (regions, \*grid.shape), or None
         Of a probabilistic atlas: 0 or more, as stored (shares or percent); each volume in Fortran order.
+    volumes : ndarray, shape (regions,), float64
+        Sizes in mm³ of the atlas as it is, also once it was brought to another grid; of a probabilistic one the
+        probabilities are summed, those of 1 (or of the largest, if percent) counting whole.
     decisions, warnings
         What was decided, and what the reader must know first.
     """
@@ -72,6 +75,7 @@ class Atlas:
     regions: tuple[Region, ...]
     codes: IntArray | None
     weights: FloatArray | None
+    volumes: Float64Array
     decisions: tuple[Decision, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -216,7 +220,9 @@ def read_atlas(atlas: Any, labels: Any = None, *, max_map_size: int = MAX_MAP_SI
     if empty:
         said.append(Decision("atlas", f"{len(empty)} of {len(regions)} volumes hold no voxel: {listed(empty)}"))
     warnings += [*naming.warnings, *_contradictions(path, regions, header.grid)]
-    return Atlas(path, header.grid, regions, codes, weights, (*said, *naming.decisions), tuple(warnings))
+    sizes = counts.astype(np.float64) if weights is None else _sums(weights) / max(1.0, float(weights.max()))
+    return Atlas(path, header.grid, regions, codes, weights, sizes * header.grid.voxel_volume,
+                 (*said, *naming.decisions), tuple(warnings))
 
 
 def _fetched(atlas: Any) -> FetchedAtlas | None:

@@ -58,7 +58,7 @@ def regional_means(voxels: MapMatrix, atlas: Atlas, min_coverage: float = MIN_CO
     values, coverage = means(voxels, atlas)
     values[~(coverage >= min_coverage) | (coverage <= 0)] = np.nan
     centroids = np.array([region.centroid for region in atlas.regions], dtype=np.float64).reshape(-1, 3)
-    features = Features(len(atlas.regions), centroids=centroids)
+    features = Features(len(atlas.regions), centroids=centroids, volumes=atlas.volumes)
     matrix = MapMatrix.from_array(values, voxels.labels, features)
     return Regional(replace(matrix, records=voxels.records), values, coverage)
 

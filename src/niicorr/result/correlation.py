@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from niicorr.compute.similarity import Similarity
     from niicorr.matrix import MapMatrix
+    from niicorr.result.parcellation import Parcellation, RunSeries
 
 NULL_TEXTS = {
     "surrogate": "p by comparison with random maps (null model: surrogate): Gaussian random fields with the "
@@ -118,6 +119,10 @@ class CorrelationResult:
         cell was not tested.
     comparison : Comparison or None
         The maps themselves, for `contribution`; None in a result that was loaded.
+    parcellation : Parcellation or None
+        The regions, where maps were averaged in an atlas, or where regions themselves were compared.
+    series : tuple of RunSeries
+        Of regions compared by their time series, one for each run; empty elsewhere.
     """
 
     estimate: Float64Array
@@ -134,6 +139,8 @@ class CorrelationResult:
     provenance: Provenance = field(default_factory=Provenance)
     inferred: dict[str, Float64Array] = field(default_factory=dict)
     comparison: Comparison | None = field(default=None, repr=False)
+    parcellation: Parcellation | None = field(default=None, repr=False)
+    series: tuple[RunSeries, ...] = field(default=(), repr=False)
 
     @cached_property
     def x_labels(self) -> tuple[str, ...]:
@@ -154,6 +161,13 @@ class CorrelationResult:
     def warnings(self) -> tuple[str, ...]:
         """What the reader must know before any number."""
         return self.provenance.warnings
+
+    @property
+    def unit(self) -> str:
+        """What n counts, in the singular: ``voxel``, ``region``, ``time point``, or ``feature`` of bare arrays."""
+        if self.series:
+            return "time point"
+        return "region" if self.parcellation is not None else "feature" if self.grid is None else "voxel"
 
     @property
     def measure(self) -> Measure:
@@ -237,12 +251,13 @@ class CorrelationResult:
         """One row per pair, with the columns of ``pairs.tsv``."""
         import pandas as pd
 
-        from niicorr.tables import PAIR_COLUMNS, pair_rows
+        from niicorr.tables import pair_columns, pair_rows
 
         rows = pair_rows(self.x_labels, self.y_labels, self.estimate, self.counts, self.notes, self.cells(),
                          self.inferred)
-        frame = pd.DataFrame(list(rows), columns=list(PAIR_COLUMNS))
-        numbers = [name for name in PAIR_COLUMNS if name not in ("x", "y", "n", "note")]
+        columns = pair_columns(self.inferred)
+        frame = pd.DataFrame(list(rows), columns=list(columns))
+        numbers = [name for name in columns if name not in ("x", "y", "n", "note")]
         return frame.astype(dict.fromkeys(numbers, "float64"))
 
     def contribution(self, x: str | int, y: str | int) -> Any:

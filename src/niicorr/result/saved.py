@@ -20,7 +20,15 @@ from niicorr.records import Decision, MapRecord, Provenance
 from niicorr.result.correlation import CorrelationResult, Sensitivity
 from niicorr.result.methods import methods
 from niicorr.space import Grid, format_mm
-from niicorr.tables import INFERRED_COLUMNS, MAP_COLUMNS, PAIR_COLUMNS, pair_rows, write_matrix, write_tsv
+from niicorr.tables import (
+    DIRECTION_COLUMNS,
+    INFERRED_COLUMNS,
+    MAP_COLUMNS,
+    pair_columns,
+    pair_rows,
+    write_matrix,
+    write_tsv,
+)
 
 SCHEMA = 1
 """Version of ``run.json`` and ``report_data.npz``; older ones stay readable."""
@@ -44,7 +52,7 @@ def write_result(result: CorrelationResult, folder: str, extra_files: Sequence[s
     write_matrix(at("correlations.csv"), result.x_labels, result.y_labels, result.estimate)
     pairs = pair_rows(result.x_labels, result.y_labels, result.estimate, result.counts, result.notes, result.cells(),
                       result.inferred)
-    write_tsv(at("pairs.tsv"), PAIR_COLUMNS, pairs)
+    write_tsv(at("pairs.tsv"), pair_columns(result.inferred), pairs)
     write_tsv(at("maps.tsv"), MAP_COLUMNS, _map_rows(result))
     names = ["correlations.csv", "pairs.tsv", "maps.tsv", ARRAYS]
     if result.mask is not None and result.grid is not None:
@@ -171,7 +179,7 @@ def _restore(path: str, record: dict[str, Any], arrays: dict[str, Any]) -> Corre
         notes={(entry["y"], entry["x"]): entry["note"] for entry in record["notes"]},
         grid=None if grid is None else Grid(tuple(grid["shape"]), np.array(grid["affine"]), grid["known"], grid["mni"]),
         mask=None if record["mask"] is None else _read_mask(os.path.join(path, record["mask"]["file"])),
-        inferred={name: arrays[name] for name in INFERRED_COLUMNS if name in arrays},
+        inferred={name: arrays[name] for name in (*INFERRED_COLUMNS, *DIRECTION_COLUMNS) if name in arrays},
         sensitivity=None if sensitivity is None else Sensitivity(
             arrays["naive"], sensitivity["every_kth_voxel"], arrays["zeros_matter"]),
         provenance=Provenance(

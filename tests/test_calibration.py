@@ -18,7 +18,7 @@ from niicorr.calibration.rates import COLUMNS
 from niicorr.compute.similarity import Similarity
 from niicorr.matrix import Features, MapMatrix
 from niicorr.nulls.effective import effective_null
-from niicorr.pipeline import options_of
+from niicorr.options import options_of
 from niicorr.space import Grid
 
 SHAPE = (16, 16, 14)

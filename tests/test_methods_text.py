@@ -21,13 +21,16 @@ from niicorr.nulls.surrogate import FACTORS as drawn_factors
 from niicorr.nulls.traces import GAUSSIANS
 from niicorr.records import Decision, MapRecord, Provenance
 from niicorr.result import CorrelationResult, Sensitivity
-from niicorr.result.methods import FACTORS, REFERENCES, Methods, methods
+from niicorr.result.citations import REFERENCES
+from niicorr.result.methods import Methods, methods
+from niicorr.result.methods_nulls import FACTORS
 from niicorr.space import Grid
 from niicorr.typing import Alternative
 from strategies import MODEST, seeds
 
 METHODS = ("pearson", "spearman", "cosine", "concordance", "bicor", "dice")
 NULLS = ("none", "effective", "gsm", "surrogate", "independent")
+"""Of voxels; regions have two more."""
 SIDES = get_args(Alternative)
 GRID = Grid((30, 40, 30), np.diag([3.0, 3, 3, 1]))
 VERSIONS = {"niicorr": "9.8.7", "python": "3.99.1", "numpy": "2.77", "scipy": "1.66", "nibabel": "5.55"}
@@ -469,9 +472,9 @@ def test_weighted_voxels_taken_for_independent():
 
 
 def test_unknown_methods_and_nulls_are_named():
-    words = text(made(method="mutual", null="moran"))
+    words = text(made(method="mutual", null="spin"))
     assert "by the method “mutual”" in words
-    assert "two-sided p-values came from the null model “moran”." in words
+    assert "two-sided p-values came from the null model “spin”." in words
 
 
 # --- inference ------------------------------------------------------------------------------------
@@ -495,6 +498,10 @@ def test_without_a_null_model_nothing_is_said_of_chance(method):
                    "n_effective = 1 + 1/mean(r²) over draws, at most n. n_effective was",
                    "anatomy that both follow is a true correlation"],
      ["modified t-test", "Holm's", "degrees of freedom", "corrected for"]),
+    ("moran", ["1 000 draws of surrogate maps (seed 17)", "Moran spectral randomisation", "never below 1/1 001",
+               "the larger of the two p-values", "largest |r| of all pairs"],
+     ["modified t-test", "Holm's", "variogram"]),
+    ("variogram", ["variogram follows that of the map", "the larger of the two p-values"], ["Moran", "Holm's"]),
     ("independent", ["Student's t with n − 2 degrees of freedom", "As if all voxels were independent",
                      "p is far too small", "too narrow"], ["n_effective", "anatomy", "surrogate", "Gaussians"]),
 ])
@@ -502,6 +509,13 @@ def test_null_models(null, says, not_says):
     words = text(made(null=null))
     assert [s for s in says if s not in words] == []
     assert [s for s in not_says if s in words] == []
+
+
+def test_surrogates_of_regions_have_their_references():
+    for null, author in (("moran", "Wagner HH"), ("variogram", "Burt JB")):
+        cited = " ".join(methods(made(null=null)).references)
+        assert author in cited and "Nichols TE" in cited
+        assert "Dietrich" not in cited and "Holm S" not in cited
 
 
 @pytest.mark.parametrize("null", NULLS[1:])

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from niicorr.errors import DomainWarning, InputError, UnusableMapsError, UsageError
-from niicorr.pipeline import Options, check, correlate, is_matrix, versions
+from niicorr.options import Options
+from niicorr.pipeline import check, correlate, is_matrix, versions
 
 AFFINE = np.diag([18.0, 18, 18, 1])
 

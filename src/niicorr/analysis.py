@@ -11,7 +11,7 @@ import numpy as np
 
 from niicorr.compute.similarity import MIN_COMMON, Correlation, Similarity
 from niicorr.compute.transforms import fine_values, no_spread
-from niicorr.errors import InputError
+from niicorr.errors import InputError, UsageError
 from niicorr.machine import memory_budget
 from niicorr.matrix import Features, MapMatrix, same_place
 from niicorr.records import INDEPENDENT, Decision, MapRecord, NullModel, Provenance
@@ -119,8 +119,9 @@ def analyse(
             remarks.add(i, j, text)
     provenance = provenance or Provenance()
     provenance = replace(
-        provenance, decisions=(*provenance.decisions, *_of_method(found, similarity, why_none)),
-        warnings=(*provenance.warnings, *_warnings(x, y, model, low, same_set), *_overfull(found, similarity)))
+        provenance, decisions=(*provenance.decisions, *_of_method(found, similarity, why_none, _unit(x.features))),
+        warnings=(*provenance.warnings, *_warnings(x, y, model, low, same_set),
+                  *_overfull(found, similarity, _unit(x.features))))
     naive = _naive(x, y) if similarity.plain else None
     sensitivity = None
     if naive is not None or np.isfinite(zeros_matter).any():
@@ -140,7 +141,8 @@ def check_features(x: MapMatrix, y: MapMatrix) -> None:
     if x.features.n != y.features.n:
         raise InputError(f"x has {x.features.n} features, y has {y.features.n}: correlate maps on one grid and mask")
     if not same_place(x.features, y.features):
-        raise InputError("x and y hold different voxels: extract both with one sampling (choose_sampling(x, y))")
+        raise InputError(f"x and y hold different {_unit(x.features)}s: extract both with one sampling "
+                         "(choose_sampling(x, y))")
 
 
 def _remarks(
@@ -153,8 +155,9 @@ def _remarks(
         remarks.add(i, j, text)
     for i, j in same:
         remarks.add(i, j, "same file")
+    whole = f"{x.features.n} regions" if _unit(x.features) == "region" else f"{x.features.n} voxels of the mask"
     for i, j in np.argwhere(low):
-        remarks.add(int(i), int(j), f"low overlap: {found.n[i, j]} of the {x.features.n} voxels of the mask")
+        remarks.add(int(i), int(j), f"low overlap: {found.n[i, j]} of the {whole}")
     for i, j in np.argwhere(np.isfinite(zeros_matter)):
         remarks.add(int(i), int(j), f"zeros matter: {_short(found.r[i, j])} / {_short(zeros_matter[i, j])}")
     return remarks
@@ -163,30 +166,37 @@ def _remarks(
 def _warnings(x: MapMatrix, y: MapMatrix, model: NullModel, low: BoolArray, same_set: bool) -> Iterator[str]:
     """Say what must be known before any number."""
     if model.null == "independent":
-        yield (f"{INDEPENDENT} (null model: independent); neighbouring voxels repeat each other, so most pairs of "
-               "unrelated smooth maps come out significant. The null model effective knows that")
+        unit = _unit(x.features)
+        yield (f"{INDEPENDENT.replace('voxel', unit)} (null model: independent); neighbouring {unit}s repeat each "
+               "other, so most pairs of unrelated smooth maps come out significant. The null model effective knows "
+               "that")
     if low.any():
         pairs = len(x) * (len(x) - 1) // 2 if same_set else low.size
-        yield (f"{int(low.sum())} of {pairs} correlations rest on less than half of the mask's voxels{_sparse(x, y)}; "
+        what = "regions" if _unit(x.features) == "region" else "mask's voxels"
+        yield (f"{int(low.sum())} of {pairs} correlations rest on less than half of the {what}{_sparse(x, y)}; "
                "their cells say so in pairs.tsv")
 
 
-def _overfull(found: Correlation, similarity: Similarity) -> Iterator[str]:
+def _overfull(found: Correlation, similarity: Similarity, unit: str) -> Iterator[str]:
     """Say that a Dice coefficient of maps that are everywhere above the threshold tells nothing."""
     numbers = found.r[np.isfinite(found.r)]
     if similarity.method == "dice" and numbers.size and (numbers == 1).all():
-        yield (f"every voxel of every map exceeds the threshold {similarity.threshold:g}, so all Dice coefficients are "
-               "1: choose a threshold (--threshold) that tells voxels apart")
+        yield (f"every {unit} of every map exceeds the threshold {similarity.threshold:g}, so all Dice coefficients "
+               f"are 1: choose a threshold (--threshold) that tells {unit}s apart")
 
 
 def _possible(model: NullModel, similarity: Similarity, features: Features) -> tuple[NullModel, str | None]:
     """Return the null model if it can be had, else none and why."""
     none = replace(model, null="none")
     if model.null in ("none", "independent", "effective", "gsm") and not similarity.has_formula:
-        why = (f"no p-values: there is no formula for {similarity.method} under the null model {model.null}; "
-               "surrogate draws random maps instead") if model.null != "none" else None
-        return none, why
-    if model.null in ("effective", "gsm", "surrogate") and features.grid is None:
+        draws = "moran" if features.unit == "region" else "surrogate"
+        why = (f"no p-values: there is no formula for {similarity.method} under the null model {model.null}; {draws} "
+               "draws random maps instead")
+        return none, None if model.null == "none" else why
+    if model.null in ("moran", "variogram") and features.unit == "voxel":
+        raise UsageError(f"the null model {model.null} is for regions, of which there are few: name an atlas with "
+                         "--atlas, or take effective or surrogate for voxels")
+    if model.null in ("effective", "gsm", "surrogate", "moran", "variogram") and features.unit == "feature":
         text = ("bare arrays do not tell where their voxels are, and neighbouring voxels repeat each other; give "
                 "images or a MapMatrix with a grid")
         if model.null == "effective":  # the default: whoever correlates arrays did not ask for it
@@ -196,11 +206,13 @@ def _possible(model: NullModel, similarity: Similarity, features: Features) -> t
     return model, None
 
 
-def _of_method(found: Correlation, similarity: Similarity, why_none: str | None) -> Iterator[Decision]:
+def _of_method(
+    found: Correlation, similarity: Similarity, why_none: str | None, unit: str
+) -> Iterator[Decision]:
     """Say what was decided about the numbers themselves."""
     if own := int(np.count_nonzero(found.own)):
         what = "ranks were" if similarity.method == "spearman" else "the maps were transformed"
-        yield Decision("method", f"{what} taken over each map's own voxels, not anew for each pair, in {own} cells "
+        yield Decision("method", f"{what} taken over each map's own {unit}s, not anew for each pair, in {own} cells "
                        "whose maps differ in coverage: so many differ that the latter would take very long")
     if similarity.covariates is not None:
         given, independent = len(similarity.covariates), similarity.n_covariates
@@ -242,22 +254,23 @@ def _empty_cells(
     found: Correlation, x: MapMatrix, y: MapMatrix, similarity: Similarity
 ) -> Iterator[tuple[int, int, str]]:
     """Say why a cell has no number."""
+    unit = _unit(x.features)
     for i, j in np.argwhere(np.isnan(found.r)):
         reasons = []
         for name, record in (("x", x.records[j]), ("y", y.records[i])):
             if record.error:
                 reasons.append(f"{name} not used: {printable(record.error)}")
         if not reasons and found.n[i, j] < MIN_COMMON:
-            reasons.append(f"fewer than {MIN_COMMON} common voxels (n = {found.n[i, j]})")
+            reasons.append(f"fewer than {MIN_COMMON} common {unit}s (n = {found.n[i, j]})")
         if not reasons:
             constant = [n for n, flags in (("x", found.x_constant), ("y", found.y_constant)) if flags[i, j]]
             if similarity.method == "dice" and not constant:
-                reasons.append(f"neither map exceeds the threshold {similarity.threshold:g} in any common voxel")
+                reasons.append(f"neither map exceeds the threshold {similarity.threshold:g} in any common {unit}")
             elif similarity.covariates is not None and x.scale[j] > 0 and y.scale[i] > 0:
-                reasons.append(f"{' and '.join(constant) or 'a map'} constant over the common voxels once the "
+                reasons.append(f"{' and '.join(constant) or 'a map'} constant over the common {unit}s once the "
                                "covariates are regressed out: they explain it entirely")
             else:
-                reasons.append(f"{' and '.join(constant) or 'a map'} constant over the common voxels")
+                reasons.append(f"{' and '.join(constant) or 'a map'} constant over the common {unit}s")
         yield int(i), int(j), "; ".join(reasons)
 
 
@@ -300,6 +313,11 @@ def _naive(x: MapMatrix, y: MapMatrix) -> Float64Array | None:
     r[:, ~x.naive.any(axis=1)] = np.nan
     r[~y.naive.any(axis=1)] = np.nan
     return np.asarray(np.clip(r, -1, 1))
+
+
+def _unit(features: Features) -> str:
+    """Name what n counts; features of bare arrays are taken for voxels."""
+    return "region" if features.unit == "region" else "voxel"
 
 
 def _short(r: float) -> str:

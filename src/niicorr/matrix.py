@@ -82,7 +82,7 @@ class Features:
 def same_place(features: Features, other: Features) -> bool:
     """Whether two sets of features are the same voxels or regions; bare arrays are taken at their word."""
     if features.centroids is not None and other.centroids is not None:
-        return np.array_equal(features.centroids, other.centroids)
+        return np.array_equal(features.centroids, other.centroids, equal_nan=True)
     if features.grid is None or other.grid is None:
         return True
     if features.indices is None or other.indices is None:
@@ -114,6 +114,9 @@ class MapMatrix:
         For maps whose zeros were decided by rule: how they were read, and where in the row they are.
     naive : ndarray, shape (maps, voxels of the whole grid or every k-th), or None
         Standard scores with background and zeros taken as data (rule 8); NaN for interpolated maps.
+    otherwise : MapMatrix or None
+        Of regional means: the maps that ``zeros`` knows, in its order, with their zeros read the other way; None of
+        voxels, where that follows from the rows.
     exact : callable or None
         Gives the values of one map in float64, for the few pairs that standard scores are too coarse for:
         those whose common values vary little against the map as a whole.
@@ -130,6 +133,7 @@ class MapMatrix:
     zeros: dict[int, tuple[ZeroReading, BitArray]] = field(default_factory=dict)
     naive: FloatArray | None = None
     exact: Callable[[int], Float64Array] | None = None
+    otherwise: MapMatrix | None = None
 
     def __repr__(self) -> str:
         missing = "" if self.complete else ", some values missing"
@@ -218,16 +222,23 @@ class MapMatrix:
             valid = supports[support_of[k]]
             shift, spread = standardise(self.rows[index][columns][valid], rows[k], valid)
             center[k], scale[k] = self.center[index] + self.scale[index] * shift, self.scale[index] * spread
-        counts = np.count_nonzero(supports, axis=1)[support_of]
-        records = tuple(replace(self.records[index], n_voxels=int(count), coverage=float(count / max(n, 1)))
-                        for index, count in zip(places, counts, strict=True))
+        records = tuple(self.records[index] for index in places)
+        if self.features.centroids is None:  # what regions were averaged from stays what it is
+            counts = np.count_nonzero(supports, axis=1)[support_of]
+            records = tuple(replace(record, n_voxels=int(count), coverage=float(count / max(n, 1)))
+                            for record, count in zip(records, counts, strict=True))
         zeros = {k: (self.zeros[index][0], np.packbits(self._zero(index)[columns]))
                  for k, index in enumerate(places.tolist()) if index in self.zeros}
         exact = self.exact
+        otherwise = self.otherwise
+        if otherwise is not None:
+            known = list(self.zeros)
+            chosen = [known.index(index) for index in places.tolist() if index in self.zeros]
+            otherwise = otherwise.within(columns, np.array(chosen, dtype=np.intp))
         return replace(self, rows=rows, center=center, scale=scale, supports=supports, support_of=support_of,
                        labels=tuple(self.labels[i] for i in places), features=self.features.at(columns),
                        records=records, zeros=zeros,
-                       naive=None if self.naive is None else self.naive[places],
+                       naive=None if self.naive is None else self.naive[places], otherwise=otherwise,
                        exact=None if exact is None else lambda k: exact(int(places[k]))[columns])
 
     def part(self, places: slice | IntArray) -> MapMatrix:
@@ -236,7 +247,8 @@ class MapMatrix:
         chosen = np.arange(len(self))[places].tolist()
         return replace(self, rows=self.rows[places], center=self.center[places], scale=self.scale[places],
                        supports=self.supports[used], support_of=support_of, zeros={}, naive=None, exact=None,
-                       labels=tuple(self.labels[i] for i in chosen), records=tuple(self.records[i] for i in chosen))
+                       otherwise=None, labels=tuple(self.labels[i] for i in chosen),
+                       records=tuple(self.records[i] for i in chosen))
 
     def _zero(self, index: int) -> BoolArray:
         """Where a map whose zeros were decided by rule is zero, shape (features,)."""
@@ -247,6 +259,9 @@ class MapMatrix:
 
         ``which``, shape (k,), holds positions that ``zeros`` knows.
         """
+        if self.otherwise is not None:
+            known = list(self.zeros)
+            return self.otherwise.part(np.array([known.index(int(index)) for index in which], dtype=np.intp))
         rows, supports = self.rows[which], self.supports[self.support_of[which]]
         center, scale = np.empty(len(which)), np.empty(len(which))
         for k, index in enumerate(which):

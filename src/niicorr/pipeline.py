@@ -8,15 +8,13 @@ any number; `niicorr.calibration` leaves it after `extracted`.
 
 from __future__ import annotations
 
-import os
 import platform
 import sys
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from numbers import Integral, Real
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 
@@ -32,69 +30,24 @@ from niicorr.errors import (
     UnusableMapsError,
     UsageError,
 )
+from niicorr.images.atlas import Atlas, read_atlas
+from niicorr.images.atlas_sampling import sample_atlas
 from niicorr.images.beside import Beside, read_beside
 from niicorr.images.extract import extract, naive_step
-from niicorr.images.header import MAX_MAP_SIZE
-from niicorr.images.inspect import BackgroundOption
 from niicorr.images.mapset import MapSet, read_maps
+from niicorr.images.region_names import listed
+from niicorr.images.regions import MIN_COVERAGE, Regional, region_averages, regional_means
 from niicorr.images.sampling import Sampling, choose_sampling, settle
 from niicorr.images.survey import Survey, survey
 from niicorr.machine import default_jobs, memory_budget
 from niicorr.matrix import MapMatrix, plain_array, scaled_weights
-from niicorr.records import INDEPENDENT, Decision, MapRecord, NullModel, Provenance
-from niicorr.result import CorrelationResult
-from niicorr.tables import path_text
-from niicorr.typing import (
-    Alternative,
-    BoolArray,
-    Fdr,
-    Float64Array,
-    Interpolation,
-    Method,
-    Null,
-    OnError,
-    Progress,
-    Resample,
-    Zeros,
-)
+from niicorr.options import Options, options_of
+from niicorr.records import INDEPENDENT, Decision, MapRecord, Provenance
+from niicorr.result import CorrelationResult, Parcellation
+from niicorr.typing import BoolArray, Float64Array, Progress
 
 BYTES_PER_CELL = 120
 """Sums, counts, naive numbers and tables of one pair, at the peak."""
-
-
-@dataclass(frozen=True)
-class Options:
-    """How maps are read and compared; the fields are the options of `correlate` and of the command line."""
-
-    mask: Any = "auto"
-    background: BackgroundOption = "auto"
-    volumes: str | None = None
-    zeros: Zeros = "auto"
-    grid: Any = "auto"
-    resample: Resample = "auto"
-    interpolation: Interpolation = "auto"
-    method: Method = "pearson"
-    threshold: float = 0.0
-    partial: Any = None
-    weights: Any = None
-    null: Null = "effective"
-    fdr: Fdr = "bh"
-    alternative: Alternative = "two-sided"
-    n_surrogates: int = 1000
-    seed: int = 0
-    on_error: OnError = "stop"
-    max_map_size: int = MAX_MAP_SIZE
-    memory: int | None = None
-    jobs: int | None = None
-
-    def resolved(self) -> dict[str, Any]:
-        """All of them as plain JSON values."""
-        return {name: _plain(value) for name, value in self.__dict__.items()}
-
-    @property
-    def model(self) -> NullModel:
-        """How p-values are found."""
-        return NullModel(self.null, self.fdr, self.alternative, self.n_surrogates, self.seed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,13 +75,14 @@ class CheckReport:
 class _Prepared:
     """Maps read and settled; ``failure`` is what stopped the way to a sampling.
 
-    ``beside`` holds the sampling, and the weights and covariates in it.
+    ``beside`` holds the sampling, and the weights and covariates in it; ``atlas`` is on its grid.
     """
 
     x: Survey
     y: Survey | None
     beside: Beside | None
     failure: NiicorrError | None
+    atlas: Atlas | None = None
     timings: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -155,8 +109,10 @@ class Extracted:
         The step of ``x.naive`` and ``y.naive``; 0 where there are none.
     surveys : tuple of Survey
         What was read; empty where maps came as matrices.
-    mask : ndarray of bool, shape ``grid.shape``, or None
-        The voxels that could count.
+    sampling : Sampling or None
+        Where they were compared; None where maps came as matrices.
+    parcellation : Parcellation or None
+        The regions that they were averaged over.
     """
 
     x: MapMatrix
@@ -165,7 +121,8 @@ class Extracted:
     provenance: Provenance
     naive_step: int = 0
     surveys: tuple[Survey, ...] = ()
-    mask: BoolArray | None = None
+    sampling: Sampling | None = None
+    parcellation: Parcellation | None = None
 
 
 def correlate(x: Any, y: Any = None, *, masker: Any = None, command: str | None = None,
@@ -178,7 +135,7 @@ def correlate(x: Any, y: Any = None, *, masker: Any = None, command: str | None 
         Files, folders, patterns, ``.tsv`` manifests, nibabel images; or arrays of maps × features, NaN where
         missing. Without ``y`` the set is compared with itself.
     masker : fitted nilearn masker, optional
-        Its mask is used, in place of ``mask``.
+        The mask of a NiftiMasker is used in place of ``mask``, the labels of a NiftiLabelsMasker in place of ``atlas``.
     command : str, optional
         The command line, for ``run.json``.
     progress : callable, optional
@@ -208,8 +165,15 @@ def correlate(x: Any, y: Any = None, *, masker: Any = None, command: str | None 
         Covariate maps, regressed out of both maps of each pair; for ``pearson`` and ``spearman``.
     weights : path, image, array of shape (features,), or None
         How much each voxel counts, 0 or more; not for ``bicor`` and ``dice``.
-    null : 'effective', 'gsm', 'surrogate', 'independent' or 'none'
-        How p-values are found; see `niicorr.nulls.effective.effective_size` and `niicorr.draws`.
+    atlas : path, name, image, (array, affine), what a fetcher of nilearn returns, or None
+        Maps are averaged over its regions, and n counts regions: a label image, or one of probabilities (4-D).
+    labels : path, list of names, dict of number and name, DataFrame, or None
+        Names of the regions; None takes a table beside the atlas, if there is one that fits.
+    min_coverage : float, optional
+        A region of which a map covers a smaller share is missing for that map (.5).
+    null : 'effective', 'gsm', 'surrogate', 'moran', 'variogram', 'independent' or 'none'
+        How p-values are found; see `niicorr.nulls.effective.effective_size` and `niicorr.draws`. ``moran`` and
+        ``variogram`` are for regions; p is the larger of two, with the maps of x and with those of y randomised.
     fdr : 'bh' or 'by'
         What fills ``p_fdr``: Benjamini and Hochberg's or Benjamini and Yekutieli's adjustment.
     alternative : 'two-sided', 'greater' or 'less'
@@ -264,8 +228,10 @@ def correlate(x: Any, y: Any = None, *, masker: Any = None, command: str | None 
     maps = extracted(x, y, chosen, command=command, progress=progress or silent)
     begun = time.perf_counter()
     result = analyse(maps.x, maps.y, similarity=maps.similarity, model=chosen.model, naive_step=maps.naive_step,
-                     mask=maps.mask, provenance=maps.provenance, jobs=chosen.jobs or default_jobs(),
-                     memory=chosen.memory, progress=progress or silent)
+                     mask=None if maps.sampling is None else maps.sampling.mask, provenance=maps.provenance,
+                     jobs=chosen.jobs or default_jobs(), memory=chosen.memory, progress=progress or silent)
+    if maps.parcellation is not None and maps.sampling is not None:
+        result = replace(result, parcellation=maps.parcellation, grid=maps.sampling.grid)
     if maps.surveys and chosen.on_error == "skip" and not np.isfinite(result.estimate).any():
         raise _nothing_left(maps.surveys)
     ended = time.perf_counter()
@@ -273,7 +239,7 @@ def correlate(x: Any, y: Any = None, *, masker: Any = None, command: str | None 
     result = replace(result, provenance=replace(result.provenance, timings=timings))
     if warn:
         for text in result.warnings:
-            kind = IndependenceWarning if text.startswith(INDEPENDENT) else DomainWarning
+            kind = IndependenceWarning if text.startswith(INDEPENDENT.partition(" voxel")[0]) else DomainWarning
             warnings.warn(text, kind, stacklevel=2)
     return result
 
@@ -286,13 +252,14 @@ def check(x: Any, y: Any = None, *, progress: Progress | None = None, **options:
     """
     chosen = options_of(options, None)
     prepared = _prepare(x, y, chosen, progress or silent)
-    failure, sampling = prepared.failure, prepared.sampling
+    failure, sampling, atlas = prepared.failure, prepared.sampling, prepared.atlas
     sets = [s for s in (prepared.x, prepared.y) if s is not None]
     records = [tuple(r.record for r in s.readings) for s in sets]
     if sampling is not None:
         # Coverage is known only once maps are in the mask; the rows themselves are dropped.
-        records = [extract(s, sampling, resample_option=chosen.resample, jobs=chosen.jobs or default_jobs()).records
-                   for s in sets]
+        how: dict[str, Any] = {"resample_option": chosen.resample, "jobs": chosen.jobs or default_jobs()}
+        records = [(extract(s, sampling, **how) if atlas is None else regional_means(
+            s, sampling, atlas, min_coverage=_min_coverage(chosen), **how).matrix).records for s in sets]
         failure = failure or _refusal(sets, chosen)
     return CheckReport(records[0], records[1] if len(records) > 1 else (),
                        () if sampling is None else sampling.decisions,
@@ -314,73 +281,6 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, str):
-        return path_text(value)
-    if isinstance(value, float):
-        return value if np.isfinite(value) else str(value)
-    if isinstance(value, list):
-        return [_plain(part) for part in value]
-    if isinstance(value, os.PathLike):
-        return path_text(os.fsdecode(value))
-    if isinstance(value, Integral):
-        return int(value)
-    return value if value is None or isinstance(value, int) else f"<{type(value).__name__}>"
-
-
-def options_of(options: dict[str, Any], masker: Any) -> Options:
-    """Check keyword arguments and fill in the defaults; wrong ones raise `UsageError`."""
-    unknown = set(options) - set(Options.__dataclass_fields__)
-    if unknown:
-        raise UsageError(f"unknown option {sorted(unknown)[0]!r}; known are {', '.join(Options.__dataclass_fields__)}")
-    if masker is not None:
-        if "mask" in options:
-            raise UsageError("give mask or masker, not both")
-        image = getattr(masker, "mask_img_", None)
-        if image is None or hasattr(masker, "labels_img"):
-            raise UsageError("masker must be a fitted NiftiMasker (one with mask_img_); fit it first")
-        options = {**options, "mask": image}
-    value = options.get("background", "auto")
-    if isinstance(value, Real):
-        options = {**options, "background": float(value)}
-    elif not isinstance(value, str) or value not in ("auto", "none"):
-        raise UsageError(f"background is auto, none or a number, not {value!r}")
-    chosen = Options(**options)
-    _check_values(chosen)
-    return chosen
-
-
-def _whole(value: Any) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool)
-
-
-def _check_values(options: Options) -> None:
-    for name, kind in (("zeros", Zeros), ("resample", Resample), ("interpolation", Interpolation),
-                       ("method", Method), ("null", Null), ("fdr", Fdr), ("alternative", Alternative),
-                       ("on_error", OnError)):
-        value = getattr(options, name)
-        if not isinstance(value, str) or value not in get_args(kind):
-            raise UsageError(f"{name} is one of {', '.join(get_args(kind))}, not {value!r}")
-    for name in ("jobs", "memory", "max_map_size"):
-        value = getattr(options, name)
-        if value is not None and (not isinstance(value, Integral) or value < 1):
-            raise UsageError(f"{name} is a whole number from 1 on, not {value!r}")
-    if not _whole(options.n_surrogates) or options.n_surrogates < 1:
-        raise UsageError(f"n_surrogates is a whole number from 1 on, not {options.n_surrogates!r}: without random maps "
-                         "there is no p-value (null='none' leaves it out)")
-    if not _whole(options.seed) or options.seed < 0:
-        raise UsageError(f"seed is a whole number from 0 on, not {options.seed!r}")
-    if not isinstance(options.threshold, Real) or not 0 <= options.threshold < float("inf"):
-        raise UsageError(f"threshold is a number from 0 on, not {options.threshold!r}")
-    if options.threshold and options.method != "dice":
-        raise UsageError(f"threshold is for method dice, not for {options.method}")
-    if options.partial is not None and options.method not in ("pearson", "spearman"):
-        raise UsageError(f"partial goes with method pearson or spearman, not with {options.method}")
-    if options.weights is not None and options.method in ("bicor", "dice"):
-        raise UsageError(f"weights do not go with method {options.method}; pearson, spearman, cosine and concordance "
-                         "take them")
-
-
 def extracted(
     x: Any, y: Any, options: Options, *, command: str | None, progress: Progress, naive: bool = True
 ) -> Extracted:
@@ -400,6 +300,8 @@ def extracted(
         Whether rows of the whole grid are taken along where the rules mattered.
     """
     if is_matrix(x) and (y is None or is_matrix(y)):
+        if options.atlas is not None:
+            raise UsageError("the maps came as arrays, which no atlas fits: give images, or (array, affine)")
         return _from_matrices(x, y, options, command)
     return _from_files(x, y, options, command, progress, naive)
 
@@ -464,8 +366,10 @@ def _from_files(
     assert sampling is not None  # without a failure there is one
     jobs = options.jobs or default_jobs()
     n_maps = sum(len(s.maps) for s in sets)
-    step = naive_step(sampling.grid.size, n_maps) if naive and _rules_mattered(sets) else 0
     start = time.perf_counter()
+    if prepared.atlas is not None:
+        return _regional(prepared, prepared.atlas, sets, options, command, start)
+    step = naive_step(sampling.grid.size, n_maps) if naive and _rules_mattered(sets) else 0
     matrices = [extract(s, sampling, resample_option=options.resample, naive_step=step, n_maps=n_maps, jobs=jobs)
                 for s in sets]
     beside = prepared.beside
@@ -474,7 +378,63 @@ def _from_files(
                             {**prepared.timings, "extract": time.perf_counter() - start}, beside.records)
     similarity = Similarity(options.method, float(options.threshold), beside.weights, beside.covariates)
     return Extracted(matrices[0], matrices[1] if len(matrices) > 1 else None, similarity, provenance, step,
-                     tuple(sets), sampling.mask)
+                     tuple(sets), sampling)
+
+
+def _regional(
+    prepared: _Prepared, atlas: Atlas, sets: list[Survey], options: Options, command: str | None, start: float
+) -> Extracted:
+    """Average both sets over the regions of an atlas; weights and covariates, too."""
+    beside = prepared.beside
+    assert beside is not None  # callers have a sampling
+    sampling, jobs = beside.sampling, options.jobs or default_jobs()
+    means = [regional_means(s, sampling, atlas, min_coverage=_min_coverage(options), resample_option=options.resample,
+                            jobs=jobs) for s in sets]
+    weights, covariates = (None if values is None else region_averages(values, sampling, atlas)
+                           for values in (beside.weights, beside.covariates))
+    matrices = [part.matrix for part in means]
+    similarity = Similarity(options.method, float(options.threshold), weights, covariates)
+    keep = np.ones(len(atlas), dtype=bool)
+    for values in (weights, covariates):
+        if values is not None:
+            keep &= np.isfinite(values).reshape(-1, len(atlas)).all(axis=0)
+    if not keep.all():
+        matrices, similarity = [matrix.within(keep) for matrix in matrices], similarity.on(keep)
+    parcellation = _parcellation(sets, means, atlas)
+    decisions = (*sampling.decisions, *_coverage_decisions(parcellation, options, keep))
+    provenance = Provenance(options.resolved(), command, versions(), decisions, sampling.warnings,
+                            {**prepared.timings, "extract": time.perf_counter() - start}, beside.records)
+    return Extracted(matrices[0], matrices[1] if len(matrices) > 1 else None, similarity, provenance,
+                     int(_rules_mattered(sets)), tuple(sets), sampling, parcellation)
+
+
+def _parcellation(sets: list[Survey], means: list[Regional], atlas: Atlas) -> Parcellation:
+    labels = tuple(label for s in sets for label in s.maps.labels)
+    coverage = np.concatenate([part.coverage for part in means])
+    if not (coverage > 0).any():
+        raise InputError(f"no map has data in any region of {atlas.path}: check that atlas and maps are in one space")
+    return Parcellation(atlas.path, atlas.regions, atlas.held, labels, coverage,
+                        np.concatenate([part.values for part in means]), atlas.grid.mni)
+
+
+def _coverage_decisions(parcellation: Parcellation, options: Options, keep: BoolArray) -> Iterator[Decision]:
+    """Say which regions no map has, and which do not count for want of a weight or a covariate."""
+    n, names = len(parcellation.regions), parcellation.names
+    values = parcellation.values
+    assert values is not None  # of maps there are
+    yield Decision("atlas", f"a map's value of a region is its mean over the region's voxels with data; missing where "
+                   f"they are less than {_min_coverage(options):.0%} of it")
+    without = [names[k] for k in np.flatnonzero(~np.isfinite(values).any(axis=0) & (parcellation.n_voxels > 0))]
+    if without:
+        yield Decision("atlas", f"{len(without)} of {n} regions are missing in every map: {listed(without)}")
+    if not keep.all():
+        dropped = [names[k] for k in np.flatnonzero(~keep)]
+        yield Decision("atlas", f"{len(dropped)} of {n} regions do not count, since weights or covariates have no "
+                       f"value there: {listed(dropped)}")
+
+
+def _min_coverage(options: Options) -> float:
+    return MIN_COVERAGE if options.min_coverage is None else float(options.min_coverage)
 
 
 def _prepare(x: Any, y: Any, options: Options, progress: Progress) -> _Prepared:
@@ -487,6 +447,9 @@ def _prepare(x: Any, y: Any, options: Options, progress: Progress) -> _Prepared:
     read: dict[str, Any] = {"volumes": options.volumes, "on_error": "skip", "max_map_size": options.max_map_size}
     if x is None:
         raise UsageError("x is None: name the maps of the first set")
+    # The atlas comes first: it is one file, and what is wrong with it should not take a thousand maps to tell.
+    atlas = None if options.atlas is None else read_atlas(options.atlas, options.labels,
+                                                          max_map_size=options.max_map_size)
     sets: list[MapSet] = [read_maps(part, **read) for part in (x, y) if part is not None]
     _check_room(len(sets[0]) * len(sets[-1]), options)
     headers = time.perf_counter()
@@ -497,8 +460,12 @@ def _prepare(x: Any, y: Any, options: Options, progress: Progress) -> _Prepared:
                           progress=advance) for maps in sets]
     beside, failure = None, None
     try:
-        sampling = choose_sampling(surveys[0], surveys[1] if len(surveys) > 1 else None, mask=options.mask,
-                                   grid=options.grid, interpolation=options.interpolation)
+        how: dict[str, Any] = {"mask": options.mask, "grid": options.grid, "interpolation": options.interpolation}
+        second = surveys[1] if len(surveys) > 1 else None
+        if atlas is None:
+            sampling = choose_sampling(surveys[0], second, **how)
+        else:
+            sampling, atlas = sample_atlas(surveys[0], second, atlas, **how)
         beside = read_beside(sampling, options.weights, options.partial, background=options.background,
                              zeros=options.zeros, resample_option=options.resample,
                              max_map_size=options.max_map_size, jobs=jobs)
@@ -511,7 +478,7 @@ def _prepare(x: Any, y: Any, options: Options, progress: Progress) -> _Prepared:
     if beside is not None:
         surveys = [settle(s, beside.sampling, options.resample) for s in surveys]
     timings = {"headers": headers - start, "read": time.perf_counter() - headers}
-    return _Prepared(surveys[0], surveys[1] if len(surveys) > 1 else None, beside, failure, timings)
+    return _Prepared(surveys[0], surveys[1] if len(surveys) > 1 else None, beside, failure, atlas, timings)
 
 
 def _check_room(cells: int, options: Options) -> None:

@@ -10,7 +10,7 @@ from niicorr._version import __version__
 from niicorr.cli import parser as module
 from niicorr.cli.parser import background, formats, parse, positive, size
 from niicorr.errors import UsageError
-from niicorr.pipeline import Options
+from niicorr.options import Options
 
 RUN = ["run", "-x", "a.nii"]
 

@@ -27,7 +27,8 @@ from niicorr.inference import pvalues
 from niicorr.machine import default_jobs, memory_budget
 from niicorr.matrix import MapMatrix, same_place
 from niicorr.nulls.effective import EffectiveNull, effective_null
-from niicorr.pipeline import Extracted, Options, extracted, options_of
+from niicorr.options import Options, options_of
+from niicorr.pipeline import Extracted, extracted
 from niicorr.records import NullModel
 from niicorr.significance import LEAST_VOXELS, infer
 from niicorr.typing import BoolArray, Float64Array, Null, Progress
@@ -49,7 +50,7 @@ SURROGATE_PAIRS, SURROGATE_BLOCKS, SURROGATE_MAPS = 400, 3, 8
 maps are replaced at most so many maps a block."""
 
 _NOT_HERE = {"null": "every null model is tried", "fdr": "no p-value is adjusted", "n_surrogates": f"{SURROGATES} are "
-             "drawn"}
+             "drawn", "atlas": "random maps are drawn voxel by voxel"}
 
 
 def calibrate(

@@ -215,9 +215,12 @@ def without_number(result: CorrelationResult) -> list[Remark]:
 def naive_text(result: CorrelationResult, sensitivity: Sensitivity) -> str:
     """Say how wrong the plain arrays would have been."""
     error, flips, both = sensitivity.largest_error(pairs(result))
+    regional = result.parcellation is not None
     if both == 0:
-        return "none: no two of the maps lie on one grid as they are stored, so there is nothing to flatten."
-    text = "Counting background and zeros as data, as corrcoef on flattened arrays does, would have been off by "
+        return ("none: no two of the maps lie on the atlas's grid as they are stored." if regional else
+                "none: no two of the maps lie on one grid as they are stored, so there is nothing to flatten.")
+    text = ("Averaging background and zeros along, as means over whole regions do, would have been off by " if regional
+            else "Counting background and zeros as data, as corrcoef on flattened arrays does, would have been off by ")
     text += f"up to {r_text(error)}" if error >= 0.005 else "less than .01"
     if flips:
         text += f" and changed the sign of {integer(flips)} of {plural(both, 'correlation')}"
@@ -251,6 +254,7 @@ def _title(result: CorrelationResult, page: Page, seconds: float) -> Iterator[Li
         low_n, high_n = int(counts.min()), int(counts.max())
         rest += f", n{NARROW}= {integer(low_n)}" if low_n == high_n else (
             f", n{NARROW}from {integer(low_n)} to {integer(high_n)}")
+        rest += f" {result.unit}s" if result.parcellation is not None else ""
     for part in page.folded(f"niicorr: {head} in {duration(seconds)}{rest}", page.width):
         yield [(part, "bold")]
 
@@ -341,7 +345,7 @@ def _significance(result: CorrelationResult, page: Page) -> Iterator[Line]:
     known = n_effective[np.isfinite(n_effective)]
     if known.size:
         least, most = (integer(round(float(value))) for value in (known.min(), known.max()))
-        text += f"; the voxels of a cell tell as much as {least}{'' if least == most else f' to {most}'} "
+        text += f"; the {result.unit}s of a cell tell as much as {least}{'' if least == most else f' to {most}'} "
         text += "independent values"
     yield from page.paragraph("p", text)
 

@@ -14,7 +14,8 @@ from niicorr.folder import OutputFolder, resource_text
 from niicorr.images.discover import discover
 from niicorr.images.labels import LabelImage, read_labels
 from niicorr.images.mapset import read_maps
-from niicorr.pipeline import Options, correlate
+from niicorr.options import Options
+from niicorr.pipeline import correlate
 from niicorr.result.contribution import MOST_PAIRS, write_contributions
 from niicorr.result.saved import write_result
 from niicorr.tables import path_text
@@ -31,7 +32,7 @@ DEMO_DATA = "data"
 def run(options: argparse.Namespace, argv: list[str], terminal: Terminal) -> int:
     """``niicorr run``."""
     analysis = _analysis(options)
-    inputs = _read_from(options, options.contributions)
+    inputs = _read_from(options, options.contributions, options.atlas, options.labels)
     contributions = _contributions(options)
     return _run(options.x, options.y, analysis, inputs, (), options, argv, terminal, contributions)
 
@@ -134,6 +135,9 @@ def _contributions(options: argparse.Namespace) -> LabelImage | bool:
     """Whether they are asked for, and for which regions; what cannot be had is refused before any map is read."""
     if options.contributions is None:
         return False
+    if options.atlas is not None and options.contributions is not True:
+        raise UsageError("--contributions takes no atlas of its own beside --atlas: what each of its regions adds is "
+                         "told")
     how = {"volumes": options.volumes, "max_map_size": options.max_map_size}
     n, *others = [len(read_maps(part, on_error="skip", **how)) for part in (options.x, options.y) if part]
     pairs = n * others[0] if others else n * (n - 1) // 2

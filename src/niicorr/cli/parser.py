@@ -19,8 +19,7 @@ exit codes: 0 done; 2 wrong usage; 3 the input cannot be used; 4 no room, memory
 130/143 interrupted; 1 a bug."""
 
 _LATER = {
-    "--atlas": "NAME", "--labels": "FILE", "--min-coverage": "F", "--scheduler": "ADDRESS",
-    "--cache": "DIR", "--device": "KIND",
+    "--scheduler": "ADDRESS", "--cache": "DIR", "--device": "KIND",
 }
 """Options that come with later versions: refused by name, never ignored."""
 
@@ -50,6 +49,7 @@ def make_parser() -> Parser:
         _inputs(command)
         _out(command, "niicorr-out")
         _analysis(command)
+        _regions(command)
         _contributions(command)
         _figures(command)
         _machine(command)
@@ -160,6 +160,17 @@ def threshold(text: str) -> float:
     return value
 
 
+def share(text: str) -> float:
+    """Read a share from 0 to 1."""
+    try:
+        value = float(text)
+        if not 0 <= value <= 1:
+            raise ValueError
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no share from 0 to 1") from None
+    return value
+
+
 def formats(text: str) -> tuple[str, ...]:
     """Read a list of figure formats, such as ``png,svg``."""
     chosen = tuple(dict.fromkeys(part.strip().lower() for part in text.split(",") if part.strip()))
@@ -205,9 +216,10 @@ def _analysis(parser: argparse.ArgumentParser, *, nulls: bool = True) -> None:
     if nulls:
         add("--null", default="effective", choices=get_args(words.Null),
             help="how p-values are found: effective knows that neighbouring voxels repeat each other, gsm is its "
-            "stationary part alone; surrogate draws random maps, for any method; independent is the textbook's value, "
-            "which fails for maps (effective)")
-        add("--n-surrogates", default=1000, type=positive, metavar="N", help="random maps, for surrogate (1000)")
+            "stationary part alone; surrogate draws random maps, for any method; moran and variogram do for regions "
+            "(--atlas); independent is the textbook's value, which fails for maps (effective)")
+        add("--n-surrogates", default=1000, type=positive, metavar="N",
+            help="random maps, for surrogate, moran and variogram (1000)")
         add("--fdr", default="bh", choices=get_args(words.Fdr),
             help="what fills p_fdr: Benjamini-Hochberg or -Yekutieli (bh)")
     else:
@@ -221,6 +233,19 @@ def _analysis(parser: argparse.ArgumentParser, *, nulls: bool = True) -> None:
     for flag, metavar in _LATER.items():
         add(flag, metavar=metavar, help=argparse.SUPPRESS)
     add("--resume", action="store_true", help=argparse.SUPPRESS)
+
+
+def _regions(parser: argparse.ArgumentParser) -> None:
+    from niicorr.images.fetch import SUMMARY
+
+    group = parser.add_argument_group("regions instead of voxels")
+    group.add_argument("--atlas", metavar="FILE|NAME",
+                       help="compare means over the regions of an atlas: an image with a whole number per region, or "
+                       f"4-D with probabilities; or a name that nilearn fetches: {SUMMARY}")
+    group.add_argument("--labels", metavar="FILE", help="names of its regions: CSV, TSV, TXT, XML or JSON (a table "
+                       "that lies beside the atlas and fits is found)")
+    group.add_argument("--min-coverage", type=share, metavar="F",
+                       help="a region of which a map covers less is missing for that map (0.5)")
 
 
 def _contributions(parser: argparse.ArgumentParser) -> None:

@@ -91,6 +91,13 @@ class Atlas:
         """Names of the regions."""
         return tuple(region.name for region in self.regions)
 
+    @property
+    def held(self) -> IntArray:
+        """Voxels of each region on this grid, shape (regions,); of a probabilistic one those above 0."""
+        if self.codes is not None:
+            return np.bincount(self.codes.ravel(order="K"), minlength=len(self) + 1)[1:]
+        return np.array([np.count_nonzero(volume) for volume in self._given_weights], dtype=np.intp)
+
     def on(self, target: Grid) -> Atlas:
         """Bring the atlas to another grid.
 
@@ -109,7 +116,7 @@ class Atlas:
             ids = np.array([region.id for region in self.regions], dtype=np.int64)
             codes = LabelImage(self.path, self.grid, ids, self.codes).on(target)
             placed = replace(self, grid=target, codes=codes)
-            held = np.bincount(codes.ravel(order="K"), minlength=len(self) + 1)[1:].astype(np.float64)
+            held = placed.held.astype(np.float64)
             before = np.array([region.n_voxels for region in self.regions], dtype=np.float64)
             how = "nearest voxel"
         else:

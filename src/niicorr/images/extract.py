@@ -66,9 +66,9 @@ def extract(
     center, scale = np.full(size, np.nan), np.zeros(size)
     packed: list[bytes] = [b""] * size
     zeros: dict[int, tuple[ZeroReading, BitArray]] = {}
-    lattice = _lattice(chosen.grid, naive_step)
+    lattice = lattice_of(chosen.grid, naive_step)
     naive = np.full((size, lattice.size), np.nan, dtype=np.float32)
-    mask_bits = pack(chosen.mask.ravel(order="F"), chosen.grid.shape)
+    mask_bits = mask_bits_of(chosen)
     nothing = np.packbits(np.zeros(n, dtype=bool)).tobytes()
     everything = np.packbits(np.ones(n, dtype=bool)).tobytes()
 
@@ -78,7 +78,7 @@ def extract(
         for i, voxels in read.voxels(file):
             reading = readings[i]
             if reading.problem is None:
-                placed = _place(reading, voxels, chosen, mask_bits, lattice)
+                placed = place(reading, voxels, chosen, mask_bits, lattice)
                 center[i], scale[i] = standardise(placed.data, rows[i], placed.valid)
                 packed[i] = everything if placed.valid is None else np.packbits(placed.valid).tobytes()
                 if reading.by_rule and reading.zeros is not None and placed.zero is not None and placed.zero.any():
@@ -94,7 +94,7 @@ def extract(
         # By now the shelf is empty, so this reads the file again.
         file = next(f for f in read.maps.files if f.first <= index < f.first + len(f.labels))
         voxels = next(v for i, v in read.voxels(file) if i == index)
-        placed = _place(readings[index], voxels, chosen, mask_bits, _lattice(chosen.grid, 0))
+        placed = place(readings[index], voxels, chosen, mask_bits, lattice_of(chosen.grid, 0))
         row = np.zeros(n)
         row[slice(None) if placed.valid is None else placed.valid] = placed.data
         return row
@@ -119,8 +119,13 @@ def naive_step(n_voxels: int, n_maps: int) -> int:
     return step
 
 
+def mask_bits_of(sampling: Sampling) -> BitArray:
+    """Return the mask, packed as voxels are."""
+    return pack(sampling.mask.ravel(order="F"), sampling.grid.shape)
+
+
 @dataclass(frozen=True, eq=False)
-class _Lattice:
+class Lattice:
     """The voxels of the grid that naive numbers are taken from, by position and (unless all) among packed bits."""
 
     indices: IntArray
@@ -128,16 +133,18 @@ class _Lattice:
 
     @property
     def size(self) -> int:
+        """How many they are."""
         return self.indices.size
 
 
-def _lattice(grid: Grid, step: int) -> _Lattice:
+def lattice_of(grid: Grid, step: int) -> Lattice:
+    """Choose every ``step``-th voxel of a grid (0: none)."""
     indices = np.arange(0, grid.size, step) if step else np.arange(0)
-    return _Lattice(indices, places_of(indices, grid.shape) if step > 1 else None)
+    return Lattice(indices, places_of(indices, grid.shape) if step > 1 else None)
 
 
 @dataclass(frozen=True, eq=False)
-class _Placed:
+class Placed:
     """A map in the mask: its data, where they go (None: everywhere), its zeros, its naive values."""
 
     data: FloatArray
@@ -146,16 +153,20 @@ class _Placed:
     naive: FloatArray | None
 
 
-def _place(
-    reading: MapReading, voxels: Voxels, sampling: Sampling, mask_bits: BitArray, lattice: _Lattice
-) -> _Placed:
+def place(
+    reading: MapReading, voxels: Voxels, sampling: Sampling, mask_bits: BitArray, lattice: Lattice
+) -> Placed:
+    """Bring a map to the grid of comparison, and take its data in the mask.
+
+    ``mask_bits`` is the mask, packed (`mask_bits_of`).
+    """
     grid = own_grid(reading, sampling.by_shape)
     if grid is sampling.grid or same_grid(grid, sampling.grid):
         return _place_here(voxels, sampling, mask_bits, lattice)
     return _place_there(voxels, grid, sampling, lattice)
 
 
-def _place_here(voxels: Voxels, sampling: Sampling, mask_bits: BitArray, lattice: _Lattice) -> _Placed:
+def _place_here(voxels: Voxels, sampling: Sampling, mask_bits: BitArray, lattice: Lattice) -> Placed:
     """Place a map that is on the grid of comparison already: a matter of bits."""
     naive = None
     if lattice.places is not None:
@@ -177,11 +188,11 @@ def _place_here(voxels: Voxels, sampling: Sampling, mask_bits: BitArray, lattice
         return unpack(bits, voxels.shape)[sampling.indices]
 
     everywhere = np.array_equal(valid_bits, mask_bits)
-    return _Placed(data, None if everywhere else in_mask(valid_bits), None if zero_bits is None else in_mask(zero_bits),
+    return Placed(data, None if everywhere else in_mask(valid_bits), None if zero_bits is None else in_mask(zero_bits),
                    naive)
 
 
-def _place_there(voxels: Voxels, grid: Grid, sampling: Sampling, lattice: _Lattice) -> _Placed:
+def _place_there(voxels: Voxels, grid: Grid, sampling: Sampling, lattice: Lattice) -> Placed:
     """Bring a map to the grid of comparison, by whole voxels where that is exact, by interpolation elsewhere."""
 
     def dense(bits: BitArray) -> BoolArray:
@@ -204,5 +215,5 @@ def _place_there(voxels: Voxels, grid: Grid, sampling: Sampling, lattice: _Latti
     ok = valid.ravel(order="F")[sampling.indices]
     # Interpolated values have no naive number: a script could not have flattened such maps together.
     naive = flat[lattice.indices] if lattice.size and how is not None else None
-    return _Placed(flat[sampling.indices][ok], ok, None if zero is None else zero.ravel(order="F")[sampling.indices],
+    return Placed(flat[sampling.indices][ok], ok, None if zero is None else zero.ravel(order="F")[sampling.indices],
                    naive)

@@ -1,7 +1,9 @@
-"""Regional means: maps × voxels become maps × regions, all maps in one pass over each (rule 9).
+"""Regional means: maps become maps × regions, all regions in one pass over each map (rule 9).
 
 The value of a region is the mean over the voxels of its label in which the map has data; of a probabilistic atlas
 the mean weighted by the region's probabilities. A region of which a map covers too little is missing for that map.
+No voxel is kept: sums and counts by region tell the means, and what they would be under the other reading of
+zeros, or if background and zeros were averaged along.
 """
 
 from __future__ import annotations
@@ -11,8 +13,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from niicorr.images.atlas import Atlas
-from niicorr.matrix import Features, MapMatrix
-from niicorr.typing import Float64Array, IntArray
+from niicorr.images.extract import Placed, lattice_of, mask_bits_of, place
+from niicorr.images.mapset import MapFile, MapSet
+from niicorr.images.region_names import listed
+from niicorr.images.sampling import Sampling, settle
+from niicorr.images.survey import Advance, MapReading, Survey, in_threads, survey
+from niicorr.matrix import Features, MapMatrix, standardise
+from niicorr.records import Decision, MapRecord
+from niicorr.typing import BoolArray, Float64Array, FloatArray, IntArray, Resample
 
 MIN_COVERAGE = 0.5
 """Share of a region's voxels in which a map must have data."""
@@ -22,14 +30,15 @@ MIN_COVERAGE = 0.5
 class Regional:
     """Maps × regions.
 
-    Parameters
+    Attributes
     ----------
     matrix : MapMatrix
-        Standard scores of regional means; the features know the regions' places.
+        Standard scores of regional means; the features know the regions' places and sizes.
     values : ndarray, shape (maps, regions), float64
         The means in the maps' own units; NaN where too little is covered.
     coverage : ndarray, shape (maps, regions), float64
-        Share of each region's voxels (or of its probability) in which the map has data.
+        Share of each region's voxels (or of its probability) in which the map has data; 0 of a map that could not
+        be used.
     """
 
     matrix: MapMatrix
@@ -37,64 +46,187 @@ class Regional:
     coverage: Float64Array
 
 
-def regional_means(voxels: MapMatrix, atlas: Atlas, min_coverage: float = MIN_COVERAGE) -> Regional:
+def regional_means(
+    maps: MapSet | Survey,
+    sampling: Sampling,
+    atlas: Atlas,
+    *,
+    min_coverage: float = MIN_COVERAGE,
+    resample_option: Resample = "auto",
+    jobs: int = 1,
+    progress: Advance | None = None,
+) -> Regional:
     """Average maps over regions.
 
     Parameters
     ----------
-    voxels : MapMatrix
-        Voxels of the atlas's grid.
+    maps : MapSet or Survey
+        From `read_maps`, or read already.
+    sampling : Sampling
+        Grid and mask; voxels outside of the mask count as missing.
     atlas : Atlas
         On that grid (`Atlas.on`).
     min_coverage : float
-        Between 0 and 1.
+        Between 0 and 1: a region of which a map covers less is missing for that map.
+    resample_option : {'auto', 'never'}
+        Whether maps of another grid are interpolated.
+    jobs : int
+        Files worked on at once.
+    progress : callable, optional
+        Called with the number of maps done, once for each file.
 
     Returns
     -------
     Regional
-        A region outside of all maps stays, missing in each.
+        A region outside of all maps stays, missing in each. ``matrix.naive`` holds the means over all voxels of the
+        regions, background and zeros counted as data, for maps that were not interpolated.
     """
-    means = _means_by_label if atlas.codes is not None else _means_by_weight
-    values, coverage = means(voxels, atlas)
-    values[~(coverage >= min_coverage) | (coverage <= 0)] = np.nan
+    read = settle(maps if isinstance(maps, Survey) else survey(maps, jobs=jobs), sampling, resample_option)
+    readings = read.readings
+    averager = _averager(sampling, atlas)
+    shape = len(readings), len(atlas)
+    sums, valid, zero = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+    n_voxels = np.zeros(shape[0], dtype=np.intp)
+    mask_bits, nowhere = mask_bits_of(sampling), lattice_of(sampling.grid, 0)
+
+    def work(file: MapFile) -> None:
+        for i, voxels in read.voxels(file):
+            if readings[i].problem is None:
+                placed = place(readings[i], voxels, sampling, mask_bits, nowhere)
+                n_voxels[i] = placed.data.size
+                sums[i], valid[i], zero[i] = averager.sums(placed)
+        if progress is not None:
+            progress(len(file.labels))
+
+    in_threads(work, read.maps.files, jobs)
+    size = averager.size
+    values, coverage = _means(sums, valid, size, min_coverage)
     centroids = np.array([region.centroid for region in atlas.regions], dtype=np.float64).reshape(-1, 3)
-    features = Features(len(atlas.regions), centroids=centroids, volumes=atlas.volumes)
-    matrix = MapMatrix.from_array(values, voxels.labels, features)
-    return Regional(replace(matrix, records=voxels.records), values, coverage)
+    features = Features(len(atlas), centroids=centroids, volumes=atlas.volumes)
+    n = max(sampling.indices.size, 1)
+    records = tuple(
+        replace(r.record, n_voxels=int(k), coverage=float(k / n),
+                decisions=(*r.record.decisions, *_missing(atlas, values[i], coverage[i], min_coverage)))
+        if r.problem is None else r.record for i, (r, k) in enumerate(zip(readings, n_voxels, strict=True)))
+    matrix = _matrix(values, read.maps.labels, features, records)
+    by_rule = [i for i, r in enumerate(readings) if r.problem is None and r.by_rule and zero[i].any()]
+    if by_rule:
+        # A zero adds nothing to a sum: read the other way, only the number of voxels is another.
+        other = np.array([valid[i] + zero[i] * (1 if readings[i].zeros == "missing" else -1) for i in by_rule])
+        swapped, _ = _means(sums[by_rule], other, size, min_coverage)
+        otherwise = _matrix(swapped, tuple(matrix.labels[i] for i in by_rule), features,
+                            tuple(records[i] for i in by_rule))
+        nothing = np.packbits(np.zeros(len(atlas), dtype=bool))
+        zeros = {i: (reading, nothing) for i in by_rule if (reading := readings[i].zeros) is not None}
+        matrix = replace(matrix, otherwise=otherwise, zeros=zeros)
+    naive = _naive(readings, sums, valid, zero, size)
+    return Regional(replace(matrix, naive=naive), values, coverage)
 
 
-def _means_by_label(voxels: MapMatrix, atlas: Atlas) -> tuple[Float64Array, Float64Array]:
-    count = len(atlas.regions)
-    codes, size = _codes_at(voxels, atlas)
-    sums, valid = np.zeros((len(voxels), count)), np.zeros((len(voxels.supports), count))
-    for k, support in enumerate(voxels.supports):
-        valid[k] = np.bincount(codes[support], minlength=count + 1)[1:]
-    for i, row in enumerate(voxels.rows):
-        sums[i] = np.bincount(codes, row, minlength=count + 1)[1:]
-    return _in_own_units(voxels, sums, valid[voxels.support_of], size)
+def region_averages(values: Float64Array, sampling: Sampling, atlas: Atlas) -> Float64Array:
+    """Average what every voxel of the mask has, such as weights: shape (…, voxels) to (…, regions), NaN without any."""
+    averager = _averager(sampling, atlas)
+    rows = np.atleast_2d(values)
+    found = [averager.sums(Placed(row, None, None, None)) for row in rows]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        means = np.array([np.where(count > 0, total / count, np.nan) for total, count, _ in found])
+    return means.reshape(*values.shape[:-1], len(atlas))
 
 
-def _codes_at(voxels: MapMatrix, atlas: Atlas) -> tuple[IntArray, Float64Array]:
-    """Return the region of each feature, and how many voxels each region has on the grid."""
-    assert atlas.codes is not None  # callers take other atlases elsewhere
-    flat = atlas.codes.ravel(order="F")
-    return flat[voxels.features.indices], np.bincount(flat, minlength=len(atlas.regions) + 1)[1:].astype(np.float64)
+@dataclass(frozen=True, eq=False)
+class _ByLabel:
+    """Sums over labels; ``codes``, shape (voxels of the mask,), is 0 outside and k in region k."""
+
+    codes: IntArray
+    size: Float64Array
+
+    def sums(self, placed: Placed) -> tuple[Float64Array, Float64Array, Float64Array]:
+        """Sum a map, and count its voxels and its zeros, by region."""
+        codes = self.codes if placed.valid is None else self.codes[placed.valid]
+        length = self.size.size + 1
+        total = np.bincount(codes, placed.data, length)[1:].astype(np.float64)
+        count = np.bincount(codes, minlength=length)[1:].astype(np.float64)
+        zero = np.zeros(length - 1) if placed.zero is None else (
+            np.bincount(self.codes[placed.zero], minlength=length)[1:].astype(np.float64))
+        return total, count, zero
 
 
-def _means_by_weight(voxels: MapMatrix, atlas: Atlas) -> tuple[Float64Array, Float64Array]:
+@dataclass(frozen=True, eq=False)
+class _ByWeight:
+    """Sums weighted by probabilities; ``weights`` has shape (regions, voxels of the mask)."""
+
+    weights: FloatArray
+    size: Float64Array
+
+    def sums(self, placed: Placed) -> tuple[Float64Array, Float64Array, Float64Array]:
+        """Sum a map, its voxels and its zeros, each voxel by its probability."""
+        full = placed.data.astype(np.float64)
+        valid: BoolArray = np.ones(full.size, dtype=bool) if placed.valid is None else placed.valid
+        if placed.valid is not None:
+            full = np.zeros(valid.size)
+            full[valid] = placed.data
+        # One region at a time, in float64: a product of float32 would lose what a large offset hides.
+        rows = [weights.astype(np.float64) for weights in self.weights]
+        total = np.array([float(np.einsum("i,i", row, full)) for row in rows])
+        count = np.array([float(row[valid].sum()) for row in rows])
+        zero = np.zeros(len(rows)) if placed.zero is None else np.array([float(row[placed.zero].sum()) for row in rows])
+        return total, count, zero
+
+
+def _averager(sampling: Sampling, atlas: Atlas) -> _ByLabel | _ByWeight:
+    if atlas.codes is not None:
+        flat = atlas.codes.ravel(order="F")
+        return _ByLabel(flat[sampling.indices],
+                        np.bincount(flat, minlength=len(atlas) + 1)[1:].astype(np.float64))
     assert atlas.weights is not None  # an atlas has labels or weights
     # Every volume flattened in Fortran order, as features are counted.
-    weights = atlas.weights.transpose(0, 3, 2, 1).reshape(len(atlas.regions), -1)
-    inside = weights[:, voxels.features.indices].astype(np.float64)
-    sums = np.stack([inside @ row for row in voxels.rows]).reshape(len(voxels), -1)
-    valid = voxels.supports.astype(np.float64) @ inside.T
-    return _in_own_units(voxels, sums, valid[voxels.support_of], weights.sum(axis=1, dtype=np.float64))
+    weights = atlas.weights.transpose(0, 3, 2, 1).reshape(len(atlas), -1)
+    return _ByWeight(weights[:, sampling.indices], weights.sum(axis=1, dtype=np.float64))
 
 
-def _in_own_units(
-    voxels: MapMatrix, sums: Float64Array, valid: Float64Array, size: Float64Array
+def _means(
+    sums: Float64Array, valid: Float64Array, size: Float64Array, min_coverage: float
 ) -> tuple[Float64Array, Float64Array]:
-    """Turn sums of standard scores into means of maps, and counts into shares."""
+    """Turn sums into means, and counts into shares; a mean over too little is NaN."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        means = voxels.center[:, None] + voxels.scale[:, None] * (sums / valid)
-        return np.where(valid > 0, means, np.nan), np.where(size > 0, valid / size, 0.0)
+        coverage = np.where(size > 0, valid / size, 0.0)
+        # Weights are summed in another order than their total: a whole region must not miss a coverage of 1.
+        enough = (coverage >= min_coverage - 1e-9) & (valid > 0)
+        return np.where(enough, sums / valid, np.nan), coverage
+
+
+def _matrix(
+    values: Float64Array, labels: tuple[str, ...], features: Features, records: tuple[MapRecord, ...]
+) -> MapMatrix:
+    return replace(MapMatrix.from_array(values, labels, features), records=records)
+
+
+def _missing(atlas: Atlas, values: Float64Array, coverage: Float64Array, min_coverage: float) -> list[Decision]:
+    """Name the regions that a map does not have."""
+    lacking = np.flatnonzero(np.isnan(values) & (np.array([r.n_voxels for r in atlas.regions]) > 0))
+    if not lacking.size:
+        return []
+    low = [f"{atlas.regions[k].name} ({coverage[k]:.0%})" for k in lacking]
+    return [Decision("atlas", f"{lacking.size} of {len(atlas)} regions missing, less than {min_coverage:.0%} of them "
+                     f"covered: {listed(low)}")]
+
+
+def _naive(
+    readings: tuple[MapReading, ...], sums: Float64Array, valid: Float64Array, zero: Float64Array, size: Float64Array
+) -> Float64Array | None:
+    """Standard scores of means over whole regions, as a masker that knows no background gives them.
+
+    What is not valid is background, zeros that are missing, or not finite (which such maskers take for 0).
+    """
+    rows = np.full(sums.shape, np.nan)
+    held = size > 0
+    for i, reading in enumerate(readings):
+        interpolated = any(d.topic == "resample" for d in reading.record.decisions)
+        if reading.problem is not None or interpolated:
+            continue
+        value = reading.record.background
+        value = 0.0 if value is None or not np.isfinite(value) else value
+        outside = size - valid[i] - (zero[i] if reading.zeros == "missing" else 0)
+        standardise((sums[i, held] + value * outside[held]) / size[held], rows[i], held)
+    kept = rows[:, held]
+    return kept if np.isfinite(kept).any() else None

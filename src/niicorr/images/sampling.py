@@ -36,6 +36,15 @@ _Groups: TypeAlias = list[tuple[Grid, list[MapReading]]]
 
 
 @dataclass(frozen=True, eq=False)
+class GivenGrid:
+    """A grid that is known before any map: where it is from, and why it was taken."""
+
+    grid: Grid
+    path: str
+    text: str
+
+
+@dataclass(frozen=True, eq=False)
 class Sampling:
     """Grid and mask, with the reasons.
 
@@ -93,7 +102,7 @@ def choose_sampling(
         The maps, read.
     mask : 'auto', 'none', 'mni152', path, image or (array, affine)
         Which voxels may count.
-    grid : 'auto', 'x', 'y', path, image or (array, affine)
+    grid : 'auto', 'x', 'y', path, image, (array, affine) or GivenGrid
         Where maps are compared.
     interpolation : 'auto', 'linear', 'nearest' or 'cubic'
         How maps of other grids will be brought to this one.
@@ -203,6 +212,8 @@ def _choose_grid(
     option: Any, given: _Mask | None, sets: Sequence[list[MapReading]], usable: list[MapReading], groups: _Groups
 ) -> tuple[Grid, str, list[Decision]]:
     """Return the grid of comparison, the file it is the grid of, and why."""
+    if isinstance(option, GivenGrid):
+        return option.grid, option.path, [Decision("grid", option.text)]
     if isinstance(option, str) and option in ("auto", "x", "y"):
         if option == "auto" and given is not None:
             if not given.grid.known and all(grid.shape != given.grid.shape for grid, _ in groups):

@@ -10,6 +10,8 @@ REFERENCES = {
     "doi:10.1111/j.2517-6161.1995.tb02031.x",
     "Benjamini & Yekutieli, 2001": "Benjamini Y & Yekutieli D (2001). The control of the false discovery rate in "
     "multiple testing under dependency. Annals of Statistics 29, 1165–1188. doi:10.1214/aos/1013699998",
+    "Burt et al., 2020": "Burt JB, Helmer M, Shinn M, Anticevic A & Murray JD (2020). Generative modeling of brain "
+    "maps with spatial autocorrelation. NeuroImage 220, 117038. doi:10.1016/j.neuroimage.2020.117038",
     "Clifford et al., 1989": "Clifford P, Richardson S & Hémon D (1989). Assessing the significance of the correlation "
     "between two spatial processes. Biometrics 45, 123–134. doi:10.2307/2532039",
     "Dice, 1945": "Dice LR (1945). Measures of the amount of ecologic association between species. Ecology 26, "
@@ -38,5 +40,8 @@ REFERENCES = {
     "Spearman, 1904": "Spearman C (1904). The proof and measurement of association between two things. American "
     "Journal of Psychology 15, 72–101. doi:10.2307/1412159",
     "Student, 1908": "Student (1908). The probable error of a mean. Biometrika 6, 1–25. doi:10.2307/2331554",
+    "Wagner & Dray, 2015": "Wagner HH & Dray S (2015). Generating spatially constrained null models for irregularly "
+    "spaced data using Moran spectral randomization methods. Methods in Ecology and Evolution 6, 1169–1178. "
+    "doi:10.1111/2041-210X.12407",
 }
 """By the words that cite them, in the order of a list of references."""

@@ -142,10 +142,13 @@ def write_contributions(
     """Write an image for every pair with a number, and what they sum to; return names of tables and of images.
 
     ``contributions.tsv`` lists the images; with a label image ``contributions_regions.tsv`` holds what
-    `without_regions` finds for each pair.
+    `without_regions` finds for each pair. Of regional means there are no images: that table holds what each region
+    adds.
     """
     maps = comparison_of(result)
     features = maps.x.features
+    if features.unit == "region":
+        return _write_regional(result, folder, progress)
     if features.grid is None or features.indices is None:
         raise InputError(f"{_NO_PLACE}: there is no image to write")
     cells = [cell for cell in result.cells() if np.isfinite(result.estimate[cell])]
@@ -169,6 +172,27 @@ def write_contributions(
         tables.append("contributions_regions.tsv")
         write_tsv(os.path.join(folder, tables[-1]), ("y", "x", *REGION_COLUMNS), regions)
     return tables, names
+
+
+def _write_regional(result: CorrelationResult, folder: str, progress: Progress) -> tuple[list[str], list[str]]:
+    """Write what each region adds to the similarity of regional means."""
+    regions = result.parcellation
+    features = comparison_of(result).x.features
+    if regions is None:
+        raise InputError(f"{_NO_PLACE}: there is no image to write")
+    names = np.array(regions.names, dtype=object)[slice(None) if features.indices is None else features.indices]
+    cells = [cell for cell in result.cells() if np.isfinite(result.estimate[cell])]
+    every = np.arange(1, features.n + 1)
+    split_of = Contributions(result)
+    rows: list[Sequence[Any]] = []
+    with progress(len(cells), "writing contributions") as advance:
+        for i, j in cells:
+            split = split_of(i, j)
+            rows += [(result.y_labels[i], result.x_labels[j], names[k - 1], *row)
+                     for k, *row in split.regions(every, every) if row[0]]
+            advance(1)
+    write_tsv(os.path.join(folder, "contributions_regions.tsv"), ("y", "x", *REGION_COLUMNS), rows)
+    return ["contributions_regions.tsv"], []
 
 
 def comparison_of(result: CorrelationResult) -> Comparison:

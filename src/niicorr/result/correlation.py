@@ -35,6 +35,8 @@ NULL_TEXTS = {
     "none": "no p-values (null model: none)",
     "effective": "p and intervals by the modified t-test (null model: effective): two independent random fields with "
     "the maps' own autocovariances, corrected for unevenness that both share",
+    "moran": "p by comparison with random maps that keep each map's mean, variance and Moran's I (null model: moran)",
+    "variogram": "p by comparison with random maps whose variogram follows that of each map (null model: variogram)",
     "gsm": "p and intervals by the modified t-test (null model: gsm): two independent stationary random fields with "
     "the maps' own autocovariances; unevenness that both share is not seen",
 }
@@ -184,6 +186,13 @@ class CorrelationResult:
         if self.null == "none":
             return next((d.text for d in self.decisions if d.topic == "null"), NULL_TEXTS["none"])
         text = NULL_TEXTS.get(self.null, f"null model: {self.null}")
+        if self.unit == "region":
+            text = text.replace("two independent", "means over regions of two independent").replace("voxel", "region")
+        if self.null in ("moran", "variogram"):
+            text += "; the larger p of two, with the maps of x and with those of y randomised"
+            if isinstance(n := self.provenance.options.get("n_surrogates"), int):
+                text += f"; {n} draws each, so p is at least 1/{n + 1}"
+            return text
         if self.null == "surrogate" and isinstance(n := self.provenance.options.get("n_surrogates"), int):
             if not self.same_set:
                 text += " of x, the smaller set" if len(self.x_maps) < len(self.y_maps) else " of y"

@@ -19,6 +19,7 @@ from niicorr.images.write import write_volume
 from niicorr.records import Decision, MapRecord, Provenance
 from niicorr.result.correlation import CorrelationResult, Sensitivity
 from niicorr.result.methods import methods
+from niicorr.result.region_files import atlas_record, parcellation_of, region_arrays, sets_of, write_regions
 from niicorr.space import Grid, format_mm
 from niicorr.tables import (
     DIRECTION_COLUMNS,
@@ -59,6 +60,9 @@ def write_result(result: CorrelationResult, folder: str, extra_files: Sequence[s
         write_volume(at("mask.nii.gz"), result.mask, result.grid)
         names.append("mask.nii.gz")
     arrays = {"estimate": result.estimate, "counts": result.counts, **result.inferred}
+    if result.parcellation is not None:
+        names += write_regions(result.parcellation, folder, sets_of(result))
+        arrays |= region_arrays(result.parcellation)
     if result.sensitivity is not None:
         arrays |= {"naive": result.sensitivity.naive, "zeros_matter": result.sensitivity.zeros_matter}
     np.savez(at(ARRAYS), allow_pickle=False, **arrays)
@@ -146,6 +150,7 @@ def _record(result: CorrelationResult, names: list[str]) -> dict[str, Any]:
         "x_maps": [_json_map(m) for m in result.x_maps],
         "y_maps": None if result.same_set else [_json_map(m) for m in result.y_maps],
         "beside": [_json_map(m) for m in provenance.beside],
+        "atlas": None if result.parcellation is None else atlas_record(result.parcellation),
         "skipped": sorted({m.path for m in (*result.x_maps, *result.y_maps) if m.error}),
         "notes": [{"y": i, "x": j, "note": text} for (i, j), text in sorted(result.notes.items())],
         "versions": provenance.versions,
@@ -186,6 +191,7 @@ def _restore(path: str, record: dict[str, Any], arrays: dict[str, Any]) -> Corre
             record["options"], record["command"], record["versions"],
             tuple(Decision(**d) for d in record["decisions"]), tuple(record["warnings"]), record["timings"],
             tuple(_map(entry) for entry in record.get("beside", ()))),
+        parcellation=None if record.get("atlas") is None else parcellation_of(record["atlas"], arrays),
     )
 
 

@@ -206,7 +206,8 @@ def _missing(atlas: Atlas, values: Float64Array, coverage: Float64Array, min_cov
     lacking = np.flatnonzero(np.isnan(values) & (np.array([r.n_voxels for r in atlas.regions]) > 0))
     if not lacking.size:
         return []
-    low = [f"{atlas.regions[k].name} ({coverage[k]:.0%})" for k in lacking]
+    # Rounded down: 49.6 % is not 50 %.
+    low = [f"{atlas.regions[k].name} ({int(100 * coverage[k])}%)" for k in lacking]
     return [Decision("atlas", f"{lacking.size} of {len(atlas)} regions missing, less than {min_coverage:.0%} of them "
                      f"covered: {listed(low)}")]
 

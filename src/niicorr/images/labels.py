@@ -26,6 +26,9 @@ LARGEST = 2**53
 MAX_REGIONS = 20_000
 """An image with more labels holds no regions: the numbers are measurements."""
 
+TABLE = 1 << 22
+"""Labels that span fewer numbers are looked up in a table of so many."""
+
 LOOKED_AT = 1_000_000
 """Of values that are no labels, so many are looked at to say what they are."""
 
@@ -105,21 +108,43 @@ def label_image(header: ImageHeader) -> LabelImage:
     path = path_text(header.path)
     (volume,) = volumes(header, (0,), FileFacts())
     _demand_whole(path, volume)
+    low, span = _range(volume)
+    # Labels that lie close together are looked up in a table; others are sorted.
+    seen = np.zeros(span + 1, dtype=bool) if span < TABLE else None
     ids: IntArray = np.empty(0, dtype=np.int64)
     for k in range(volume.shape[2]):
+        if seen is not None:
+            seen[_labels(volume[..., k]) - low] = True
+            continue
         ids = np.union1d(ids, _labels(volume[..., k]))
         if ids.size > MAX_REGIONS:
-            raise MapError(path, f"it holds more than {MAX_REGIONS} different whole numbers ({ids.min()} to "
-                           f"{ids.max()}): these are measurements, not labels of regions",
-                           "give the image with one whole number per region")
+            break
+    if seen is not None:
+        ids = np.flatnonzero(seen) + low
+    if ids.size > MAX_REGIONS:
+        raise MapError(path, f"it holds more than {MAX_REGIONS} different whole numbers ({ids.min()} to "
+                       f"{ids.max()}): these are measurements, not labels of regions",
+                       "give the image with one whole number per region")
     ids = ids[ids != 0]
     if ids.size == 0:
         raise MapError(path, "the label image is empty: no voxel is other than 0", "check that it is the atlas")
     codes = np.zeros(volume.shape, dtype=np.int32, order="F")
+    table = np.zeros(0 if seen is None else span + 1, dtype=np.int32)
+    if seen is not None:
+        table[ids - low] = np.arange(1, ids.size + 1)
     for k in range(volume.shape[2]):
         labels = _labels(volume[..., k])
-        codes[..., k] = np.where(labels != 0, np.searchsorted(ids, labels) + 1, 0)
+        codes[..., k] = table[labels - low] if seen is not None else (
+            np.where(labels != 0, np.searchsorted(ids, labels) + 1, 0))
     return LabelImage(path, header.grid, ids, codes)
+
+
+def _range(volume: FloatArray) -> tuple[int, int]:
+    """Return the smallest label, 0 among them, and how far the largest is from it; the values are whole numbers."""
+    if np.isnan(volume).all():
+        return 0, 0
+    low, high = min(int(np.rint(np.nanmin(volume))), 0), max(int(np.rint(np.nanmax(volume))), 0)
+    return low, high - low
 
 
 def demand_orientation(path: str, what: str, grid: Grid, target: Grid) -> None:

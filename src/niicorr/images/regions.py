@@ -135,9 +135,13 @@ def region_averages(values: Float64Array, sampling: Sampling, atlas: Atlas) -> F
 
 @dataclass(frozen=True, eq=False)
 class _ByLabel:
-    """Sums over labels; ``codes``, shape (voxels of the mask,), is 0 outside and k in region k."""
+    """Sums over labels; ``codes``, shape (voxels of the mask,), is 0 outside and k in region k.
+
+    ``held`` are the voxels of each region in the mask, ``size`` those on the grid, shape (regions,).
+    """
 
     codes: IntArray
+    held: Float64Array
     size: Float64Array
 
     def sums(self, placed: Placed) -> tuple[Float64Array, Float64Array, Float64Array]:
@@ -145,7 +149,7 @@ class _ByLabel:
         codes = self.codes if placed.valid is None else self.codes[placed.valid]
         length = self.size.size + 1
         total = np.bincount(codes, placed.data, length)[1:].astype(np.float64)
-        count = np.bincount(codes, minlength=length)[1:].astype(np.float64)
+        count = self.held if placed.valid is None else np.bincount(codes, minlength=length)[1:].astype(np.float64)
         zero = np.zeros(length - 1) if placed.zero is None else (
             np.bincount(self.codes[placed.zero], minlength=length)[1:].astype(np.float64))
         return total, count, zero
@@ -175,9 +179,9 @@ class _ByWeight:
 
 def _averager(sampling: Sampling, atlas: Atlas) -> _ByLabel | _ByWeight:
     if atlas.codes is not None:
-        flat = atlas.codes.ravel(order="F")
-        return _ByLabel(flat[sampling.indices],
-                        np.bincount(flat, minlength=len(atlas) + 1)[1:].astype(np.float64))
+        codes = atlas.codes.ravel(order="F")[sampling.indices].astype(np.intp)  # which bincount would make each time
+        held = np.bincount(codes, minlength=len(atlas) + 1)[1:].astype(np.float64)
+        return _ByLabel(codes, held, atlas.held.astype(np.float64))
     assert atlas.weights is not None  # an atlas has labels or weights
     # Every volume flattened in Fortran order, as features are counted.
     weights = atlas.weights.transpose(0, 3, 2, 1).reshape(len(atlas), -1)

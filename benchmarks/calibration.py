@@ -8,7 +8,8 @@
     python calibration.py --method spearman skewed zeros   # another similarity that has a formula
     python calibration.py --real maps/ --mask mask.nii.gz  # real maps against independent fields and mirror images
 
-One thread is as good as many here: set OPENBLAS_NUM_THREADS=1.
+One thread is as good as many here: set OPENBLAS_NUM_THREADS=1. Nulls of regions are in calibration_regions.py, on the
+same fields; those of time series in calibration_temporal.py.
 
 For each condition, blocks of independent x and y maps are made; every pair of a block is a true null, so the
 share of p ≤ .05 should be .05. Pairs of one block share maps; the standard error is therefore that of the blocks'

@@ -3,16 +3,21 @@
     python calibration_regions.py                                    # 200 compact parcels of nearly equal size
     python calibration_regions.py --atlas schaefer.nii.gz aal.nii    # real atlases, from the same fields
     python calibration_regions.py g20 smoothness --blocks 16         # some conditions, more exactly
-    python calibration_regions.py --surrogates 0                     # without moran and variogram, which take longest
+    python calibration_regions.py --surrogates 0                     # without nulls that draw, which take longest
+    python calibration_regions.py --covariates 10                    # partial correlations, smooth covariates
+    python calibration_regions.py --weights                          # weighted by the regions' sizes
     python calibration_regions.py --regions 30 --power               # fewer parcels; power too
 
 One thread is as good as many here: set OPENBLAS_NUM_THREADS=1.
 
 Conditions and columns are those of `calibration.py`. "no sizes" is the robust null that is not told how large regions
-are. Of moran and variogram, some x maps of a block are randomised and compared with all y maps.
+are. Nulls that draw are tried on some x and y maps of a block: variogram with x randomised ("variogram x"), with y
+randomised, and by the larger of the two p, as `run` takes it; of moran both are one. Of partial correlations n_eff
+counts the covariates in, the true one does not.
 """
 
 import argparse
+import contextlib
 import time
 
 import nibabel as nib
@@ -20,19 +25,21 @@ import numpy as np
 from calibration import LEVELS, Fields, Tally, conditions, read_brain
 from scipy.cluster.vq import kmeans2
 
+from niicorr.compute.similarity import Similarity
+from niicorr.draws import count_directions, count_draws
 from niicorr.inference import pvalues
-from niicorr.matrix import MapMatrix
+from niicorr.matrix import Features, MapMatrix
 from niicorr.nulls.regional import regional_null
-from niicorr.nulls.regional_draws import moran_surrogates, variogram_surrogates
+from niicorr.records import NullModel
 
 NULLS = ("textbook", "gsm", "robust", "no sizes")
-RANDOMISED = {"moran": moran_surrogates, "variogram": variogram_surrogates}
-RANDOMISED_MAPS = 6
-"""So many x maps of a block are randomised."""
+DRAWN = ("moran", "variogram x", "variogram y", "variogram", "surrogate")
+RANDOMISED_MAPS = 16
+"""So many maps of x, and of y, are randomised in a block."""
 
 LEAST_VOXELS = 3
 CONDITIONS = ("g8", "g20", "g30", "pl2", "pl3", "anisotropic", "amplitude", "smoothness", "smoothness+amplitude",
-              "skewed")
+              "skewed", "one uneven")
 
 
 class Parcels:
@@ -48,7 +55,8 @@ class Parcels:
 
     def of(self, values):
         """Average maps (maps × voxels)."""
-        return MapMatrix.from_array(values @ self.weights.T)
+        features = Features(len(self.coords), centroids=self.coords, volumes=self.volumes)
+        return MapMatrix.from_array(values @ self.weights.T, features=features)
 
 
 def from_atlas(path, brain):
@@ -69,34 +77,45 @@ def compact(count, brain):
     return Parcels(f"{count} parcels", labels + 1, brain)
 
 
-def p_by_draws(make, x, y, r, coords, options, block):
-    """p of some x maps, randomised, with all y maps."""
-    p = np.empty((len(y), RANDOMISED_MAPS))
-    for i in range(RANDOMISED_MAPS):
-        drawn = make(x.rows[i], coords, options.surrogates, options.seed * 1000 + block * 100 + i)
-        drawn = drawn - drawn.mean(axis=1, keepdims=True)
-        drawn /= np.linalg.norm(drawn, axis=1, keepdims=True)
-        found = np.abs(drawn @ y.rows.T) / np.sqrt(y.features.n)
-        p[:, i] = (1 + np.count_nonzero(found >= np.abs(r[:, i]) - 1e-7, axis=0)) / (1 + options.surrogates)
-    return p
+def silent(_total, _what):
+    """Tell nobody how far the draws have come."""
+    return contextlib.nullcontext(lambda _done: None)
 
 
-def sizes(parcels, x, y):
+def p_by_draws(null, x, y, similarity, options, block):
+    """p of some maps of x and y under a null that draws, by the name of the row; n_effective with it."""
+    x, y = x.part(slice(0, RANDOMISED_MAPS)), y.part(slice(0, RANDOMISED_MAPS))
+    found = similarity(x, y)
+    how = {"similarity": similarity, "jobs": 1, "memory": 2**31, "progress": silent,
+           "model": NullModel(null, n_surrogates=options.surrogates, seed=options.seed * 1000 + block)}
+    if null == "surrogate":
+        draws = count_draws(x, y, found, np.isfinite(found.r), **how)
+        return {null: (draws.p, draws.n_effective)}
+    draws = count_directions(x, y, found, np.isfinite(found.r), **how)
+    sides = {f"{null} x": draws.x_random, f"{null} y": draws.y_random, null: draws.larger}
+    return {key: (side.p, side.n_effective) for key, side in sides.items() if key in DRAWN}
+
+
+def sizes(parcels, x, y, similarity):
     """n_effective under every null."""
     n = np.full((len(y), len(x)), x.features.n)
-    null = regional_null(x, y, parcels.coords, volumes=parcels.volumes)
+    beside = {"weights": similarity.weights, "covariates": similarity.covariates}
+    null = regional_null(x, y, parcels.coords, volumes=parcels.volumes, **beside)
     found = null.size(null.describe(x), null.describe(y), n)
-    null = regional_null(x, y, parcels.coords)
+    null = regional_null(x, y, parcels.coords, **beside)
     points = null.size(null.describe(x), null.describe(y), n)
-    gsm = np.minimum(1 + 1 / found.gsm_variance, n)
-    return {"textbook": n.astype(float), "gsm": gsm, "robust": found.n_effective, "no sizes": points.n_effective}
+    w = np.ones(x.features.n) if similarity.weights is None else similarity.weights
+    textbook = np.full(n.shape, w.sum() ** 2 / (w**2).sum())
+    return {"textbook": textbook, "gsm": found.gsm_n_effective, "robust": found.n_effective,
+            "no sizes": points.n_effective}
 
 
-def run(name, makes, cut, options):
+def run(name, makes, cut, fields, options):
     """Print the rows of one condition, for each way to cut the mask."""
-    names = (*NULLS, *RANDOMISED) if options.surrogates else NULLS
+    wanted = [null for null in options.nulls if options.surrogates]
+    names = (*NULLS, *(name for name in DRAWN if name.split()[0] in wanted))
     tallies = [Tally(names) for _ in cut]
-    spent = dict.fromkeys(("fields", "effective", *RANDOMISED), 0.0)
+    spent = dict.fromkeys(("fields", "formulas", *wanted), 0.0)
     started = time.process_time()
 
     def clock(what):
@@ -107,17 +126,21 @@ def run(name, makes, cut, options):
 
     for block in range(options.blocks):
         values = [make(options.maps) for make in makes]
+        beside = fields.make(options.covariates, fields.gaussian(30)) if options.covariates else None
         clock("fields")
         for parcels, tally in zip(cut, tallies, strict=True):
             x, y = (parcels.of(v) for v in values)
-            r = y.rows @ x.rows.T / x.features.n
+            similarity = Similarity(weights=parcels.volumes / parcels.volumes.max() if options.weights else None,
+                                    covariates=None if beside is None else parcels.of(beside).values)
+            r = similarity(x, y).r
             tally.squares.append(np.mean(r**2))
-            for key, n_effective in sizes(parcels, x, y).items():
-                tally.add(key, pvalues(r, n_effective), n_effective)
-            clock("effective")
-            for key in names[len(NULLS):]:
-                tally.add(key, p_by_draws(RANDOMISED[key], x, y, r, parcels.coords, options, block), np.nan)
-                clock(key)
+            for key, n_effective in sizes(parcels, x, y, similarity).items():
+                tally.add(key, pvalues(r, n_effective, n_covariates=similarity.n_covariates), n_effective)
+            clock("formulas")
+            for null in wanted:
+                for key, outcome in p_by_draws(null, x, y, similarity, options, block).items():
+                    tally.add(key, *outcome)
+                clock(null)
     for parcels, tally in zip(cut, tallies, strict=True):
         print(f"{parcels.name} ({len(parcels.coords)} regions of {parcels.volumes.min() / 1000:.1f} to "
               f"{parcels.volumes.max() / 1000:.1f} cm³)")
@@ -133,9 +156,10 @@ def related(name, makes, parcels, true, options):
     for rho in (0.2, 0.4):
         hits = {}
         for _ in range(options.blocks):
-            a, b = (parcels.of(make(options.maps)).rows for make in makes)
-            x, y = MapMatrix.from_array(a), MapMatrix.from_array(rho * a + np.sqrt(1 - rho**2) * b)
-            n_effective = sizes(parcels, x, y)
+            a, b = (parcels.of(make(options.maps)) for make in makes)
+            mixed = rho * a.rows + np.sqrt(1 - rho**2) * b.rows
+            x, y = a, MapMatrix.from_array(mixed, features=a.features)
+            n_effective = sizes(parcels, x, y, Similarity())
             n_effective["oracle"] = np.full((len(y), len(x)), true)
             r = np.diag(y.rows @ x.rows.T / x.features.n)
             for key, n in n_effective.items():
@@ -154,22 +178,30 @@ def main():
     parser.add_argument("--maps", type=int, default=30, help="maps a side and block")
     parser.add_argument("--blocks", type=int, default=8)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--surrogates", type=int, default=999, metavar="N", help="draws of moran and variogram")
+    parser.add_argument("--surrogates", type=int, default=199, metavar="N", help="draws of nulls that draw")
+    parser.add_argument("--nulls", nargs="*", default=["moran", "variogram", "surrogate"],
+                        choices=["moran", "variogram", "surrogate"], help="which of them")
+    parser.add_argument("--covariates", type=int, default=0, metavar="N",
+                        help="random maps of FWHM 30 mm regressed out")
+    parser.add_argument("--weights", action="store_true", help="regions count as they are large")
     parser.add_argument("--power", action="store_true")
     options = parser.parse_args()
     if options.blocks < 2 or options.maps < RANDOMISED_MAPS:
         parser.error(f"at least two blocks of {RANDOMISED_MAPS} maps are needed")
+    if options.power and (options.covariates or options.weights):
+        parser.error("power is that of plain correlations")
     brain = read_brain(options.mask, options.mm, False)
-    known = conditions(Fields(brain, options.seed))
+    fields = Fields(brain, options.seed)
+    known = conditions(fields)
     unknown = set(options.conditions) - set(known)
     if unknown:
         parser.error(f"no condition {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     cut = [from_atlas(path, brain) for path in options.atlas] if options.atlas else [compact(options.regions, brain)]
     print(f"{options.blocks} blocks of {options.maps} × {options.maps} maps, voxels of {options.mm} mm, "
-          f"{options.surrogates} surrogates of {RANDOMISED_MAPS} x maps, seed {options.seed}")
+          f"{options.surrogates} draws for {RANDOMISED_MAPS} × {RANDOMISED_MAPS} of them, seed {options.seed}")
     print(f"{'condition':21s} {'null':9s} {'n_eff':>9s} {'true':>9s}   " + "  ".join(f"p ≤ {q:<11g}" for q in LEVELS))
     for name in options.conditions or CONDITIONS:
-        run(name, known[name], cut, options)
+        run(name, known[name], cut, fields, options)
 
 
 if __name__ == "__main__":

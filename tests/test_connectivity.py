@@ -79,6 +79,21 @@ def test_runs_are_averaged_in_z_by_their_degrees_of_freedom():
     assert "Fisher's z" in found.decisions[0].text
 
 
+@pytest.mark.parametrize("kind", ["correlation", "partial correlation"])
+def test_no_correlation_depends_on_how_p_values_are_found(kind):
+    runs = [run(60, seed=1), run(300, seed=2), run(90, seed=3).cumsum(axis=0)]
+    effective, independent, none = (connect(runs, kind, null=null) for null in ("effective", "independent", "none"))
+    np.testing.assert_array_equal(independent.estimate, effective.estimate)
+    np.testing.assert_array_equal(none.estimate, effective.estimate)
+    others = 4 if kind == "partial correlation" else 0
+    weight = np.array([connect([one]).n_effective[LOWER] - 3 - others for one in runs])
+    freedom = np.array([[60.0], [300], [90]]) - 3 - others
+    size = weight.sum(axis=0) ** 2 / (weight**2 / freedom).sum(axis=0) + 3 + others
+    plain = (weight > 0.1).all(axis=0)  # a run without a degree of freedom still weighs a little
+    assert plain.any()
+    np.testing.assert_allclose(independent.n_effective[LOWER][plain], size[plain], rtol=1e-9)
+
+
 def test_missing_and_constant_regions_stay_empty():
     series = run()
     series[:, 1] = np.nan

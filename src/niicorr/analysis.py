@@ -105,6 +105,7 @@ def analyse(
     zeros_matter = _zeros_matter(r, x, y, similarity, jobs)
     remarks = _remarks(found, x, y, similarity, same, low, zeros_matter)
     inferred: dict[str, Float64Array] = {}
+    of_null: tuple[Decision, ...] = ()
     if model.null != "none":
         from niicorr.significance import infer  # and with it scipy
 
@@ -114,12 +115,13 @@ def analyse(
             np.fill_diagonal(tested, False)
         inference = infer(x, y, found, tested, similarity=similarity, model=model, same_set=same_set, jobs=jobs,
                           memory=memory_budget(memory) // 2, progress=progress)
-        inferred = inference.columns
+        inferred, of_null = inference.columns, inference.decisions
         for i, j, text in inference.flags:
             remarks.add(i, j, text)
     provenance = provenance or Provenance()
     provenance = replace(
-        provenance, decisions=(*provenance.decisions, *_of_method(found, similarity, why_none, _unit(x.features))),
+        provenance,
+        decisions=(*provenance.decisions, *_of_method(found, similarity, why_none, _unit(x.features)), *of_null),
         warnings=(*provenance.warnings, *_warnings(x, y, model, low, same_set),
                   *_overfull(found, similarity, _unit(x.features))))
     naive = _naive(x, y) if similarity.plain else None

@@ -123,7 +123,9 @@ def connect(
     -----
     Runs are averaged as ``tanh(Σ w atanh r / Σ w)`` with ``w = n_effective − 3`` of the pair in that run (less the
     number of other regions in a partial correlation), the inverse variance of Fisher's z; n_effective of the
-    average is ``Σ w + 3``. This takes the runs for repetitions of one experiment: differences between them are not
+    average is ``Σ w + 3``. The weights are the same under every ``null``, so that no correlation depends on it; with
+    ``independent``, which believes in other degrees of freedom f, n_effective is ``(Σ w)² / Σ(w²/f) + 3``. This takes
+    the runs for repetitions of one experiment: differences between them are not
     in the p-values.
 
     p-values of a partial correlation take n_effective from the two series as they are, less one for each other
@@ -171,9 +173,10 @@ def connect(
         return Connectivity(kind, mean, *(unknown, n, unknown, unknown, unknown, unknown, unknown, unknown), per_run,
                             notes, tuple(decisions))
     others = max(int(present[0].sum()) - 2, 0) if kind == "partial correlation" else 0
-    sizes = np.array([_sizes(run, ok, operator, null)
-                      for run, ok, operator in zip(runs, present, operators, strict=True)])
-    estimate, z, n_effective = _averaged(per_run, sizes, pairs, others)
+    sizes, weighing = (np.array([_sizes(run, ok, operator, model)
+                                 for run, ok, operator in zip(runs, present, operators, strict=True)])
+                       for model in (null, "effective" if len(runs) > 1 else null))
+    estimate, z, n_effective = _averaged(per_run, sizes, weighing, pairs, others)
     if len(runs) > 1:
         decisions.append(Decision("runs", f"{len(runs)} runs averaged in Fisher's z, weighted by their effective "
                                           "degrees of freedom"))
@@ -290,17 +293,23 @@ def _sizes(values: Float64Array, present: BoolArray, operator: FloatArray | None
 
 
 def _averaged(
-    per_run: Float64Array, sizes: Float64Array, pairs: BoolArray, others: int
+    per_run: Float64Array, sizes: Float64Array, weighing: Float64Array, pairs: BoolArray, others: int
 ) -> tuple[Float64Array, Float64Array, Float64Array]:
-    """Average runs in Fisher's z: estimate, z and n_effective."""
+    """Average runs in Fisher's z: estimate, z and n_effective.
+
+    Runs weigh by ``weighing``, whatever null model gave ``sizes``: no correlation depends on how p-values are found.
+    """
     counts = pairs.sum(axis=0)
     diagonal = np.eye(pairs.shape[1], dtype=np.bool_)
     with np.errstate(divide="ignore", invalid="ignore"):
         z_of = np.where(pairs, np.arctanh(per_run), 0.0)
-        freedom = np.where(pairs, np.maximum(sizes - 3 - others, 0.0), 0.0)
-        weight = np.where(pairs, np.maximum(freedom, LEAST_WEIGHT), 0.0)
+        freedom, share = (np.where(pairs, np.maximum(n - 3 - others, 0.0), 0.0) for n in (sizes, weighing))
+        weight = np.where(pairs, np.maximum(share, LEAST_WEIGHT), 0.0)
         z = (weight * z_of).sum(axis=0) / weight.sum(axis=0)
         own, total = np.where(pairs, sizes, 0.0).sum(axis=0), freedom.sum(axis=0)
+        # Of an average with other weights than these, the inverse of its variance, which is that of the sum else.
+        spread = np.where(freedom > 0, share**2 / np.where(freedom > 0, freedom, 1.0), 0.0).sum(axis=0)
+        total = np.where(spread > 0, share.sum(axis=0) ** 2 / np.where(spread > 0, spread, 1.0), total)
         # Of runs without any degree of freedom none makes one.
         n_effective = np.where(counts == 1, own, total + np.where(total > 0, 3, 2) + others)
         single = np.where(pairs, per_run, 0.0).sum(axis=0)

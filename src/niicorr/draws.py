@@ -1,27 +1,36 @@
-"""The surrogate null: how often random maps do as well as the real one.
+"""How often random maps do as well as the real ones: every null model that draws.
 
-The maps of the smaller set are replaced by random fields with the same autocovariance, mask and values
-(`niicorr.nulls.surrogate`), a thousand times, and compared with the maps of the larger set as the real ones were:
+Maps are replaced by random ones, a thousand times, and compared with the maps of the other set as the real ones were:
 
     p = (1 + #{|r*| ≥ |r|}) / (1 + N),    p_fwe = (1 + #{max |r*| ≥ |r|}) / (1 + N),
 
-the maximum over all cells of a draw. Draws come in pairs, each from its own random numbers, and are counted one
-after the other: neither threads nor memory change a digit.
+the maximum over all cells of a draw. ``surrogate`` replaces the smaller set by random fields with the same
+autocovariance, mask and values (`niicorr.nulls.surrogate`, of regions `niicorr.nulls.regional_fields`). ``moran`` and
+``variogram`` (`niicorr.nulls.regional_draws`) replace x, then y: the two directions differ, and each has its p.
+
+Draws come in pairs, each from its own random numbers, and are counted one after the other: neither threads nor
+memory change a digit.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
+from niicorr.compute.combinations import centred
 from niicorr.compute.similarity import Correlation, Similarity
-from niicorr.compute.sums import pair_sums
+from niicorr.compute.sums import Sums, pair_sums
 from niicorr.matrix import MapMatrix
 from niicorr.nulls.effective import effective_null
+from niicorr.nulls.regional import regional_null
+from niicorr.nulls.regional_draws import RegionalSurrogates, regional_surrogates
+from niicorr.nulls.regional_fields import regional_fields
 from niicorr.nulls.stationary import in_order
-from niicorr.nulls.surrogate import Surrogates, surrogates_of
+from niicorr.nulls.surrogate import surrogates_of
+from niicorr.nulls.variogram import VariogramFit
 from niicorr.records import NullModel
 from niicorr.typing import BoolArray, Float64Array, FloatArray, IntArray, Progress
 
@@ -33,6 +42,27 @@ ENOUGH = 100
 
 ROUNDING = 1e-7
 """A draw that comes so close counts as one that does as well: r is rounded in float32 products."""
+
+FLAT = 100.0
+"""Of its squares, in steps of the precision: a random map that varies less over the common features is constant."""
+
+FITS = 50
+"""So many surrogates of each map tell how well their variograms follow its own."""
+
+
+class Source(Protocol):
+    """What random maps come from."""
+
+    @property
+    def usable(self) -> BoolArray:
+        """Which maps have any."""
+
+    @property
+    def draw_bytes(self) -> int:
+        """Memory that drawing takes, rows apart."""
+
+    def draw(self, number: int, maps: IntArray) -> FloatArray:
+        """Draw twice: rows of shape (2, maps, features), the same for the same number."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +76,37 @@ class Draws:
     p: Float64Array
     p_fwe: Float64Array
     n_effective: Float64Array
+
+    @property
+    def turned(self) -> Draws:
+        """The same with rows for columns."""
+        return Draws(self.p.T, self.p_fwe.T, self.n_effective.T)
+
+
+@dataclass(frozen=True, eq=False)
+class Directions:
+    """Outcome with the maps of x, and with those of y, randomised; and both together, on the safe side.
+
+    Parameters
+    ----------
+    x_random, y_random : Draws
+        The two directions; each has its own maximum over all cells.
+    x_fits, y_fits : tuple of VariogramFit or None
+        For each map how well the variograms of its surrogates follow its own; None for Moran's, and for maps without
+        surrogates or without a cell that was tested.
+    """
+
+    x_random: Draws
+    y_random: Draws
+    x_fits: tuple[VariogramFit | None, ...]
+    y_fits: tuple[VariogramFit | None, ...]
+
+    @property
+    def larger(self) -> Draws:
+        """The larger p, and the n_effective of the direction in which r scatters more; NaN where either is."""
+        one, other = self.x_random, self.y_random
+        return Draws(np.maximum(one.p, other.p), np.maximum(one.p_fwe, other.p_fwe),
+                     np.minimum(one.n_effective, other.n_effective))
 
 
 def count_draws(
@@ -65,7 +126,7 @@ def count_draws(
     Parameters
     ----------
     x, y : MapMatrix
-        Voxels of one grid.
+        Voxels of one grid, or regions.
     found : Correlation
         What the real maps came to.
     tested : ndarray of bool, shape (maps of y, maps of x)
@@ -84,70 +145,127 @@ def count_draws(
     p : Davison AC & Hinkley DV (1997), doi 10.1017/CBO9780511802843. Maximum statistic: Nichols TE & Holmes AP (2002),
     doi 10.1002/hbm.1058. With covariates: Freedman D & Lane D (1983), doi 10.1080/07350015.1983.10487354.
     """
-    if len(x) < len(y):
-        turned = Correlation(found.r.T, found.n.T, found.y_constant.T, found.x_constant.T, found.own.T)
-        draws = _count(x, y, turned, tested.T, similarity, model, jobs, memory, progress)
-        return Draws(draws.p.T, draws.p_fwe.T, draws.n_effective.T)
-    return _count(y, x, found, tested, similarity, model, jobs, memory, progress)
+    counting = _Counting(similarity, model, jobs, memory)
+    with progress(model.n_surrogates, "drawing surrogates") as advance:
+        if len(x) < len(y):
+            return counting(x, y, found.r.T, found.n.T, [tested.T], advance)[0][0].turned
+        return counting(y, x, found.r, found.n, [tested], advance)[0][0]
 
 
-def _count(
-    randomised: MapMatrix, fixed: MapMatrix, found: Correlation, tested: BoolArray, similarity: Similarity,
-    model: NullModel, jobs: int, memory: int, progress: Progress,
-) -> Draws:
-    """Count draws; rows of all arrays are the randomised maps, columns the fixed ones."""
-    # Covariates are regressed out of random maps as of real ones: after they were drawn (Freedman and Lane).
-    base = similarity.base(randomised, jobs)
-    scores = similarity.scores(base, jobs) if similarity.covariates is None else base
-    against = similarity.scores(similarity.base(fixed, jobs), jobs)
-    n, total = model.n_surrogates, found.n
-    exceeding, greater = np.zeros(total.shape, np.int64), np.zeros(total.shape, np.int64)
-    squares = np.zeros(total.shape)
-    source = _source(base, scores, model.seed, jobs)
-    if source is None or not tested.any():
-        unknown = np.full(total.shape, np.nan)
-        return Draws(unknown, unknown.copy(), unknown.copy())
-    tested = tested & source.usable[:, None]
-    far = _far(model.alternative)
-    # An untested cell neither wins nor raises the maximum.
-    real = np.where(tested, far(found.r), np.inf) - ROUNDING
-    compare = _comparison(scores, against, similarity)
-    blocks = [np.arange(start, min(start + MAPS, len(base))) for start in range(0, len(base), MAPS)]
-    row_bytes = base.features.n * base.rows.itemsize
-    each = source.draw_bytes + 4 * min(len(base), MAPS) * row_bytes
-    threads = max(1, min(jobs, int(memory / each)))
+def count_directions(
+    x: MapMatrix,
+    y: MapMatrix,
+    found: Correlation,
+    tested: BoolArray,
+    *,
+    similarity: Similarity,
+    model: NullModel,
+    jobs: int,
+    memory: int,
+    progress: Progress,
+) -> Directions:
+    """Compare randomised maps of x with the maps of y, and those of y with the maps of x.
 
-    def draw(number: int) -> Float64Array:
-        return np.concatenate([compare(source.draw(number, maps), maps) for maps in blocks], axis=1)
+    Parameters are those of `count_draws`, for regions and the null models ``moran`` and ``variogram``. Where y is x,
+    every map is randomised once and serves both directions.
+    """
+    counting = _Counting(similarity, model, jobs, memory)
+    sides = 1 if y is x else 2
+    with progress(sides * model.n_surrogates, "drawing surrogates") as advance:
+        if y is x:
+            (of_x, of_y), fits = counting(x, x, found.r, found.n, [tested.T, tested], advance)
+            return Directions(of_x.turned, of_y, fits, fits)
+        (of_x,), x_fits = counting(x, y, found.r.T, found.n.T, [tested.T], advance)
+        (of_y,), y_fits = counting(y, x, found.r, found.n, [tested], advance)
+    return Directions(of_x.turned, of_y, x_fits, y_fits)
 
-    with progress(n, "drawing surrogates") as advance:
-        for number, pair in enumerate(in_order(draw, range((n + 1) // 2), threads)):
-            for r in pair[: n - 2 * number]:
-                # A draw without a number (a random map constant over the few common voxels) counts against us.
-                reached = np.where(np.isfinite(r), far(r), np.inf)
+
+@dataclass(frozen=True)
+class _Counting:
+    """The loop over draws; rows of all its arrays are the randomised maps, columns the fixed ones."""
+
+    similarity: Similarity
+    model: NullModel
+    jobs: int
+    memory: int
+
+    def __call__(
+        self, randomised: MapMatrix, fixed: MapMatrix, r: Float64Array, n: IntArray, families: list[BoolArray],
+        advance: Callable[[int], None],
+    ) -> tuple[list[Draws], tuple[VariogramFit | None, ...]]:
+        """Count for each family of cells, which has its own maximum; and tell how well variograms fit."""
+        similarity, jobs, count = self.similarity, self.jobs, self.model.n_surrogates
+        # Covariates are regressed out of random maps as of real ones: after they were drawn (Freedman and Lane).
+        base = similarity.base(randomised, jobs)
+        scores = similarity.scores(base, jobs) if similarity.covariates is None else base
+        against = similarity.scores(similarity.base(fixed, jobs), jobs)
+        exceeding, squares = np.zeros(r.shape, np.int64), np.zeros(r.shape)
+        greater = [np.zeros(r.shape, np.int64) for _ in families]
+        source = self._source(base, scores) if any(family.any() for family in families) else None
+        if source is None:
+            return [_unknown(r.shape) for _ in families], (None,) * len(base)
+        families = [family & source.usable[:, None] for family in families]
+        tested = np.logical_or.reduce(families)
+        far = _far(self.model.alternative)
+        # An untested cell neither wins nor raises the maximum.
+        real = np.where(tested, far(r), np.inf) - ROUNDING
+        compare = _comparison(scores, against, similarity)
+        blocks = [np.arange(start, min(start + MAPS, len(base))) for start in range(0, len(base), MAPS)]
+        row_bytes = base.features.n * base.rows.itemsize
+        each = source.draw_bytes + 4 * min(len(base), MAPS) * row_bytes
+        threads = max(1, min(jobs, int(self.memory / each)))
+
+        def draw(number: int) -> Float64Array:
+            return np.concatenate([compare(source.draw(number, maps), maps) for maps in blocks], axis=1)
+
+        for number, pair in enumerate(in_order(draw, range((count + 1) // 2), threads)):
+            for drawn in pair[: count - 2 * number]:
+                # A draw without a number (a random map constant over the few common features) counts against us.
+                reached = np.where(np.isfinite(drawn), far(drawn), np.inf)
                 exceeding += reached >= real
-                greater += np.max(reached[tested], initial=-np.inf) >= real
-                squares += np.where(np.isfinite(r), r, 1.0) ** 2
-            advance(min(2, n - 2 * number))
-    nowhere = np.where(tested, 1.0, np.nan)
-    n_effective = np.full(total.shape, np.nan)
-    if similarity.has_formula and n >= ENOUGH:
+                for k, family in enumerate(families):
+                    greater[k] += np.max(reached[family], initial=-np.inf) >= real
+                squares += np.where(np.isfinite(drawn), drawn, 1.0) ** 2
+            advance(min(2, count - 2 * number))
         with np.errstate(divide="ignore"):
-            n_effective = np.minimum(1 + similarity.n_covariates + n / squares, total) * nowhere
-    return Draws((1 + exceeding) / (1 + n) * nowhere, (1 + greater) / (1 + n) * nowhere, n_effective)
+            n_effective = np.minimum(1 + similarity.n_covariates + count / squares, n)
+        if not similarity.has_formula or count < ENOUGH:
+            n_effective = np.full(r.shape, np.nan)
+        p = (1 + exceeding) / (1 + count)
+        found = [Draws(*(np.where(family, a, np.nan) for a in (p, (1 + times) / (1 + count), n_effective)))
+                 for family, times in zip(families, greater, strict=True)]
+        return found, self._fits(source, tested.any(axis=1))
+
+    def _source(self, base: MapMatrix, scores: MapMatrix) -> Source | None:
+        """Prepare surrogates of the maps; None where no map has any."""
+        if not (base.scale > 0).any():
+            return None
+        kind, seed, features = self.model.null, self.model.seed, base.features
+        if kind in ("moran", "variogram"):
+            # Pearson's r takes random maps as they are; otherwise they get ranks, robust scores, indicators of maps.
+            plain = self.similarity.method == "pearson"
+            return regional_surrogates(base, features.coords, "moran" if kind == "moran" else "variogram", seed=seed,
+                                       scores=None if plain else scores)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            correlations = np.clip(Similarity().of_scores(base, base, pair_sums(base, base, jobs=self.jobs)), -1, 1)
+        if features.centroids is not None:
+            null = regional_null(base, base, features.centroids, model="gsm", volumes=features.volumes)
+            return regional_fields(base, scores, null, correlations, seed=seed, jobs=self.jobs)
+        voxels = effective_null(base, base, model="gsm")
+        if voxels.stationary is None:
+            return None
+        return surrogates_of(base, scores, voxels.describe(base, self.jobs).coefficients, correlations,
+                             atoms=voxels.stationary.atoms, lattice=voxels.stationary.lattice, seed=seed)
+
+    def _fits(self, source: Source, tested: BoolArray) -> tuple[VariogramFit | None, ...]:
+        if not isinstance(source, RegionalSurrogates):
+            return (None,) * len(tested)
+        draws = min(FITS, self.model.n_surrogates)
+        return tuple(source.fit(k, draws) if use else None for k, use in enumerate(tested))
 
 
-def _source(base: MapMatrix, scores: MapMatrix, seed: int, jobs: int) -> Surrogates | None:
-    """Fit the maps and prepare their surrogates; None where no map has any."""
-    null = effective_null(base, base, model="gsm")
-    if null.stationary is None or not (base.scale > 0).any():
-        return None
-    coefficients = null.describe(base, jobs).coefficients
-    sums = pair_sums(base, base, jobs=jobs)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        correlations = Similarity().of_scores(base, base, sums)
-    return surrogates_of(base, scores, coefficients, np.clip(correlations, -1, 1), atoms=null.stationary.atoms,
-                         lattice=null.stationary.lattice, seed=seed)
+def _unknown(shape: tuple[int, ...]) -> Draws:
+    return Draws(*np.full((3, *shape), np.nan))
 
 
 def _comparison(
@@ -161,11 +279,19 @@ def _comparison(
         result = []
         for drawn in rows:
             random = finish(replace(part, rows=drawn))
-            result.append(np.clip(similarity.of_scores(against, random, pair_sums(against, random, similarity.weights)),
-                                  -1, 1))
+            sums = pair_sums(against, random, similarity.weights)
+            r = np.clip(similarity.of_scores(against, random, sums), -1, 1)
+            result.append(np.where(_flat(sums, random.rows), np.nan, r) if similarity.has_formula else r)
         return np.stack(result)
 
     return compare
+
+
+def _flat(sums: Sums, rows: FloatArray) -> BoolArray:
+    """Where a map is constant over the common features but for rounding, of which no correlation can be made."""
+    xx, yy, _ = centred(sums)
+    least = FLAT * np.finfo(rows.dtype).eps
+    return ~((xx > least * sums.xx) & (yy > least * sums.yy))
 
 
 def _far(alternative: str) -> Callable[[Float64Array], Float64Array]:

@@ -4,10 +4,10 @@ from dataclasses import fields, replace
 
 import numpy as np
 import pytest
+from regional_by_definition import COORDS, VOLUMES, ByDefinition, P, matrix, scores, smooth
 from scipy.optimize import nnls
 
 from niicorr.inference import pvalues
-from niicorr.matrix import MapMatrix
 from niicorr.nulls.distances import cloud_of, distances
 from niicorr.nulls.effective import EffectiveSize
 from niicorr.nulls.regional import regional_null
@@ -15,25 +15,7 @@ from niicorr.nulls.regional_traces import family_of, study
 from niicorr.nulls.regional_unevenness import local_ratio
 
 MODELS = ["gsm", "robust"]
-P = 34
-RNG = np.random.default_rng(11)
-COORDS = RNG.uniform(-1, 1, (P, 3)) * [60, 80, 50] + [3, -20, 10]
-VOLUMES = np.exp(RNG.normal(8.5, 1, P))
-ENDS = (1.3, 2.0, 2.8, 3.8)
 SIZES = [field.name for field in fields(EffectiveSize)]
-
-
-def smooth(count, seed, coords=COORDS, volumes=VOLUMES, width=20.0, uneven=None):
-    """Means over regions of Gaussian fields with autocovariance exp(−h²/2·width²)."""
-    q = np.zeros(len(coords)) if volumes is None else (3 * volumes / (4 * np.pi)) ** (2 / 3) / 5
-    wide = width**2 + q[:, None] + q
-    covariance = (width**2 / wide) ** 1.5 * np.exp(-(distances(coords) ** 2) / (2 * wide))
-    values = np.random.default_rng(seed).multivariate_normal(np.zeros(len(coords)), covariance, count, method="eigh")
-    return values if uneven is None else values * uneven
-
-
-def matrix(values):
-    return MapMatrix.from_array(values)
 
 
 def sized(a, b, model="robust", coords=COORDS, volumes=VOLUMES, jobs=1) -> EffectiveSize:
@@ -46,97 +28,6 @@ def sized(a, b, model="robust", coords=COORDS, volumes=VOLUMES, jobs=1) -> Effec
 def same(one, other, rtol=1e-7):
     for name in SIZES:
         np.testing.assert_allclose(getattr(one, name), getattr(other, name), rtol=rtol, err_msg=name)
-
-
-class ByDefinition:
-    """All that the null needs of some regions, by loops. Atoms, classes and windows are those of all regions."""
-
-    def __init__(self, coords, volumes, mask=None):
-        n = len(coords)
-        self.d = np.array([[np.sqrt(sum((a - b) ** 2)) for b in coords] for a in coords])
-        nearest = [min(x for x in row if x > 0) for row in self.d]
-        self.spacing = np.median(nearest)
-        middle = coords.mean(axis=0)
-        self.radius = np.sqrt(5 / 3 * np.mean([sum((c - middle) ** 2) for c in coords]))
-        q = np.zeros(n) if volumes is None else [(3 * v / (4 * np.pi)) ** (2 / 3) / 5 for v in volumes]
-        sigma = [np.diag(np.ones(n) if volumes is None else 1 / volumes)]
-        for s in np.geomspace(self.spacing / 2, 1.3 * self.radius, 10):
-            matrix = np.empty((n, n))
-            for i in range(n):
-                for j in range(n):
-                    wide = s**2 + q[i] + q[j]
-                    matrix[i, j] = (s**2 / wide) ** 1.5 * np.exp(-self.d[i, j] ** 2 / 2 / wide)
-            sigma.append(matrix)
-        sigma = [s / np.mean(np.diag(s)) for s in sigma]
-        self.inside = np.arange(n) if mask is None else np.flatnonzero(mask)
-        m = len(self.inside)
-        B = np.eye(m) - 1 / m
-        self.D = [B @ s[np.ix_(self.inside, self.inside)] @ B for s in sigma]
-        self.W = np.array([[np.trace(k @ u) for u in self.D] for k in self.D])
-        self.traces = np.array([np.trace(k) for k in self.D])
-        self.windows = np.array([[np.exp(-((self.d[p, i] / self.spacing) ** 2) / 2) for i in range(n)]
-                                 for p in range(n)])
-        self.windows = (self.windows / self.windows.sum(axis=0))[:, self.inside]
-        self.d = self.d[np.ix_(self.inside, self.inside)]
-
-    def class_of(self, i, j):
-        return 0 if i == j else max(1, int(np.ceil(self.d[i, j] * 15 / self.radius * (1 - 1e-9))))
-
-    def range_of(self, i, j):
-        if i == j:
-            return 0
-        return 1 + sum(self.d[i, j] > end * self.spacing for end in ENDS)
-
-    def by_class(self, products):
-        """Number, mean length and mean product for each class up to the radius."""
-        found = [[] for _ in range(16)]
-        for i in range(len(self.d)):
-            for j in range(len(self.d)):
-                if self.class_of(i, j) < 16:
-                    found[self.class_of(i, j)].append((self.d[i, j], products[i, j]))
-        return [(len(f), *(np.mean(f, axis=0) if f else (0, 0))) for f in found]
-
-    def by_window(self, products):
-        """Sum of products by range and window, shape (5, windows)."""
-        rows = np.zeros((5, len(self.d)))
-        for i in range(len(self.d)):
-            for j in range(len(self.d)):
-                if self.range_of(i, j) < 5:
-                    rows[self.range_of(i, j), i] += products[i, j]
-        return rows @ self.windows.T
-
-    def fit(self, z):
-        pairs, length, C = np.array(self.by_class(np.outer(z, z))).T
-        E = np.array([[mean for _, _, mean in self.by_class(D)] for D in self.D])
-        weights = pairs / (len(z) * np.maximum(1, 3 * len(z) / 15 * (length / self.radius) ** 2))
-        has = pairs > 0
-        root = np.sqrt(weights[has])
-        return nnls((E[:, has] * root).T, C[has] * root)[0]
-
-    def stationary(self, a, b):
-        return a @ self.W @ b / ((a @ self.traces) * (b @ self.traces))
-
-    def ratio(self, x, y):
-        """ρ of two matrices of products (observed: outer products; expected: fitted covariances)."""
-        pairs = self.by_window(np.ones_like(x))
-        R_x, R_y = self.by_window(x), self.by_window(y)
-        apart = np.divide(R_x * R_y, pairs, out=np.zeros_like(R_x), where=pairs > 0.5)
-        together = R_x.sum(axis=1) * R_y.sum(axis=1) / pairs.sum(axis=1)
-        square_x, square_y = np.diag(x), np.diag(y)
-        by_region = len(x) * (square_x * square_y).sum() / (square_x.sum() * square_y.sum())
-        return apart.sum() / together.sum() * by_region / (apart[0].sum() / together[0])
-
-    def robust(self, z_x, z_y):
-        a, b = self.fit(z_x), self.fit(z_y)
-        V = self.stationary(a, b)
-        expected = [np.tensordot(c, np.array(self.D), axes=1) for c in (a, b)]
-        ratio = self.ratio(np.outer(z_x, z_x), np.outer(z_y, z_y)) / self.ratio(*expected)
-        n = 1 + 1 / V
-        return V * (1 + n**2 / (n**2 + 50**2) * (min(max(ratio, 2 / 3), 25) - 1))
-
-
-def scores(values):
-    return (values - values.mean()) / values.std()
 
 
 @pytest.mark.parametrize("volumes", [VOLUMES, None], ids=["sizes", "no sizes"])
@@ -375,9 +266,11 @@ def test_what_cannot_be_done_is_said():
             sized(a[:, : len(coords)], a[:, : len(coords)], "gsm", coords, None)
     with pytest.raises(ValueError, match="33 coordinates for maps of 34"):
         sized(a, a, "gsm", COORDS[1:], None)
-    for volumes in (VOLUMES[1:], -VOLUMES, np.full(P, np.nan)):
-        with pytest.raises((ValueError, IndexError)):
+    for volumes in (-VOLUMES, np.full(P, np.nan)):
+        with pytest.raises(ValueError, match="34 of 34 regions have no volume above 0 mm³"):
             sized(a, a, "gsm", COORDS, volumes)
+    with pytest.raises(ValueError, match="34 regions need as many volumes, not 33"):
+        cloud_of(COORDS, VOLUMES[1:])
     with pytest.raises(ValueError, match="0 regions are too few"):
         sized(a * np.nan, a * np.nan)
 

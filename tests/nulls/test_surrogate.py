@@ -9,7 +9,7 @@ from niicorr.matrix import MapMatrix
 from niicorr.nulls.circulant import Torus, torus_for, white_noise
 from niicorr.nulls.effective import effective_null
 from niicorr.nulls.lattice import lattice_of
-from niicorr.nulls.surrogate import FACTORS, _mixing, _of_field, surrogates_of
+from niicorr.nulls.surrogate import FACTORS, before_replacing, mixing, surrogates_of
 from niicorr.nulls.traces import Atoms
 
 SHAPE = (15, 16, 14)
@@ -122,7 +122,7 @@ def test_fields_of_a_draw_are_correlated_as_the_maps(count):
 
 def test_mixing_has_unit_variance_whatever_the_correlations():
     for correlations in (np.eye(3), np.ones((4, 4)), np.full((20, 20), np.nan), np.array([[1.0, 1, -1]] * 3)):
-        loadings, own = _mixing(correlations.copy())
+        loadings, own = mixing(correlations.copy())
         np.testing.assert_allclose((loadings**2).sum(axis=1) + own**2, 1, atol=1e-3)
 
 
@@ -130,12 +130,13 @@ def test_hermite_correlations_are_those_of_the_distribution():
     rng = np.random.default_rng(1)
     z = np.sort(rng.standard_normal(20_000))
     rho = np.array([0.0, 0.3, 0.7, 1.0])
-    np.testing.assert_allclose(_of_field(rho, z), rho, atol=2e-3)
+    np.testing.assert_allclose(before_replacing(rho, z), rho, atol=2e-3)
     # exp: correlation (e^(s²ρ) − 1)/(e^(s²) − 1), in closed form.
     s2 = 0.5**2
-    np.testing.assert_allclose(_of_field((np.exp(s2 * rho) - 1) / (np.exp(s2) - 1), np.exp(0.5 * z)), rho, atol=0.01)
+    of_exp = (np.exp(s2 * rho) - 1) / (np.exp(s2) - 1)
+    np.testing.assert_allclose(before_replacing(of_exp, np.exp(0.5 * z)), rho, atol=0.01)
     # A median cut: the arcsine law.
-    np.testing.assert_allclose(_of_field(2 / np.pi * np.arcsin(rho), (z > 0).astype(float)), rho, atol=0.03)
+    np.testing.assert_allclose(before_replacing(2 / np.pi * np.arcsin(rho), (z > 0).astype(float)), rho, atol=0.03)
 
 
 def test_maps_with_holes_keep_them_and_maps_without_variance_have_no_surrogates():

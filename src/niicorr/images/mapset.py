@@ -163,7 +163,7 @@ def _choose_volumes(header: ImageHeader, selection: slice | None) -> tuple[int, 
         if header.time_series:
             raise MapError(header.path, f"a time series of {header.n_volumes} volumes, not a map",
                            "take volumes of it as maps with --volumes all or --volumes 0:10, or correlate its "
-                           "regions with `niicorr rois` (from a later version on)")
+                           "regions with `niicorr rois`")
         selection = slice(None)
     which = tuple(range(header.n_volumes))[selection]
     if not which:

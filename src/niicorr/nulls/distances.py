@@ -124,8 +124,11 @@ def cloud_of(coords: Float64Array, volumes: Float64Array | None = None, referenc
     coords = checked_coords(coords)
     if volumes is not None:
         volumes = np.asarray(volumes, dtype=np.float64)
-        if volumes.shape != (len(coords),) or not (np.isfinite(volumes) & (volumes > 0)).all():
-            raise ValueError(f"{len(coords)} regions need as many volumes, all above 0 mm³")
+        if volumes.shape != (len(coords),):
+            raise ValueError(f"{len(coords)} regions need as many volumes, not {volumes.size}")
+        unsized = int(np.count_nonzero(~(np.isfinite(volumes) & (volumes > 0))))
+        if unsized:
+            raise ValueError(f"{unsized} of {len(coords)} regions have no volume above 0 mm³")
     chosen = np.ones(len(coords), dtype=np.bool_) if reference is None else reference
     if (coords[chosen] == coords[chosen][:1]).all():
         chosen = np.ones(len(coords), dtype=np.bool_)

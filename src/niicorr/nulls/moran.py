@@ -9,6 +9,9 @@ at every scale:
 Weights are 1/d between regions and 0 on the diagonal, left as they are (rows are not brought to sum 1, which keeps
 the matrix symmetric). Regions of one centre count as near as the nearest two that are apart.
 
+Signs are the same on either side: Σ_k ±c_k(x) c_k(y) is what Pearson's r becomes whether x or y is randomised, so that
+where two maps have the same regions both directions have one p.
+
 Wagner HH & Dray S (2015), doi 10.1111/2041-210X.12407. Signs keep the whole spectrum c_k², pairs the sum of two
 neighbours. Both keep *where* a map is uneven only by chance: unevenness that two maps share is not reproduced,
 and p is then too small (see the calibration of regions).

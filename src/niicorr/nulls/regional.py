@@ -6,11 +6,13 @@ As for voxels (`niicorr.nulls.effective`),
 
 with coefficients a ≥ 0 fitted to each map's products of values by distance; but there are few enough regions to
 write down every matrix, and regions differ in size, which the family of covariances knows (`regional_traces`).
+Where regions have weights, or covariates are regressed out, another projection takes the place of B in the traces;
+maps are fitted as they were before that.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,7 +20,17 @@ from niicorr.matrix import MapMatrix
 from niicorr.nulls.distances import FEWEST, checked_coords, cloud_of
 from niicorr.nulls.effective import SMALLEST, EffectiveSize, Model
 from niicorr.nulls.least_squares import nonnegative_least_squares
-from niicorr.nulls.regional_traces import RANGES, Family, Study, class_weights, family_of, over, study
+from niicorr.nulls.regional_traces import (
+    RANGES,
+    Family,
+    Study,
+    Traces,
+    class_weights,
+    family_of,
+    over,
+    projected_traces,
+    study,
+)
 from niicorr.nulls.regional_unevenness import Local, corrected, local_ratio
 from niicorr.nulls.stationary import in_order
 from niicorr.nulls.supports import Supports, supports_of
@@ -62,7 +74,7 @@ class RegionalNull:
         Covariances.
     own : tuple of Study or None
         One for each set of regions (that of the reference where there are many); None for fewer than 10 regions.
-    shared : tuple of Study or None
+    shared : tuple of Traces or None
         One for each intersection, or that of the reference set alone.
     model : {'robust', 'gsm'}
         Whether shared unevenness is corrected for.
@@ -72,7 +84,7 @@ class RegionalNull:
     used: BoolArray
     family: Family
     own: tuple[Study | None, ...]
-    shared: tuple[Study | None, ...]
+    shared: tuple[Traces | None, ...]
     model: Model
 
     @property
@@ -141,7 +153,9 @@ class RegionalNull:
             bounded = np.where(usable, np.clip(variance, 1 / n, 1), np.nan)
             guarded = usable & (guarded | (variance > 1) | (1 + 1 / bounded < SMALLEST))
             gsm = np.where(usable, np.clip(stationary, 1 / n, 1), np.nan)
-        n_effective, n_gsm = (np.maximum(np.minimum(1 + 1 / v, n), SMALLEST) for v in (bounded, gsm))
+        # 1/V counts what is left beside the covariates; these are counted in, and taken off by the t-test.
+        taken = 1 + self.supports.n_covariates
+        n_effective, n_gsm = (np.maximum(np.minimum(taken + 1 / v, n), SMALLEST) for v in (bounded, gsm))
         return EffectiveSize(n_effective, bounded, gsm, n_gsm, guarded)
 
     def _fit(self, values: Float64Array, regions: IntArray, own: Study) -> Float64Array:
@@ -165,35 +179,60 @@ class RegionalNull:
             found.append(over((values * (values @ within)) @ windows, within.sum(axis=1) @ windows))
         return np.stack(found, axis=1)
 
-    def _variance(self, x: RegionalDescription, y: RegionalDescription, known: Study) -> Float64Array:
+    def _variance(self, x: RegionalDescription, y: RegionalDescription, known: Traces) -> Float64Array:
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.asarray((y.coefficients @ known.W @ x.coefficients.T)
                               / np.outer(y.coefficients @ known.d, x.coefficients @ known.d))
 
-    def _ratio(self, x: RegionalDescription, y: RegionalDescription, known: Study) -> Float64Array:
+    def _ratio(self, x: RegionalDescription, y: RegionalDescription, known: Traces) -> Float64Array:
         if x.observed is None or y.observed is None or x.expected is None or y.expected is None:
             return np.full((len(y.of), len(x.of)), np.nan)
+        observed, expected = self._weighted(y.observed), self._weighted(y.expected)
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.asarray(local_ratio(x.observed, y.observed, known.window_pairs)
-                              / local_ratio(x.expected, y.expected, known.window_pairs))
+            return np.asarray(local_ratio(x.observed, observed, known.window_pairs)
+                              / local_ratio(x.expected, expected, known.window_pairs))
+
+    def _weighted(self, local: Local) -> Local:
+        """Let each region count as it does in a correlation: a product of two pairs with the square of its weight."""
+        if self.supports.weights is None:
+            return local
+        squared = _of_used(self.supports)[None] ** 2
+        return replace(local, squares=local.squares * squared, present=local.present * squared)
 
 
 class _Studies:
-    """Studies of sets of regions; each is made once."""
+    """Studies of sets of regions, and traces of what correlations leave of them; each is made once."""
 
-    def __init__(self, family: Family) -> None:
-        self.family = family
+    def __init__(self, family: Family, supports: Supports) -> None:
+        self.family, self.supports = family, supports
         self._known: dict[bytes, Study | None] = {}
 
     def __call__(self, mask: BoolArray) -> Study | None:
         key = np.packbits(mask).tobytes()
         if key not in self._known:
-            self._known[key] = study(self.family, mask) if np.count_nonzero(mask) >= FEWEST else None
+            enough = np.count_nonzero(mask) >= FEWEST
+            self._known[key] = study(self.family, mask[self.supports.used]) if enough else None
         return self._known[key]
+
+    def traces(self, mask: BoolArray) -> Traces | None:
+        supports = self.supports
+        if supports.weights is None and supports.covariates is None:
+            return self(mask)
+        if np.count_nonzero(mask) < FEWEST:
+            return None
+        used = supports.used
+        return projected_traces(self.family, mask[used], supports.regressors(mask)[:, used], _of_used(supports))
+
+
+def _of_used(supports: Supports) -> Float64Array:
+    """Weights of the regions in use."""
+    used = supports.used
+    return np.ones(int(np.count_nonzero(used))) if supports.weights is None else supports.weights[used]
 
 
 def regional_null(
-    x: MapMatrix, y: MapMatrix, coords: Float64Array, *, model: Model = "robust", volumes: Float64Array | None = None
+    x: MapMatrix, y: MapMatrix, coords: Float64Array, *, model: Model = "robust", volumes: Float64Array | None = None,
+    weights: Float64Array | None = None, covariates: Float64Array | None = None,
 ) -> RegionalNull:
     """Work out what the null model needs of the regions of two sets: once, however many maps there are.
 
@@ -209,6 +248,11 @@ def regional_null(
     volumes : ndarray, shape (regions,), float64, optional
         Sizes in mm³. Small regions vary more than large ones, in all maps; without sizes, ``gsm`` does not know, and
         ``robust`` has to take it for unevenness.
+    weights : ndarray, shape (regions,), float64, optional
+        Positive; how much each region counts in the correlation.
+    covariates : ndarray, shape (covariates, regions), float64, optional
+        Finite where any map has a value; regressed out of both maps of each pair. The maps described are those
+        before that.
 
     Raises
     ------
@@ -230,16 +274,17 @@ def regional_null(
     """
     if len(coords) != x.features.n or len(coords) != y.features.n:
         raise ValueError(f"{len(coords)} coordinates for maps of {x.features.n} and {y.features.n} regions")
-    supports = supports_of(x, y)
+    supports = supports_of(x, y, weights, covariates)
     used = supports.used
     coords = checked_coords(np.asarray(coords, dtype=np.float64)[used])
     family = family_of(cloud_of(coords, None if volumes is None else np.asarray(volumes)[used],
                                 supports.reference[used]))
-    studied = _Studies(family)
-    reference = studied(supports.reference[used])
+    studied = _Studies(family, supports)
     if supports.few:
-        own = tuple(studied(mask[used]) for mask in supports.masks)
+        own = tuple(studied(mask) for mask in supports.masks)
     else:
+        reference = studied(supports.reference)
         own = tuple(reference if np.count_nonzero(mask) >= FEWEST else None for mask in supports.masks)
-    shared = (reference,) if supports.shared is None else tuple(studied(mask[used]) for mask in supports.shared)
+    shared = tuple(studied.traces(mask) for mask in
+                   ([supports.reference] if supports.shared is None else supports.shared))
     return RegionalNull(supports, used, family, own, shared, model)

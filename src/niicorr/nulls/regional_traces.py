@@ -97,15 +97,37 @@ def family_of(cloud: Cloud) -> Family:
 
 
 @dataclass(frozen=True, eq=False)
-class Study:
-    """What is known of some of the regions, once their mean is taken off.
+class Traces:
+    """What the variance of r over some of the regions is made of.
 
     Parameters
     ----------
     regions : ndarray of int, shape (n,)
         Which.
     W, d : ndarray, shape (atoms, atoms) and (atoms,), float64
-        ``tr(BΣ_kBΣ_l)`` and ``tr(BΣ_k)``.
+        ``tr(PΣ_kPΣ_l)`` and ``tr(PΣ_k)``; P is what a correlation does to maps: B = I − 11'/n, unless regions have
+        weights or covariates are regressed out.
+    window_pairs : ndarray, shape (ranges, windows), float64
+        Pairs of each range in each window, or the sum of the products of their weights.
+    """
+
+    regions: IntArray
+    W: Float64Array
+    d: Float64Array
+    window_pairs: Float64Array
+
+    @property
+    def n(self) -> int:
+        """Number of regions."""
+        return len(self.regions)
+
+
+@dataclass(frozen=True, eq=False)
+class Study(Traces):
+    """What else is known of some of the regions, once their mean is taken off: what maps are fitted with.
+
+    Parameters
+    ----------
     pairs : ndarray, shape (classes,), float64
         Ordered pairs of regions in each class.
     length : ndarray, shape (classes,), float64
@@ -114,40 +136,24 @@ class Study:
         E_kb: mean of BΣ_kB over the pairs of class b; 0 where there are none.
     variances : ndarray, shape (atoms, all regions), float64
         Diagonal of BΣ_kB; 0 for other regions.
-    window_pairs : ndarray, shape (ranges, windows), float64
-        Pairs of each range in each window.
     window_expected : ndarray, shape (atoms, ranges, windows), float64
-        Mean of BΣ_kB over them; 0 where there are none.
+        Mean of BΣ_kB over the pairs of a range in a window; 0 where there are none.
     """
 
-    regions: IntArray
-    W: Float64Array
-    d: Float64Array
     pairs: Float64Array
     length: Float64Array
     expected: Float64Array
     variances: Float64Array
-    window_pairs: Float64Array
     window_expected: Float64Array
-
-    @property
-    def n(self) -> int:
-        """Number of regions."""
-        return len(self.regions)
 
 
 def study(family: Family, mask: BoolArray) -> Study:
     """Work out traces and expectations of the regions in a mask, shape (all regions,); at least one must be."""
     regions = np.flatnonzero(mask)
     n, atoms, n_ranges = len(regions), len(family), len(RANGES) + 1
-    sums = np.concatenate([values.sum(axis=2) for _, values in family.rows(regions)], axis=1)
-    total = sums.sum(axis=1)
     W, variances = np.zeros((atoms, atoms)), np.zeros((atoms, len(mask)))
     products, by_range = np.zeros((atoms, CLASSES + 2)), np.zeros((n_ranges, atoms, n))
-    counts = np.zeros((n_ranges, n))
-    for part, values in family.rows(regions):
-        means = (sums[:, part, None] + sums[:, None, :]) / n - (total / n**2)[:, None, None]
-        demeaned = values - means
+    for part, demeaned in _projected(family, regions, np.full((1, n), n**-0.5), np.ones(n)):
         flat = demeaned.reshape(atoms, -1)
         W += flat @ flat.T
         some = np.arange(part.start, part.stop)
@@ -158,15 +164,66 @@ def study(family: Family, mask: BoolArray) -> Study:
         for b in range(n_ranges):
             within = (family.ranges[places] == b).astype(np.float64)
             by_range[b][:, part] = np.einsum("kij,ij->ki", demeaned, within)
-            counts[b, part] = within.sum(axis=1)
     index = family.classes[np.ix_(regions, regions)].reshape(-1)
     pairs = np.bincount(index, minlength=CLASSES + 2).astype(np.float64)
     length = np.bincount(index, family.cloud.distance[np.ix_(regions, regions)].reshape(-1), CLASSES + 2)
-    windows = family.windows[:, regions]
-    window_pairs = counts @ windows.T
-    return Study(regions, W, variances.sum(axis=1), pairs, length / np.maximum(pairs, 1),
-                 products / np.maximum(pairs, 1), variances, window_pairs,
-                 over((by_range @ windows.T).transpose(1, 0, 2), window_pairs))
+    window_pairs = _window_pairs(family, regions, np.ones(n))
+    return Study(regions, W, variances.sum(axis=1), window_pairs, pairs, length / np.maximum(pairs, 1),
+                 products / np.maximum(pairs, 1), variances,
+                 over((by_range @ family.windows[:, regions].T).transpose(1, 0, 2), window_pairs))
+
+
+def projected_traces(family: Family, mask: BoolArray, regressors: Float64Array, weights: Float64Array) -> Traces:
+    """Work out traces of weighted correlations, or of what is left when covariates are regressed out of both maps.
+
+    Parameters
+    ----------
+    family : Family
+        The covariances.
+    mask : ndarray of bool, shape (all regions,)
+        At least one must be.
+    regressors : ndarray, shape (q, all regions), float64
+        The constant and the covariates, orthonormal in the weights once divided by their roots
+        (`niicorr.nulls.supports.Supports.regressors`).
+    weights : ndarray, shape (all regions,), float64
+        Positive in the mask.
+
+    Notes
+    -----
+    With Q the regressors, P = diag(w) − QQ' takes the place of B. As P = R(I − UU')R with R = diag(√w) and RU = Q,
+    the traces are those of (I − UU')RΣ_kR(I − UU'): sums of squares, in which nothing cancels.
+    """
+    regions = np.flatnonzero(mask)
+    root = np.sqrt(weights[regions])
+    W, d = np.zeros((len(family), len(family))), np.zeros(len(family))
+    for part, left in _projected(family, regions, regressors[:, regions] / root, root):
+        flat = left.reshape(len(family), -1)
+        W += flat @ flat.T
+        some = np.arange(part.start, part.stop)
+        d += left[:, some - part.start, some].sum(axis=1)
+    return Traces(regions, W, d, _window_pairs(family, regions, weights[regions]))
+
+
+def _projected(
+    family: Family, regions: IntArray, basis: Float64Array, root: Float64Array
+) -> Iterator[tuple[slice, Float64Array]]:
+    """Yield some rows at a time of (I − UU')RΣ_kR(I − UU'), U' the orthonormal basis, shape (q, regions)."""
+
+    def scaled() -> Iterator[tuple[slice, Float64Array]]:
+        for part, values in family.rows(regions):
+            yield part, values * (root[part, None] * root)
+
+    spread = np.concatenate([values @ basis.T for _, values in scaled()], axis=1)
+    inner = basis @ spread @ basis
+    for part, values in scaled():
+        yield part, values - spread[:, part] @ basis - basis.T[part] @ (spread.transpose(0, 2, 1) - inner)
+
+
+def _window_pairs(family: Family, regions: IntArray, weights: Float64Array) -> Float64Array:
+    """Count the pairs of each range in each window, each as the product of its weights."""
+    ranges = family.ranges[np.ix_(regions, regions)]
+    counts = np.stack([weights * ((ranges == b) @ weights) for b in range(len(RANGES) + 1)])
+    return np.asarray(counts @ family.windows[:, regions].T)
 
 
 def over(sums: Float64Array, counts: Float64Array) -> Float64Array:

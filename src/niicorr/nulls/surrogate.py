@@ -157,7 +157,7 @@ def surrogates_of(
             radius = equivalent_radius(at.size, lattice.voxel_volume)
             gaussian[i] = _smoothed(fitted, row[order], atoms, float(lattice.edges.min()), radius)
     torus = torus_for(lattice, atoms, gaussian[np.isfinite(gaussian).all(axis=1)])
-    loadings, own = _mixing(correlations)
+    loadings, own = mixing(correlations)
     return Surrogates(torus, gaussian, loadings, own, tuple(inside), tuple(values), lattice.columns,
                       base.features.n, seed)
 
@@ -168,15 +168,15 @@ def _smoothed(
     """Coefficients of the Gaussian field that has the fitted autocovariance once its values are replaced."""
     distance = np.arange(0.0, max(radius, 2 * step), step)
     family = atoms.at(distance**2)
-    wanted = _of_field(family @ fitted / fitted.sum(), ascending_values)
+    wanted = before_replacing(family @ fitted / fitted.sum(), ascending_values)
     weights = np.ones(len(distance))
     weights[0] = FIRM
     found = nonnegative_least_squares(family * weights[:, None], wanted * weights)
     return found if found.sum() > 0 else fitted
 
 
-def _of_field(correlation: Float64Array, ascending_values: FloatArray) -> Float64Array:
-    """Correlation of the Gaussian field from that of the map, by the map's Hermite coefficients."""
+def before_replacing(correlation: Float64Array, ascending_values: FloatArray) -> Float64Array:
+    """Find the correlation of the Gaussian field from that of the map, by the map's Hermite coefficients."""
     n = len(ascending_values)
     z = special.ndtri((np.arange(n) + 0.5) / n)
     values = ascending_values.astype(np.float64)
@@ -193,8 +193,8 @@ def _of_field(correlation: Float64Array, ascending_values: FloatArray) -> Float6
     return np.interp(correlation, of_map / of_map[-1], grid)
 
 
-def _mixing(correlations: Float64Array) -> tuple[FloatArray, FloatArray]:
-    """Loadings on shared noises, and the share of noise of its own, that give fields these correlations."""
+def mixing(correlations: Float64Array) -> tuple[FloatArray, FloatArray]:
+    """Find loadings on shared noises, and the share of noise of its own, that give fields these correlations."""
     known = np.where(np.isfinite(correlations), correlations, 0.0)
     np.fill_diagonal(known, 1.0)
     values, vectors = np.linalg.eigh(known)

@@ -17,7 +17,7 @@ from niicorr.cli.parser import parse
 EXPORTED = """
 Calibration CheckReport CorrelationResult DomainWarning IndependenceWarning InputError MapError MapMatrix MapSet
 NiicorrError NiicorrWarning ResourceError Sampling Survey UnusableMapsError UsageError __version__ calibrate check
-choose_sampling correlate extract heatmap load read_maps survey
+choose_sampling correlate correlate_rois extract heatmap load read_maps report survey
 """
 
 OPTIONS = {"zeros": words.Zeros, "resample": words.Resample, "interpolation": words.Interpolation,
@@ -104,6 +104,9 @@ def test_the_library_takes_every_word_and_gives_numbers(maps, option, word):
     x, y = maps
     y = x if (option, word) == ("resample", "never") else y
     given = {option: word} if option != "order" else {}
+    if word in ("moran", "variogram"):  # of regions alone: here cubes of two voxels
+        cubes = np.arange(64).reshape(4, 4, 4).repeat(2, 0).repeat(2, 1).repeat(2, 2) + 1
+        given |= {"atlas": (cubes, np.diag([20.0, 20, 20, 1])), "n_surrogates": 20}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", niicorr.IndependenceWarning)
         result = niicorr.correlate(x, y, **{"null": "none", **given})

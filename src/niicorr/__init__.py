@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from niicorr.plot.heatmap import heatmap
     from niicorr.result import CorrelationResult
     from niicorr.result.saved import load
+    from niicorr.rois import correlate_rois
+    from niicorr.webpage.write import report
 
 _HOME = {
     "Calibration": "calibration",
@@ -59,9 +61,11 @@ _HOME = {
     "CheckReport": "pipeline",
     "check": "pipeline",
     "correlate": "pipeline",
+    "correlate_rois": "rois",
     "heatmap": "plot.heatmap",
     "CorrelationResult": "result",
     "load": "result.saved",
+    "report": "webpage.write",
 }
 
 __all__ = [
@@ -86,10 +90,12 @@ __all__ = [
     "check",
     "choose_sampling",
     "correlate",
+    "correlate_rois",
     "extract",
     "heatmap",
     "load",
     "read_maps",
+    "report",
     "survey",
 ]
 

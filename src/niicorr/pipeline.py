@@ -36,6 +36,7 @@ from niicorr.images.beside import Beside, read_beside
 from niicorr.images.extract import extract, naive_step
 from niicorr.images.mapset import MapSet, read_maps
 from niicorr.images.region_names import listed
+from niicorr.images.region_runs import in_mni
 from niicorr.images.regions import MIN_COVERAGE, Regional, region_averages, regional_means
 from niicorr.images.sampling import Sampling, choose_sampling, settle
 from niicorr.images.survey import Survey, survey
@@ -414,7 +415,7 @@ def _parcellation(sets: list[Survey], means: list[Regional], atlas: Atlas) -> Pa
     if not (coverage > 0).any():
         raise InputError(f"no map has data in any region of {atlas.path}: check that atlas and maps are in one space")
     return Parcellation(atlas.path, atlas.regions, atlas.held, labels, coverage,
-                        np.concatenate([part.values for part in means]), atlas.grid.mni)
+                        np.concatenate([part.values for part in means]), in_mni(atlas))
 
 
 def _coverage_decisions(parcellation: Parcellation, options: Options, keep: BoolArray) -> Iterator[Decision]:

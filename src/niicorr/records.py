@@ -28,6 +28,9 @@ MEASURES = {
     "concordance": Measure("concordance correlation", "concordance correlations", "concordance"),
     "bicor": Measure("biweight midcorrelation", "biweight midcorrelations", "bicor"),
     "dice": Measure("Dice coefficient", "Dice coefficients", "Dice"),
+    "partial correlation": Measure("partial correlation", "partial correlations", "partial r"),
+    "covariance": Measure("covariance", "covariances", "covariance"),
+    "tangent": Measure("geometric mean of covariances", "geometric means of covariances", "covariance"),
 }
 
 def measure_of(method: str) -> Measure:
@@ -164,7 +167,7 @@ class Provenance:
     """How a result came about: what ``run.json`` holds beside the maps.
 
     ``options`` are resolved (defaults filled in), ``timings`` are seconds of wall time by stage, ``beside`` are the
-    maps of weights and covariates.
+    maps of weights and covariates, or the runs that regions' series come from.
     """
 
     options: dict[str, Any] = field(default_factory=dict)

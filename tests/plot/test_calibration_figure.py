@@ -88,6 +88,26 @@ def test_labels_stand_inside_and_apart(how):
         assert box.y0 >= 0, "the small print fits"
 
 
+@pytest.mark.parametrize("how", [{}, {"effective": 0.6}, {"only": "surrogate"}])
+def test_leaders_end_on_their_line_and_at_its_dot_where_that_is_near(how):
+    ax = draw_calibration(made(**how))
+    found, (left, right) = lines(ax), ax.get_xlim()
+    dots = {name for name, line in found.items() if line.get_marker() == "o"}
+    assert dots == {f"_{null} at .05" for null in found if null in LOOKS}, "no dot means anything else"
+    for null, text in labels(ax).items():
+        if text.arrow_patch is None:
+            continue
+        (x,), (y,) = found[f"_{null} at .05"].get_data()
+        if abs(np.log(text.xy[0] / x)) < 0.06 * np.log(right / left):
+            assert text.xy == (x, y)
+        else:
+            share, p = found[null].get_data()
+            assert np.log(text.xy[1]) == pytest.approx(np.interp(np.log(text.xy[0]), np.log(share), np.log(p)))
+    if not how:
+        (dot,), _ = found["_surrogate at .05"].get_data()
+        assert labels(ax)["surrogate"].xy == (dot, 0.05), "near enough"
+
+
 def test_labels_have_the_colours_of_their_lines():
     ax = draw_calibration(made())
     for null, text in labels(ax).items():

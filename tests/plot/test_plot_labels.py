@@ -2,7 +2,17 @@
 
 import pytest
 
-from niicorr.plot.labels import natural_key, number_text, set_name, shorten_middle, shown
+from niicorr.plot.labels import (
+    exponent_of,
+    natural_key,
+    number_text,
+    power_text,
+    rounded_up,
+    scaled_text,
+    set_name,
+    shorten_middle,
+    shown,
+)
 from niicorr.records import MapRecord
 
 FAMILIES = ["DejaVu Sans"]
@@ -49,3 +59,27 @@ def test_characters_without_a_glyph_are_escaped_and_stay_distinct():
 )
 def test_a_set_is_called_by_its_folder(paths, name):
     assert set_name([MapRecord(label=path, path=path) for path in paths], "x maps") == name
+
+
+@pytest.mark.parametrize(
+    ("value", "exponent", "text"),
+    [(23456.0, 4, "2.35"), (-23456.0, 4, "−2.35"), (99949.0, 3, "99.9"), (99951.0, 3, "100"), (9.996, 0, "10.0"),
+     (-9.994, 0, "−9.99"), (3e-8, -7, ".30"), (-1e-9, -7, "−.01"), (0.0, 5, ".00"), (-12345.0, 0, "−12345")],
+)
+def test_numbers_of_any_size_are_written_in_units(value, exponent, text):
+    assert scaled_text(value, exponent) == text
+
+
+@pytest.mark.parametrize(("largest", "exponent"), [(0.1, 0), (99.9, 0), (100, 2), (7000, 3), (0.099, -2), (2.1e-7, -7)])
+def test_units_leave_one_digit_before_the_point(largest, exponent):
+    assert exponent_of(largest) == exponent
+
+
+@pytest.mark.parametrize(("value", "rounded"), [(1.0, 1.0), (1.01, 1.1), (99.0, 99.0), (99.1, 100.0), (0.0301, 0.031),
+                                                (6999.0, 7000.0), (2.1e-7, 2.1e-7), (0.7, 0.7), (3e5, 3e5)])
+def test_limits_are_rounded_up_to_two_digits(value, rounded):
+    assert rounded_up(value) == rounded
+
+
+def test_powers_are_written_as_print_does():
+    assert [power_text(e) for e in (0, 3, -12)] == ["10⁰", "10³", "10⁻¹²"]

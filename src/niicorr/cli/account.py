@@ -8,36 +8,33 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from niicorr.cli.alike import Remark, gathered, remarks
 from niicorr.cli.matrix_view import FADED, matrix_lines
-from niicorr.cli.page import (
-    HEADING,
-    NARROW,
-    columns,
-    duration,
-    integer,
-    listed,
-    p_text,
-    pad,
-    percent,
-    plural,
-    r_text,
-    value_text,
-)
+from niicorr.cli.page import HEADING, columns, pad
 from niicorr.errors import LISTED_PROBLEMS
-from niicorr.space import format_mm
+from niicorr.numerals import NARROW, duration, integer, listed, p_text, plural, r_text
+from niicorr.result.alike import Remark, remarks
+from niicorr.result.sentences import (
+    backgrounds,
+    counted,
+    error_text,
+    map_sets,
+    naive_text,
+    pairs,
+    read_text,
+    usable,
+    without_number,
+    zeros_matter,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from niicorr.cli.page import Line, Page, Style
     from niicorr.records import Decision, MapRecord
-    from niicorr.result import CorrelationResult, Sensitivity
-    from niicorr.typing import BoolArray, Float64Array
+    from niicorr.result import CorrelationResult
 
 STRONGEST = 5
 _ZERO_LINES, _OTHER_LINES, _REASONS = 3, 4, 3
-_BACKGROUNDS = 2
 _TOLD = ("background", "zeros")
 """Topics of single maps that have a paragraph of their own."""
 
@@ -60,7 +57,7 @@ def account(
         yield from page.paragraph(f"read {name}", read_text(maps))
     # Why there is no null model is told where the null model is.
     yield from decision_lines([decision for decision in result.decisions if decision.topic != "null"], page)
-    yield from _heads("background", [f"{name}: {backgrounds(maps)}" for name, maps in sets], page)
+    yield from heads("background", [f"{name}: {backgrounds(maps)}" for name, maps in sets], page)
     yield from _remarks(sets, page, out, verbose=verbose)
     yield from _sensitivity(result, page)
     if verbose:
@@ -68,21 +65,13 @@ def account(
     yield []
     if result.estimate.size:
         yield from matrix_lines(result, page)
-    yield from _empty_cells(result, page)
-    yield from _strongest(result, page)
-    yield from _significance(result, page)
+    yield from empty_cells(result, page)
+    yield from strongest_pairs(result, page)
+    yield from surviving(result, page)
     yield from page.paragraph("null", result.null_text)
+    if result.null != "none":
+        yield from heads("", [decision.text for decision in result.decisions if decision.topic == "null"], page)
     yield from file_lines(out, files, page)
-
-
-def map_sets(result: CorrelationResult) -> list[tuple[str, tuple[MapRecord, ...]]]:
-    """Return the sets with their names; a set compared with itself is told of once."""
-    return [("x", result.x_maps)] if result.same_set else [("x", result.x_maps), ("y", result.y_maps)]
-
-
-def usable(maps: Sequence[MapRecord]) -> list[MapRecord]:
-    """Return the maps that could be read."""
-    return [record for record in maps if record.error is None]
 
 
 def warning_lines(warnings: Sequence[str], page: Page) -> Iterator[Line]:
@@ -94,7 +83,7 @@ def warning_lines(warnings: Sequence[str], page: Page) -> Iterator[Line]:
 def decision_lines(decisions: Sequence[Decision], page: Page) -> Iterator[Line]:
     """Yield what was decided about all maps together, a paragraph for each topic, in order of appearance."""
     for topic in dict.fromkeys(decision.topic for decision in decisions):
-        yield from _heads(topic, [decision.text for decision in decisions if decision.topic == topic], page)
+        yield from heads(topic, [decision.text for decision in decisions if decision.topic == topic], page)
 
 
 def skipped_lines(sets: Sequence[tuple[str, Sequence[MapRecord]]], page: Page) -> Iterator[Line]:
@@ -108,65 +97,6 @@ def skipped_lines(sets: Sequence[tuple[str, Sequence[MapRecord]]], page: Page) -
         yield from page.paragraph("", f"{name}: {error_text(record)}")
     if len(bad) > LISTED_PROBLEMS:
         yield from page.paragraph("", f"and {len(bad) - LISTED_PROBLEMS} more, named in run.json")
-
-
-def error_text(record: MapRecord) -> str:
-    """Return what is wrong with a map, after its path."""
-    error = record.error or ""
-    return error if error.startswith(record.path) else f"{record.path}: {error}"
-
-
-def read_text(maps: Sequence[MapRecord]) -> str:
-    """``20 maps, 57×66×40 voxels of 3×3×3 mm LAS, float64``; several grids and types are counted."""
-    good = usable(maps)
-    head = plural(len(good), "map")
-    if len(good) < len(maps):
-        head = f"{integer(len(good))} of {plural(len(maps), 'map')}"
-    grids = _counted([f"{shape_text(record)} voxels of {format_mm(record.voxel_mm)} mm {record.orientation}"
-                      for record in good if record.shape])
-    types = _counted([record.dtype for record in good if record.dtype])
-    parts = [head]
-    if len(grids) == 1:
-        parts.append(grids[0][0])
-    elif grids:
-        shown = [f"{text} ({count})" for text, count in grids[:3]]
-        more = [f"{len(grids) - 3} others"] if len(grids) > 3 else []
-        parts.append(f"{len(grids)} grids: {', '.join(shown + more)}")
-    if types:
-        shown = [text for text, _ in types[:4]]
-        parts.append(", ".join(shown) + (f" and {len(types) - 4} other types" if len(types) > 4 else ""))
-    return ("; " if len(grids) > 1 else ", ").join(parts)
-
-
-def shape_text(record: MapRecord) -> str:
-    """``57×66×40``."""
-    return "×".join(map(str, record.shape))
-
-
-def backgrounds(maps: Sequence[MapRecord]) -> str:
-    """``−1 in 4 maps (53 % of the volume), none in 16 maps``: the commonest values, the rest as a range."""
-    found: dict[str, list[MapRecord]] = {}
-    none = 0
-    for record in usable(maps):
-        if record.background is None:
-            none += 1
-        else:
-            found.setdefault(value_text(record.background), []).append(record)
-    groups = sorted(found.items(), key=lambda item: -len(item[1]))
-    # A group of one beside many groups of one is not a common value: they are told as a range.
-    keep = groups if len(groups) <= _BACKGROUNDS + 1 else [g for g in groups[:_BACKGROUNDS] if len(g[1]) > 1]
-    parts = [f"{text} in {plural(len(group), 'map')} ({_shares(group)})" for text, group in keep]
-    rest = [record for text, group in groups[len(keep):] for record in group]
-    if rest:
-        values = [record.background for record in rest if record.background is not None]
-        finite = sorted(value for value in values if not math.isnan(value))
-        span = f"{len(groups) - len(keep)} values from {value_text(finite[0])} to {value_text(finite[-1])}"
-        parts.append(f"{span} in {plural(len(rest), 'map')} ({_shares(rest)})")
-    if none:
-        parts.append(f"none in {plural(none, 'map')}")
-    if parts and "%" in parts[0]:
-        parts[0] = parts[0].replace("%)", "% of the volume)")
-    return ", ".join(parts)
 
 
 def remark_text(remark: Remark, total: int) -> str:
@@ -183,52 +113,7 @@ def every_decision(sets: Sequence[tuple[str, Sequence[MapRecord]]], page: Page) 
         for record in maps:
             texts = [f"{decision.topic}: {decision.text}" for decision in record.decisions]
             yield [(f"{name} {page.text(record.label)}", "bold")]
-            yield from _heads("", texts or ["nothing to decide"], page)
-
-
-def counted(result: CorrelationResult) -> BoolArray:
-    """Which cells hold every pair once: a set against itself counts its lower triangle only."""
-    cells = np.ones(result.estimate.shape, dtype=bool)
-    return np.tril(cells, -1) if result.same_set else cells
-
-
-def pairs(result: CorrelationResult) -> Float64Array:
-    """Return r of every pair once; NaN elsewhere."""
-    return np.where(counted(result), result.estimate, np.nan)
-
-
-def zeros_matter(result: CorrelationResult) -> int:
-    """Count the pairs that would be another number under the other reading of zeros."""
-    if result.sensitivity is None:
-        return 0
-    return int((counted(result) & np.isfinite(result.sensitivity.zeros_matter)).sum())
-
-
-def without_number(result: CorrelationResult) -> list[Remark]:
-    """Gather the pairs without a number by the reason in their note."""
-    return gathered(
-        (f"{result.y_labels[i]} × {result.x_labels[j]}", result.notes.get((i, j), "no reason noted"))
-        for i, j in np.argwhere(counted(result) & ~np.isfinite(result.estimate)).tolist()
-    )
-
-
-def naive_text(result: CorrelationResult, sensitivity: Sensitivity) -> str:
-    """Say how wrong the plain arrays would have been."""
-    error, flips, both = sensitivity.largest_error(pairs(result))
-    regional = result.parcellation is not None
-    if both == 0:
-        return ("none: no two of the maps lie on the atlas's grid as they are stored." if regional else
-                "none: no two of the maps lie on one grid as they are stored, so there is nothing to flatten.")
-    text = ("Averaging background and zeros along, as means over whole regions do, would have been off by " if regional
-            else "Counting background and zeros as data, as corrcoef on flattened arrays does, would have been off by ")
-    text += f"up to {r_text(error)}" if error >= 0.005 else "less than .01"
-    if flips:
-        text += f" and changed the sign of {integer(flips)} of {plural(both, 'correlation')}"
-    if left_out := int(np.isfinite(pairs(result)).sum()) - both:
-        text += f"; {integer(left_out)} with interpolated maps have no such number"
-    if sensitivity.step > 1:
-        text += f" (judged by one voxel in {sensitivity.step})"
-    return f"{text}."
+            yield from heads("", texts or ["nothing to decide"], page)
 
 
 def _title(result: CorrelationResult, page: Page, seconds: float) -> Iterator[Line]:
@@ -272,7 +157,7 @@ def _remarks(
             left = sum(remark.count for remark in found[most:])
             where = "the option -v" if out is None else "maps.tsv"
             texts.append(f"{plural(left, 'further remark')} on single maps: see {where}")
-        yield from _heads(heading, texts, page)
+        yield from heads(heading, texts, page)
 
 
 def _sensitivity(result: CorrelationResult, page: Page) -> Iterator[Line]:
@@ -288,7 +173,8 @@ def _sensitivity(result: CorrelationResult, page: Page) -> Iterator[Line]:
         yield from page.paragraph("", f"{share} {text}")
 
 
-def _empty_cells(result: CorrelationResult, page: Page) -> Iterator[Line]:
+def empty_cells(result: CorrelationResult, page: Page) -> Iterator[Line]:
+    """Say how many pairs have no number, and why."""
     reasons = without_number(result)
     if not reasons:
         return
@@ -302,19 +188,23 @@ def _empty_cells(result: CorrelationResult, page: Page) -> Iterator[Line]:
     yield from page.paragraph("no number", text)
 
 
-def _strongest(result: CorrelationResult, page: Page) -> Iterator[Line]:
+def strongest_pairs(
+    result: CorrelationResult, page: Page, show: Callable[[float], str] = r_text
+) -> Iterator[Line]:
+    """Name the strongest pairs, with what the null model says of them; ``show`` writes their numbers."""
     rows = []
     for i, j in result.strongest(STRONGEST):
         value = float(result.estimate[i, j])
         style: Style = "positive" if value > 0 else "negative" if value < 0 else ""
         n = f"n = {integer(int(result.counts[i, j]))}{_certainty(result, i, j)}"
-        rows.append((page.text(r_text(value)), style, result.x_labels[j], result.y_labels[i], n))
-    room = page.width - HEADING - 6 - 2 - max((len(row[4]) for row in rows), default=0)
+        rows.append((page.text(show(value)), style, result.x_labels[j], result.y_labels[i], n))
+    digits = max(5, *(columns(row[0]) for row in rows)) if rows else 5
+    room = page.width - HEADING - digits - 1 - 2 - max((len(row[4]) for row in rows), default=0)
     names = [_pair(x, y, page, room) for _, _, x, y, _ in rows]
     width = max(map(columns, names), default=0)
     for place, ((value_shown, style, _, _, n), name) in enumerate(zip(rows, names, strict=True)):
         yield [(f"{'strongest' if place == 0 else '':<{HEADING}}", "bold"),
-               (pad(value_shown, 5, right=True), style), (f" {pad(name, width)}  {page.text(n)}", "")]
+               (pad(value_shown, digits, right=True), style), (f" {pad(name, width)}  {page.text(n)}", "")]
 
 
 def _certainty(result: CorrelationResult, i: int, j: int) -> str:
@@ -330,7 +220,7 @@ def _certainty(result: CorrelationResult, i: int, j: int) -> str:
     return "".join(f", {part}" for part in [*parts, f"q {p_text(numbers['p_fdr'])}"])
 
 
-def _significance(result: CorrelationResult, page: Page) -> Iterator[Line]:
+def surviving(result: CorrelationResult, page: Page) -> Iterator[Line]:
     """Say how many cells survive the corrections for many tests."""
     q = np.where(counted(result), result.inferred.get("p_fdr", np.nan), np.nan)
     tests = int(np.isfinite(q).sum())
@@ -338,7 +228,7 @@ def _significance(result: CorrelationResult, page: Page) -> Iterator[Line]:
         return
     p_fwe, n_effective = result.inferred["p_fwe"][np.isfinite(q)], result.inferred["n_effective"][np.isfinite(q)]
     by = "Yekutieli" if result.provenance.options.get("fdr") == "by" else "Hochberg"
-    fwe = "largest of all cells" if result.null == "surrogate" else "Holm"
+    fwe = "largest of all cells" if result.null in ("surrogate", "moran", "variogram") else "Holm"
     dim = "" if page.log else "; the others are dim"
     text = (f"{integer(int((q <= FADED).sum()))} of {plural(tests, 'cell')} reach q ≤ .05 (Benjamini–{by}{dim}), "
             f"{integer(int((p_fwe <= FADED).sum()))} a family-wise p ≤ .05 ({fwe})")
@@ -355,8 +245,12 @@ def _pair(x: str, y: str, page: Page, room: int) -> str:
     if columns(x) + columns(y) + len(times) > room:
         # The shorter name keeps its letters; the longer one gives way first.
         half = (room - len(times)) // 2
-        x, y = (page.elide(x, max(half, room - len(times) - columns(y))),
-                page.elide(y, max(half, room - len(times) - columns(x))))
+        alike = os.path.commonprefix([x, y])  # noqa: RUF071  (letters, not parts of a path)
+        short = [(page.elide(a, max(half, room - len(times) - columns(b)))) for a, b in ((x, y), (y, x))]
+        if short[0] == short[1] and x != y:
+            # What tells LH_Vis_1 from RH_Vis_1 is in the middle: what both begin with is left out instead.
+            short = [page.elide(f"…{text[len(alike):]}", half) for text in (x, y)]
+        x, y = short
     return f"{x}{times}{y}"
 
 
@@ -369,18 +263,7 @@ def file_lines(out: str | None, files: Sequence[str], page: Page) -> Iterator[Li
     yield from page.paragraph("written", f"{page.text(folder)}  {names}", "good")
 
 
-def _heads(heading: str, texts: Sequence[str], page: Page) -> Iterator[Line]:
+def heads(heading: str, texts: Sequence[str], page: Page) -> Iterator[Line]:
+    """Yield texts below one heading, each folded."""
     for number, text in enumerate(texts):
         yield from page.paragraph(heading if number == 0 else "", text)
-
-
-def _shares(maps: Sequence[MapRecord]) -> str:
-    shares = [record.background_share for record in maps]
-    return percent(min(shares), max(shares))
-
-
-def _counted(texts: Sequence[str]) -> list[tuple[str, int]]:
-    counts: dict[str, int] = {}
-    for text in texts:
-        counts[text] = counts.get(text, 0) + 1
-    return sorted(counts.items(), key=lambda item: -item[1])

@@ -6,7 +6,8 @@ import math
 from typing import TYPE_CHECKING
 
 from niicorr.cli.account import decision_lines, every_decision, file_lines, skipped_lines, warning_lines
-from niicorr.cli.page import HEADING, columns, duration, integer, pad, plural
+from niicorr.cli.page import HEADING, columns, pad
+from niicorr.numerals import duration, integer, plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from niicorr.cli.account import decision_lines, error_text, shape_text, usable, warning_lines
-from niicorr.cli.alike import Remark, kind, remarks
-from niicorr.cli.page import NARROW, columns, integer, pad, percent, plural, value_text
+from niicorr.cli.account import decision_lines, warning_lines
+from niicorr.cli.page import columns, pad
+from niicorr.numerals import NARROW, integer, percent, plural, value_text
+from niicorr.result.alike import Remark, kind, remarks
+from niicorr.result.sentences import error_text, shape_text, usable
 from niicorr.space import format_mm
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from niicorr.cli.drawing import draw_figures, draw_page
 from niicorr.errors import ResourceError, UsageError
 from niicorr.folder import OutputFolder, resource_text
 from niicorr.images.discover import discover
@@ -48,7 +49,7 @@ def check(options: argparse.Namespace, _argv: list[str], terminal: Terminal) -> 
     if options.json:
         from niicorr.cli.summary import check_summary
 
-        _print_json(check_summary(report))
+        print_json(check_summary(report))
     return 3 if report.refusal else 0
 
 
@@ -73,7 +74,7 @@ def calibrate(options: argparse.Namespace, argv: list[str], terminal: Terminal) 
     if options.json:
         from niicorr.cli.summary import calibration_summary
 
-        _print_json(calibration_summary(calibration, options.out, files))
+        print_json(calibration_summary(calibration, options.out, files))
     return 0
 
 
@@ -95,27 +96,23 @@ def _run(
     command = shlex.join(["niicorr", *map(path_text, argv)])
     with OutputFolder(options.out, inputs=inputs, own=own) as folder:
         result = correlate(x, y, command=command, progress=terminal.progress, warn=False, **analysis)
-        figures: list[str] = []
-        if not options.no_figures:
-            from niicorr.plot.heatmap import save_heatmap
-
-            figures = save_heatmap(result, folder.work, formats=options.format, order=options.order,
-                                   cmap=options.cmap)
+        figures = draw_figures(result, folder.work, options)
         tables: list[str] = []
         images: list[str] = []
         if contributions is not False:
             labels = None if contributions is True else contributions
             tables, images = write_contributions(result, folder.work, labels, terminal.progress)
-        files = write_result(result, folder.work, [*figures, *tables, *images])
+        result, pages = draw_page(result, folder.work, options, [*figures, *tables])
+        files = write_result(result, folder.work, [*figures, *tables, *images, *pages])
         folder.commit()
-    shown = [name for name in files if name not in images]
+    shown = [name for name in files if name not in images and not name.endswith(".js")]
     if images:
         shown.append(f"{len(images)} images contribution_*.nii.gz")
     terminal.run_report(result, out=options.out, files=shown, seconds=time.perf_counter() - start)
     if options.json:
         from niicorr.cli.summary import summary
 
-        _print_json(summary(result, options.out, files))
+        print_json(summary(result, options.out, files))
     return 0
 
 
@@ -150,7 +147,8 @@ def _contributions(options: argparse.Namespace) -> LabelImage | bool:
         options.contributions, "--contributions", max_map_size=options.max_map_size)
 
 
-def _print_json(value: dict[str, Any]) -> None:
+def print_json(value: dict[str, Any]) -> None:
+    """Write a summary to standard output."""
     try:
         if sys.stdout is not None:
             sys.stdout.write(json.dumps(value, indent=1) + "\n")

@@ -81,6 +81,14 @@ def main(argv: list[str]) -> int:
 
 
 def _command(options: argparse.Namespace, argv: list[str], terminal: Terminal) -> int:
+    if options.command == "rois":
+        from niicorr.cli.rois import rois
+
+        return rois(options, argv, terminal)
+    if options.command == "report":
+        from niicorr.cli.report import report
+
+        return report(options, argv, terminal)
     from niicorr.cli import commands
 
     known = {"run": commands.run, "check": commands.check, "calibrate": commands.calibrate, "demo": commands.demo}

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from niicorr.cli.page import columns, pad, plural, r_text
+from niicorr.cli.page import columns, pad
+from niicorr.numerals import plural, r_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -125,7 +126,8 @@ def _layout(result: CorrelationResult) -> _Layout:
     if len(result.x_maps) > len(result.y_maps):
         return _Layout(values.T, marked.T, faded.T, result.x_labels, result.y_labels, "x", "y")
     if result.same_set:
-        return _Layout(values, marked, faded, result.y_labels, result.x_labels, "x", "the same maps")
+        names = ("regions", "the same regions") if result.series else ("x", "the same maps")
+        return _Layout(values, marked, faded, result.y_labels, result.x_labels, *names)
     return _Layout(values, marked, faded, result.y_labels, result.x_labels, "y", "x")
 
 

@@ -7,12 +7,15 @@ import sys
 from typing import Any, NoReturn, get_args
 
 from niicorr._version import __version__
+from niicorr.cli.report import add_report_parser, report_maps
+from niicorr.cli.rois import add_rois_parser
 from niicorr.errors import UsageError
 
 _EPILOG = """examples:
   niicorr demo -o niicorr-demo
   niicorr run -x experiments/*.nii -y activity/*.nii.gz -o out/
   niicorr check -x experiments/ -y activity/
+  niicorr rois bold.nii.gz --atlas aal.nii.gz -o rois/
   niicorr calibrate -x experiments/ -y activity/
 
 exit codes: 0 done; 2 wrong usage; 3 the input cannot be used; 4 no room, memory or permission;
@@ -23,7 +26,7 @@ _LATER = {
 }
 """Options that come with later versions: refused by name, never ignored."""
 
-_LATER_COMMANDS = ("rois", "report", "index", "search")
+_LATER_COMMANDS = ("index", "search")
 
 
 class Parser(argparse.ArgumentParser):
@@ -32,6 +35,18 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise instead of leaving the process."""
         raise UsageError(f"{message}\nSee {self.prog} --help.")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Write help in simpler characters where the stream lacks some (× under LANG=C)."""
+        encoding = getattr(file, "encoding", None) or "utf-8"
+        try:
+            message.encode(encoding)
+        except UnicodeEncodeError:
+            from niicorr.cli.page import Page
+
+            page = Page(encoding=encoding)
+            message = "".join(f"{page.text(line)}\n" for line in message.split("\n")[:-1])
+        super()._print_message(message, file)
 
 
 def make_parser() -> Parser:
@@ -70,6 +85,14 @@ def make_parser() -> Parser:
     _out(demo, "niicorr-demo")
     _figures(demo)
     _talk(demo)
+    rois = add_rois_parser(commands, how)
+    _out(rois, "niicorr-rois")
+    _figures(rois, order="group")
+    _machine(rois)
+    _talk(rois)
+    report = add_report_parser(commands, how)
+    _figures(report, order=None)
+    _talk(report)
     return parser
 
 
@@ -80,7 +103,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser = make_parser()
     options = parser.parse_args(_joined(argv))
     if options.command is None:
-        raise UsageError("which command? run, check, calibrate or demo\nSee niicorr --help.")
+        raise UsageError("which command? run, check, rois, report, calibrate or demo\nSee niicorr --help.")
     for flag in _LATER:
         if getattr(options, flag[2:].replace("-", "_"), None) is not None:
             raise UsageError(f"{flag} comes with a later version; this is {__version__}")
@@ -255,17 +278,22 @@ def _contributions(parser: argparse.ArgumentParser) -> None:
                        "image also a table of what each region adds, and r without it")
 
 
-def _figures(parser: argparse.ArgumentParser, *, heatmap: bool = True) -> None:
+def _figures(parser: argparse.ArgumentParser, *, heatmap: bool = True, order: str | None = "given") -> None:
     from niicorr import words
 
     group = parser.add_argument_group("figures")
     if heatmap:
-        group.add_argument("--order", default="given", choices=get_args(words.Order),
-                           help="of rows and columns in figures; tables stay as given (given)")
+        group.add_argument("--order", default=order, choices=get_args(words.Order),
+                           help="of rows and columns in figures; tables stay as given "
+                           f"({order or 'given; of regions group'})")
         group.add_argument("--cmap", default="vik", choices=("vik", "RdBu_r"), help="colours (vik)")
     group.add_argument("--format", default=("png", "svg"), type=formats, metavar="png,svg,pdf", help="(png,svg)")
     group.add_argument("--no-figures", action="store_true", help="write tables only")
-    group.add_argument("--no-report", action="store_true", help="write no report page (there is none yet)")
+    group.add_argument("--no-report", action="store_true", help="write no report page")
+    if heatmap:
+        group.add_argument("--report-maps", default="auto", type=report_maps, metavar="all|top:N|none",
+                           help="which maps the page shows: all, those of the N strongest pairs, or none, so that the "
+                           "page gives no map away (all; of more than 1000 maps top:200)")
 
 
 def _machine(parser: argparse.ArgumentParser) -> None:

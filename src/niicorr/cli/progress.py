@@ -9,7 +9,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from niicorr.cli.page import duration, integer, percent
+from niicorr.numerals import duration, integer, percent
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from niicorr._version import __version__
-from niicorr.cli.account import STRONGEST, counted, map_sets, pairs, without_number, zeros_matter
+from niicorr.cli.account import STRONGEST
+from niicorr.result.sentences import counted, map_sets, pairs, without_number, zeros_matter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from niicorr.cli.page import NARROW, Page, plain
+from niicorr.cli.page import Page, plain
+from niicorr.numerals import NARROW
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -143,13 +144,27 @@ class Terminal:
         seconds : float
             Wall time of the whole run.
         """
-        from niicorr.cli.account import account, map_sets, skipped_lines
+        from niicorr.cli.account import account, skipped_lines
+        from niicorr.result.sentences import map_sets
 
         if self.quiet:
             # A file left out is an error that the user chose to survive, and is named all the same.
             self._print(skipped_lines(map_sets(result), self.page))
             return
         self._print(account(result, self.page, out=out, files=files, seconds=seconds, verbose=self.verbose))
+
+    def rois_report(
+        self, result: CorrelationResult, *, out: str | None, files: Sequence[str], seconds: float, without: str = ""
+    ) -> None:
+        """Tell of regions compared with each other, on one screen.
+
+        The parameters are those of `run_report`; ``without`` says which figure is not among the files, and why.
+        """
+        from niicorr.cli.rois_account import rois_account
+
+        if not self.quiet:
+            self._print(rois_account(result, self.page, out=out, files=files, seconds=seconds, verbose=self.verbose,
+                                     without=without))
 
     def calibration_report(
         self, calibration: Calibration, *, out: str | None, files: Sequence[str], seconds: float

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from niicorr.plot import captions
 from niicorr.plot import layout as lay
+from niicorr.plot.canvas import axis_label
 from niicorr.plot.colormaps import faded, text_colours
-from niicorr.plot.labels import number_text
+from niicorr.plot.strips import write_legend
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,37 +29,36 @@ MARK = "–"
 """Stands in cells without a number."""
 
 
-def plain(picture: Picture) -> dict[str, Any]:
-    """Text properties under which a label is only text: ``$`` opens no mathematics, no TeX runs."""
-    return {"parse_math": False, "usetex": False, "fontfamily": picture.families}
-
-
 def name_axes(ax: Axes, picture: Picture, layout: Layout) -> None:
-    """Write the names of maps and sets; only every so many-th where there is no room for all."""
-    n_rows, n_columns = picture.shape
-    rows, columns = np.arange(0, n_rows, layout.y_step), np.arange(0, n_columns, layout.x_step)
+    """Write the names of maps and sets, or of groups; only every so many-th where there is no room for all."""
+    rows, columns = layout.rows, layout.columns
     # Slanted names end at their column, the others stand under its middle.
     slanted: dict[str, Any] = {"ha": "right", "va": "center", "rotation_mode": "anchor"}
-    ax.set_xticks(columns + 0.5)
+    ax.set_xticks(columns.at)
     ax.set_xticklabels(
-        [picture.x_labels[j] for j in columns], rotation=layout.rotation, fontsize=layout.label_size,
-        **(slanted if layout.rotation == 45 else {"ha": "center", "va": "top"}), **plain(picture),
+        columns.texts, rotation=layout.rotation, fontsize=columns.size,
+        **(slanted if layout.rotation == 45 else {"ha": "center", "va": "top"}), **picture.plain,
     )  # fmt: skip
-    ax.set_yticks(rows + 0.5)
+    ax.set_yticks(rows.at)
     ax.set_yticklabels(
-        [picture.y_labels[i] for i in rows], rotation=0, va="center", fontsize=layout.label_size,
-        ha="left" if picture.left_tree else "right", **plain(picture),
+        rows.texts, rotation=0, va="center", fontsize=rows.size, ha="left" if picture.left_tree else "right",
+        **picture.plain,
     )  # fmt: skip
     if picture.left_tree:
         ax.yaxis.tick_right()
         ax.yaxis.set_label_position("right")
     # A mark shows which column a name means where not all have one; elsewhere it would only be ink.
-    ax.tick_params(axis="x", length=2.5 if layout.x_step > 1 else 0, width=0.6,
-                   pad=6 if layout.rotation == 45 else 4)  # fmt: skip
-    ax.tick_params(axis="y", length=2.5 if layout.y_step > 1 else 0, width=0.6, pad=4)
-    style = {"fontsize": lay.LABEL_SIZE, "color": NAME_COLOUR, "labelpad": 5, **plain(picture)}
-    ax.set_xlabel(captions.axis_label(picture.x_name, n_columns, layout.x_step), **style)
-    y_name = captions.axis_label(picture.y_name, n_rows, layout.y_step)
+    ax.tick_params(axis="x", length=2.5 if columns.step > 1 else 0, width=0.6,
+                   pad=(6 if layout.rotation == 45 else 4) + layout.bottom / lay.POINT)  # fmt: skip
+    away = 0.0 if picture.left_tree else layout.left
+    if rows.step > 1 and away:
+        # The mark stands at the cells, where a strip would hide it.
+        ax.tick_params(axis="y", length=0, pad=4 + away / lay.POINT)
+    else:
+        ax.tick_params(axis="y", length=2.5 if rows.step > 1 else 0, width=0.6, pad=4 + away / lay.POINT)
+    style = {"fontsize": lay.LABEL_SIZE, "color": NAME_COLOUR, "labelpad": 5, **picture.plain}
+    x_name, y_name = axis_label(picture, layout, 1), axis_label(picture, layout, 0)
+    ax.set_xlabel(x_name, **style)
     if layout.y_name_upright:
         ax.set_ylabel(y_name, **style)
     else:
@@ -103,7 +102,7 @@ def write_values(ax: Axes, mesh: QuadMesh, picture: Picture, layout: Layout) -> 
     """Write the number into every cell, dark or white, whichever stands out more on its colour."""
     colours = _ink(mesh, picture)
     for (i, j), value in np.ndenumerate(picture.values):
-        text, colour = number_text(value), colours[i * picture.shape[1] + j]
+        text, colour = picture.number(value), colours[i * picture.shape[1] + j]
         if picture.missing[i, j]:
             text, colour = MARK, MISSING_TEXT
         elif picture.diagonal[i, j]:
@@ -142,24 +141,27 @@ def finish_bar(mesh: QuadMesh, picture: Picture) -> None:
     bar = mesh.colorbar
     assert bar is not None, "seaborn drew none"
     at = np.linspace(-picture.vmax, picture.vmax, 5)
-    bar.set_ticks(list(at), labels=[number_text(value) for value in at])
+    bar.set_ticks(list(at), labels=[picture.number(value) for value in at])
     bar.ax.tick_params(labelsize=lay.SMALL_SIZE + 0.5, length=2.5, width=0.6)
-    bar.set_label(picture.bar_label, fontsize=lay.SMALL_SIZE + 0.5, linespacing=1.1)
+    fonts = picture.plain if picture.exponent else {}
+    bar.set_label(picture.bar_label, fontsize=lay.SMALL_SIZE + 0.5, linespacing=1.1, **fonts)
 
 
 def write_captions(ax: Axes, picture: Picture, layout: Layout) -> None:
     """Write the title, the warning above it, and the small print below."""
-    title_up = (lay.TREE + lay.TREE_GAP if picture.top_tree else 0) / lay.POINT + 7
-    ax.set_title(picture.title, loc="left", fontsize=lay.TITLE_SIZE, pad=title_up, **plain(picture))
+    title_up = (lay.TREE + lay.TREE_GAP if picture.top_tree else 0) / lay.POINT + layout.title_up
+    title_up += layout.top / lay.POINT
+    ax.set_title(picture.title, loc="left", fontsize=lay.TITLE_SIZE, pad=title_up, **picture.plain)
     small: dict[str, Any] = {"textcoords": "offset points", "annotation_clip": False, "ha": "left"}
-    small |= {"linespacing": lay.LINE, **plain(picture)}
+    small |= {"linespacing": lay.LINE, **picture.plain}
     if picture.headline:
         note = picture.wrapped(picture.headline, layout.text_room, lay.SMALL_SIZE + 0.5)
         ax.annotate("\n".join(note), (0, 1), (0, title_up + lay.TITLE_SIZE * lay.LINE + 2), "axes fraction",
                     va="bottom", fontsize=lay.SMALL_SIZE + 0.5, color=HEADLINE_COLOUR, label="_headline",
                     **small)  # fmt: skip
+    legend = write_legend(ax, picture, layout)
     below = picture.lines_below(layout.values)
     lines = [part for line in below for part in picture.wrapped(line, layout.text_room, lay.SMALL_SIZE)]
-    ax.annotate("\n".join(lines), (0, 0), (0, -layout.small_print_at / lay.POINT), "axes fraction",
+    ax.annotate("\n".join(lines), (0, 0), (0, -(layout.small_print_at + legend) / lay.POINT), "axes fraction",
                 va="top", fontsize=lay.SMALL_SIZE, color=SMALL_PRINT_COLOUR, label="_small print",
                 **small)  # fmt: skip

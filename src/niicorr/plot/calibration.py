@@ -36,7 +36,9 @@ LEVEL = 0.05
 LABEL, CLEAR, BELOW = (0.26, 0.09), 0.035, 0.36
 """Width and height of a label, its distance from lines, and how high the textbook's stands, in shares of the axes."""
 
-FAR = 0.4
+FAR, NEAR = 0.4, 0.06
+"""A rate so large stands free of all other lines; a dot so near (in shares of the axes) is what a label leads to."""
+
 INK, QUIET, FAINT = "#222222", "#666666", "#e4e4e4"
 WRAP = 108
 """Letters to a line of the small print."""
@@ -231,14 +233,15 @@ def _line(
         ax.annotate(words, (rate, LEVEL), (-8, -10), "data", "offset points", ha="right", va="top", fontsize=8.5,
                     color=look.colour, label=f"_{tried.null}")
         return
-    # Straight below (or above) its label, unless the line has left the picture there.
+    # Straight below (or above) its label, unless the line has left the picture there; at its dot if that is near.
     left, right = ax.get_xlim()
     x = max(left * (right / left) ** look.at, float(np.interp(1.5 * low, p, share)))
     y = float(np.exp(np.interp(math.log(x), np.log(share), np.log(p))))
+    if rate > 0 and abs(math.log(x / rate)) < NEAR * math.log(right / left):
+        x, y = rate, LEVEL
     ax.annotate(words, (x, y), place, "data", "axes fraction", ha="center", va="center", fontsize=8.5,
                 color=look.colour, label=f"_{tried.null}",
                 arrowprops={"arrowstyle": "-", "color": look.colour, "linewidth": 0.8, "shrinkA": 1, "shrinkB": 0})
-    ax.plot([x], [y], "o", color=look.colour, markersize=3, zorder=4, label=f"_{tried.null} at its label")
 
 
 def _percent(rate: float) -> str:

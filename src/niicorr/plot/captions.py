@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from niicorr.plot.labels import shorten_middle
+from niicorr.plot.labels import power_text, set_name, shorten_middle
 from niicorr.plot.significance import LEVELS, Significance
 from niicorr.records import NO_OUTLINE
 from niicorr.tables import printable
 
 if TYPE_CHECKING:
+    from niicorr.plot.layout import Names
     from niicorr.result import CorrelationResult
     from niicorr.typing import BoolArray
 
@@ -23,33 +25,65 @@ SIDES = {"greater": " of r > 0", "less": " of r < 0"}
 
 
 def title(result: CorrelationResult) -> str:
-    """Return the title: the method and how many maps."""
+    """Return the title: the method and how many maps or regions."""
     method = result.measure.name
     method = method[0].upper() + method[1:]
     n_x, n_y = len(result.x_maps), len(result.y_maps)
+    if result.series:
+        return f"{method} among {n_x} regions"
+    regions = f" ({len(result.parcellation.regions)} regions)" if result.parcellation is not None else ""
     if result.same_set:
-        return f"{method} among {n_x} brain maps"
-    return f"{method} of {n_x} × {n_y} brain maps"
+        return f"{method} among {n_x} brain maps{regions}"
+    return f"{method} of {n_x} × {n_y} brain maps{regions}"
 
 
-def method_label(result: CorrelationResult, vmax: float) -> str:
-    """Return the label of the colour bar: the number, and how far the colours reach."""
+def method_label(result: CorrelationResult, vmax: float, exponent: int | None = None) -> str:
+    """Return the label of the colour bar: the number, its unit if it has one, and how far the colours reach."""
     symbol = result.measure.symbol
+    if exponent:
+        return f"{symbol}, in units of {power_text(exponent)}\n(colours span ±{vmax / 10.0**exponent:.3g})"
     limit = f"{vmax:.3g}".removeprefix("0") if vmax < 1 else f"{vmax:g}"
     return f"{symbol}\n(colours span ±{limit})"
 
 
-def axis_label(name: str, n: int, step: int) -> str:
-    """Return the label of an axis: the set, its size, and which maps are named."""
-    maps = "map" if n == 1 else "maps"
-    if step == 1:
-        return f"{name} ({n} {maps})"
-    ending = {1: "st", 2: "nd", 3: "rd"}.get(step % 10 if step // 10 % 10 != 1 else 0, "th")
-    return f"{name} ({n} {maps}, every {step}{ending} named)"
+def set_names(result: CorrelationResult) -> tuple[str, str]:
+    """Return what the columns and the rows are called: the folders of the maps, or the atlas of the regions."""
+    if not result.series:
+        return set_name(result.x_maps, "x maps"), set_name(result.y_maps, "y maps")
+    path = result.parcellation.path if result.parcellation is not None else ""
+    file = os.path.basename(path.rstrip("/"))
+    atlas = shorten_middle(printable(file.split(".nii")[0] or file))
+    return atlas, atlas
+
+
+def axis_label(name: str, names: Names, n: int, regions: bool = False, by: str = "") -> str:
+    """Return the label of an axis: the set, its size, and which of its maps or regions are named.
+
+    Parameters
+    ----------
+    name : str
+        Of the set; may be empty for regions.
+    names : Names
+        What is written along the axis.
+    n : int
+        Rows or columns.
+    regions : bool
+        Whether they are regions.
+    by : str
+        What they are grouped by, where they are.
+    """
+    members = f"{n} {'region' if regions else 'map'}{'' if n == 1 else 's'}"
+    if by:
+        members += f" by {by}"
+    elif names.step > 1:
+        step = names.step
+        ending = {1: "st", 2: "nd", 3: "rd"}.get(step % 10 if step // 10 % 10 != 1 else 0, "th")
+        members += f", every {step}{ending} named"
+    return f"{name} ({members})" if name else members
 
 
 def footer(result: CorrelationResult) -> str:
-    """Return the line below: voxels per cell, how many cells carry a note, and the null model."""
+    """Return the line below: what n is in each cell, how many cells carry a note, and the null model."""
     numbered = np.isfinite(result.estimate)
     if result.same_set:
         numbered &= ~np.eye(len(numbered), dtype=bool) if len(numbered) > 1 else True
@@ -57,8 +91,9 @@ def footer(result: CorrelationResult) -> str:
     parts = []
     if counts.size:
         low, high = grouped(counts.min()), grouped(counts.max())
-        unit = " voxels" if result.grid is not None else ""
-        parts.append(f"n = {low if low == high else f'{low} to {high}'}{unit} per cell")
+        unit = "" if result.unit == "feature" else f" {result.unit}s"
+        runs = f" of {len(result.series)} runs" if len(result.series) > 1 else ""
+        parts.append(f"n = {low if low == high else f'{low} to {high}'}{unit}{runs} per cell")
     known = result.inferred.get("n_effective", np.empty(0))
     known = known[np.isfinite(known)]
     if known.size:
@@ -67,12 +102,14 @@ def footer(result: CorrelationResult) -> str:
     noted = sum(bool(np.isfinite(result.estimate[cell])) for cell in result.notes)
     if noted:
         # Such as "zeros matter" or "low overlap": the number alone looks firmer than it is.
-        parts.append(f"{noted} cells carry a note in pairs.tsv" if noted > 1 else "1 cell carries a note in pairs.tsv")
+        what = "pair" if result.series else "cell"
+        parts.append(f"{noted} {what}s carry a note in pairs.tsv" if noted > 1 else
+                     f"1 {what} carries a note in pairs.tsv")
     parts += [d.text for d in result.decisions if d.topic == "partial" and d.text.startswith("covariates: ")]
     return "; ".join([*parts, result.null_text])
 
 
-def legend(result: CorrelationResult, marks: Significance, *, starred: bool) -> str:
+def legend(result: CorrelationResult, marks: Significance, *, starred: bool, halved: bool = False) -> str:
     """Return what stars and fading mean, and which correction they rest on.
 
     Parameters
@@ -83,18 +120,25 @@ def legend(result: CorrelationResult, marks: Significance, *, starred: bool) -> 
         What is marked.
     starred : bool
         Whether stars are drawn; large maps are only faded.
+    halved : bool
+        Whether cells are faded below the diagonal alone.
     """
     options = result.provenance.options
     fdr = str(options.get("fdr", "bh"))
     tests = "1 test" if marks.n_tests == 1 else f"{grouped(marks.n_tests)} tests"
     how = f"({CORRECTIONS.get(fdr, fdr)} over {tests}{SIDES.get(str(options.get('alternative')), '')})"
     levels = [f"{level:g}".removeprefix("0") for level in LEVELS]
+    below = " below the diagonal" if halved else ""
     if not marks.stars.any():
-        return f"Faded: no cell reaches q ≤ {levels[0]} {how}"
+        return f"Faded{below}: no {'pair' if halved else 'cell'} reaches q ≤ {levels[0]} {how}"
     if starred:
         text = ", ".join(f"{'*' * count} q ≤ {level}" for count, level in enumerate(levels, 1))
-        return f"{text} {how}" + (f"; faded: q > {levels[0]}" if marks.faded.any() else "")
-    return f"Faded: q > {levels[0]} {how}" if marks.faded.any() else f"All tested cells reach q ≤ {levels[0]} {how}"
+        return f"{text} {how}" + (f"; faded{below}: q > {levels[0]}" if marks.faded.any() else "")
+    if not marks.faded.any():
+        return f"All tested {'pairs' if halved else 'cells'} reach q ≤ {levels[0]} {how}"
+    if halved:
+        return f"Above the diagonal all pairs; below it those with q > {levels[0]} are faded {how}"
+    return f"Faded: q > {levels[0]} {how}"
 
 
 def grouped(number: int) -> str:

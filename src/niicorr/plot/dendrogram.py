@@ -30,8 +30,20 @@ def brackets(tree: Tree) -> Float64Array:
     return shapes
 
 
-def draw_dendrogram(ax: Axes, tree: Tree, side: Literal["top", "left"]) -> None:
-    """Draw a tree of the columns (top) or rows (left) outside a heatmap's axes, whose size must be final."""
+def draw_dendrogram(ax: Axes, tree: Tree, side: Literal["top", "left"], beyond: float = 0.0) -> None:
+    """Draw a tree of the columns (top) or rows (left) outside a heatmap's axes, whose size must be final.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+        Of the heatmap.
+    tree : Tree
+        Of its columns or rows.
+    side : {'top', 'left'}
+        Where it stands.
+    beyond : float
+        Inches that other things take between cells and tree.
+    """
     from matplotlib.collections import LineCollection
 
     if not len(tree.linkage):
@@ -42,11 +54,11 @@ def draw_dendrogram(ax: Axes, tree: Tree, side: Literal["top", "left"]) -> None:
     # A tree of equal rows has no height; it is drawn flat rather than not at all.
     top = float(tree.linkage[:, 2].max()) * 1.03 or 1.0
     if side == "top":
-        depth, away = TREE * dpi / box.height, TREE_GAP * dpi / box.height
+        depth, away = TREE * dpi / box.height, (TREE_GAP + beyond) * dpi / box.height
         beside = ax.inset_axes((0, 1 + away, 1, depth))
         beside.set(xlim=(0, n), ylim=(0, top))
     else:
-        depth, away = TREE * dpi / box.width, TREE_GAP * dpi / box.width
+        depth, away = TREE * dpi / box.width, (TREE_GAP + beyond) * dpi / box.width
         beside = ax.inset_axes((-away - depth, 0, depth, 1))
         shapes = shapes[..., ::-1]
         beside.set(xlim=(top, 0), ylim=(n, 0))

@@ -24,6 +24,7 @@ from niicorr.plot.canvas import fitted, own_axes, room_for_bar
 from niicorr.plot.dendrogram import draw_dendrogram
 from niicorr.plot.layout import VALUES_UP_TO
 from niicorr.plot.picture import prepare
+from niicorr.plot.strips import draw_group_lines, draw_strips, mark_groups
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -58,8 +59,11 @@ def heatmap(
     ax : matplotlib Axes, optional
         Where to draw; without it a figure that fits the cells and labels is made. That figure belongs to
         the axes (``ax.figure``) and is unknown to pyplot.
-    order : {'given', 'name', 'cluster'}
-        Of rows and columns; ``cluster`` puts like beside like (average linkage) and draws the trees.
+    order : {'given', 'name', 'cluster', 'group'}
+        Of rows and columns; ``cluster`` puts like beside like (average linkage) and draws the trees. ``group`` puts
+        regions of a network together, and in it those of a hemisphere (of a hemisphere alone, where the table of the
+        atlas tells no networks), and maps by the first column of their manifest that has 2 to 20 values; where
+        nothing tells groups, all stand as given and the figure says so.
     cmap : str
         ``vik`` (blue to brown, safe for the colour-blind), ``RdBu_r`` or another of matplotlib's.
     values : bool, optional
@@ -74,6 +78,13 @@ def heatmap(
     -------
     matplotlib Axes
         With the heatmap, for further styling or ``ax.figure.savefig``.
+
+    Notes
+    -----
+    Of regions (`correlate_rois`) networks and hemispheres are shown as bars of colours beside the cells, in any
+    order. More than 30 of them are too many for stars; there every pair is shown in full colour above the diagonal,
+    and below it those with ``p_fdr`` above .05 are faded. More than 90 are named by their groups. Covariances have
+    colours up to what 99 of 100 do not exceed, and are written in units of a power of ten.
 
     See Also
     --------
@@ -101,13 +112,16 @@ def heatmap(
     name_axes(ax, picture, layout)
     fade_cells(ax, mesh, picture)
     mark_cells(ax, picture)
+    draw_group_lines(ax, picture)
+    draw_strips(ax, picture)
+    mark_groups(ax, picture, layout)
     if layout.values:
         write_values(ax, mesh, picture, layout)
         write_stars(ax, mesh, picture, layout)
     finish_bar(mesh, picture)
     if picture.arrangement.row_tree and picture.arrangement.column_tree:
-        draw_dendrogram(ax, picture.arrangement.row_tree, "left")
-        draw_dendrogram(ax, picture.arrangement.column_tree, "top")
+        draw_dendrogram(ax, picture.arrangement.row_tree, "left", layout.left)
+        draw_dendrogram(ax, picture.arrangement.column_tree, "top", layout.top)
     write_captions(ax, picture, layout)
     return ax
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import textwrap
 from collections import Counter
+from math import ceil, floor, log10
 from typing import TYPE_CHECKING, Any
 
 from niicorr.tables import printable
@@ -29,7 +31,7 @@ WIDE_FONTS = (
 MINUS, ELLIPSIS = "\N{MINUS SIGN}", "\N{HORIZONTAL ELLIPSIS}"
 
 
-def shown(labels: Sequence[str], families: Sequence[str]) -> list[str]:
+def shown(labels: Sequence[str], families: Sequence[str], longest: int = LONGEST) -> list[str]:
     r"""Return labels for a figure: no control characters, none over-long, all different, all drawable.
 
     Parameters
@@ -39,9 +41,11 @@ def shown(labels: Sequence[str], families: Sequence[str]) -> list[str]:
     families : sequence of str
         The fonts there are; characters that none of them has are shown as escapes such as ``\u6050``,
         which, unlike empty boxes, still tell two maps apart.
+    longest : int
+        Letters that are kept.
     """
     drawable = [escape_missing(printable(label), families) for label in labels]
-    short = [shorten_middle(label) for label in drawable]
+    short = [shorten_middle(label, longest) for label in drawable]
     seen = Counter(short)
     return [text if seen[text] == 1 else f"{text} ({i + 1})" for i, text in enumerate(short)]
 
@@ -80,6 +84,43 @@ def number_text(value: float) -> str:
     return digits if float(text) == 0 or value > 0 else MINUS + digits
 
 
+def scaled_text(value: float, exponent: int) -> str:
+    """Return three digits of a number of any size, in units of 10 to a power.
+
+    >>> scaled_text(-23456.0, 4), scaled_text(23456.0, 3), scaled_text(23456.0, 2), scaled_text(0.0, 2)
+    ('−2.35', '23.5', '235', '.00')
+    """
+    scaled = value / 10.0**exponent
+    size = abs(scaled)
+    if size < 9.995:
+        return number_text(scaled)
+    return f"{size:.{1 if size < 99.95 else 0}f}" if scaled > 0 else f"{MINUS}{size:.{1 if size < 99.95 else 0}f}"
+
+
+def exponent_of(largest: float) -> int:
+    """Return the power of 10 in whose units numbers up to a largest one are short; 0 where they are as they stand."""
+    return 0 if 0.1 <= largest < 100 else floor(log10(largest))
+
+
+def rounded_up(value: float) -> float:
+    """Round a positive number up to two digits.
+
+    >>> rounded_up(12345.0), rounded_up(0.00021), rounded_up(30.0)
+    (13000.0, 0.00021, 30.0)
+    """
+    unit = 10.0 ** (floor(log10(value)) - 1)
+    return float(f"{ceil(round(value / unit, 6)) * unit:.2g}")
+
+
+def power_text(exponent: int) -> str:
+    """Write a power of ten.
+
+    >>> power_text(4), power_text(-12)
+    ('10⁴', '10⁻¹²')
+    """
+    return "10" + str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+
+
 def font_families(texts: Sequence[str]) -> list[str]:
     """Return the fonts set for figures and, where a text needs more, installed ones that have it."""
     import matplotlib
@@ -110,6 +151,21 @@ def text_width(texts: Sequence[str], font: FontProperties) -> float:
     renderer: Any = RendererAgg(1, 1, 72)  # type: ignore[no-untyped-call]
     measured = (renderer.get_text_width_height_descent(text, font, ismath=False) for text in texts if text)
     return max((width for width, _, _ in measured), default=0.0)
+
+
+def wrapped(text: str, inches: float, size: float, families: Sequence[str]) -> list[str]:
+    """Break a text of some size in points into lines of at most some inches."""
+    from matplotlib.font_manager import FontProperties
+
+    font = FontProperties(family=list(families), size=size)
+    # Small fonts are hinted wider on coarse screens than they measure.
+    room = 0.96 * inches * 72
+    letters = max(int(room / (0.4 * size)), 20)
+    lines = textwrap.wrap(text, letters)
+    while text_width(lines, font) > room and letters > 20:
+        letters -= 2
+        lines = textwrap.wrap(text, letters)
+    return lines
 
 
 def _missing(text: str, families: Sequence[str]) -> set[str]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import textwrap
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, isfinite
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from niicorr.errors import UsageError
 from niicorr.plot import captions, labels
 from niicorr.plot.colormaps import diverging
+from niicorr.plot.layout import VALUES_UP_TO
 from niicorr.plot.order import Arrangement, arrange
 from niicorr.plot.significance import Significance, significance
 
@@ -20,8 +20,18 @@ if TYPE_CHECKING:
 
     from matplotlib.colors import Colormap
 
+    from niicorr.plot.groups import Groups, Strip
     from niicorr.result import CorrelationResult
     from niicorr.typing import BoolArray, Float64Array, Order
+
+UNBOUNDED = frozenset({"covariance", "tangent"})
+"""Methods whose values are no correlations and may be of any size."""
+
+USUAL = 0.99
+"""Share of covariances that the colours span."""
+
+LONGEST_GROUP = 30
+"""Longer names of groups lose their middle."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +50,8 @@ class Picture:
         What the two sets are called.
     square : bool
         Whether a set stands against itself.
+    regions : bool
+        Whether rows and columns are regions, not maps.
     arrangement : Arrangement
         The order, and the trees where it was found by clustering.
     families : list of str
@@ -48,6 +60,8 @@ class Picture:
         Diverging.
     vmax : float
         The colours span −vmax to vmax.
+    exponent : int or None
+        Covariances are written in units of 10 to this power; None for correlations.
     beyond : bool
         Whether some values lie outside of them.
     bar_label, title, small_print, headline : str
@@ -56,6 +70,10 @@ class Picture:
         Which cells carry stars and which are faded; None where none is marked.
     legends : tuple of str
         What these marks mean, without stars and with them; empty where there are none.
+    row_strips, column_strips : tuple of Strip
+        Bars of colours beside the cells, their names fit to be drawn.
+    row_groups, column_groups : Groups or None
+        The groups in which rows and columns stand, their names fit to be drawn.
     """
 
     values: Float64Array
@@ -66,10 +84,12 @@ class Picture:
     x_name: str
     y_name: str
     square: bool
+    regions: bool
     arrangement: Arrangement
     families: list[str]
     cmap: Colormap
     vmax: float
+    exponent: int | None
     beyond: bool
     bar_label: str
     title: str
@@ -77,11 +97,25 @@ class Picture:
     headline: str | None
     significance: Significance | None
     legends: tuple[str, ...]
+    row_strips: tuple[Strip, ...] = ()
+    column_strips: tuple[Strip, ...] = ()
+    row_groups: Groups | None = None
+    column_groups: Groups | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns."""
         return len(self.y_labels), len(self.x_labels)
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """Text properties under which a label is only text: ``$`` opens no mathematics, no TeX runs."""
+        return {"parse_math": False, "usetex": False, "fontfamily": self.families}
+
+    @property
+    def axis_groups(self) -> tuple[Groups | None, Groups | None]:
+        """Groups of rows and of columns."""
+        return self.row_groups, self.column_groups
 
     @property
     def left_tree(self) -> bool:
@@ -92,6 +126,10 @@ class Picture:
     def top_tree(self) -> bool:
         """Whether a dendrogram of the columns stands on top."""
         return self.arrangement.column_tree is not None and self.shape[1] > 1
+
+    def number(self, value: float) -> str:
+        """Write a number as it stands in a cell or beside the colour bar."""
+        return labels.number_text(value) if self.exponent is None else labels.scaled_text(value, self.exponent)
 
     def lines_below(self, values: bool) -> list[str]:
         """Return the small print, for cells with numbers or without; stars stand only beside numbers."""
@@ -106,21 +144,22 @@ class Picture:
 
     def wrapped(self, text: str, inches: float, size: float) -> list[str]:
         """Break a text into lines of at most some inches."""
-        # Small fonts are hinted wider on coarse screens than they measure.
-        room = 0.96 * inches * 72
-        letters = max(int(room / (0.4 * size)), 20)
-        lines = textwrap.wrap(text, letters)
-        while self.width(lines, size) > room and letters > 20:
-            letters -= 2
-            lines = textwrap.wrap(text, letters)
-        return lines
+        return labels.wrapped(text, inches, size, self.families)
 
 
-def colour_limit(values: Float64Array) -> float:
-    """Largest |value| rounded up to .1, at least .2; finite values only."""
-    largest = float(np.abs(values).max(initial=0.0))
+def colour_limit(values: Float64Array, unbounded: bool = False) -> float:
+    """Largest |value| rounded up to .1, at least .2; of covariances what 99 of 100 do not exceed, to two digits.
+
+    Finite values only.
+    """
+    sizes = np.abs(values)
+    if unbounded:
+        # One noisy region has covariances that leave no colour to all others.
+        largest = float(np.quantile(sizes, USUAL)) if sizes.size else 0.0
+        largest = largest or float(sizes.max(initial=0.0))
+        return labels.rounded_up(largest) if largest > 0 else 1.0
     # Without the small step down .3 would be rounded up to .4: it is stored as .30000000000000004.
-    return max(ceil(round(largest * 10, 6)) / 10, 0.2)
+    return max(ceil(round(float(sizes.max(initial=0.0)) * 10, 6)) / 10, 0.2)
 
 
 def prepare(
@@ -137,17 +176,29 @@ def prepare(
     missing = ~np.isfinite(values)
     diagonal = np.equal.outer(arrangement.rows, arrangement.columns) & ~missing & result.same_set
     visible = values[~missing & ~diagonal]
-    limit = colour_limit(visible) if vmax is None else float(vmax)
-    small_print = [captions.footer(result)]
+    unbounded = result.method in UNBOUNDED
+    limit = colour_limit(visible, unbounded) if vmax is None else float(vmax)
+    exponent = labels.exponent_of(limit) if unbounded else None
+    small_print = [line for line in (captions.footer(result), arrangement.reason) if line]
     if reason := captions.missing_line(result, ~np.isfinite(result.estimate)):
         small_print.append(reason)
-    names = [labels.set_name(result.x_maps, "x maps"), labels.set_name(result.y_maps, "y maps")]
+    names = captions.set_names(result)
     headline = captions.headline(result)
+    regions = bool(result.series)
     marks = significance(result, stars)
-    legends = [] if marks is None else [captions.legend(result, marks, starred=starred) for starred in (False, True)]
-    words = [*result.x_labels, *result.y_labels, *names, *small_print, headline or "", *legends]
+    # Beside hundreds of pale cells nothing is seen of those that survive, and without them nothing of the pattern:
+    # regions stand in two cells each, so one triangle shows either.
+    halved = regions and marks is not None and max(result.estimate.shape) > VALUES_UP_TO
+    legends = [] if marks is None else [captions.legend(result, marks, starred=starred, halved=halved)
+                                        for starred in (False, True)]
+    bar_label = captions.method_label(result, limit, exponent)
+    strips = arrangement.row_strips + arrangement.column_strips
+    words = [*result.x_labels, *result.y_labels, *names, *small_print, headline or "", *legends,
+             *(word for strip in strips for word in (strip.title, *strip.names)), bar_label if exponent else ""]
     families = labels.font_families(words)
     x_labels, y_labels = (labels.shown(each, families) for each in (result.x_labels, result.y_labels))
+    if marks is not None:
+        marks = marks.arranged(arrangement.rows, arrangement.columns)
     return Picture(
         values=values,
         missing=missing,
@@ -157,15 +208,33 @@ def prepare(
         x_name=labels.escape_missing(names[0], families),
         y_name=labels.escape_missing(names[1], families),
         square=result.same_set,
+        regions=regions,
         arrangement=arrangement,
         families=families,
         cmap=diverging(cmap),
         vmax=limit,
-        beyond=bool((np.abs(visible) > limit + 1e-6).any()),
-        bar_label=captions.method_label(result, limit),
+        exponent=exponent,
+        beyond=bool((np.abs(visible) > limit * (1 + 1e-6)).any()),
+        bar_label=bar_label,
         title=captions.title(result),
         small_print=[labels.escape_missing(line, families) for line in small_print],
         headline=labels.escape_missing(headline, families) if headline else None,
-        significance=marks and marks.arranged(arrangement.rows, arrangement.columns),
+        significance=marks.below_diagonal() if marks is not None and halved else marks,
         legends=tuple(labels.escape_missing(line, families) for line in legends),
+        row_strips=tuple(_drawable_strip(strip, families) for strip in arrangement.row_strips),
+        column_strips=tuple(_drawable_strip(strip, families) for strip in arrangement.column_strips),
+        row_groups=_drawable_groups(arrangement.row_groups, families),
+        column_groups=_drawable_groups(arrangement.column_groups, families),
     )
+
+
+def _drawable_strip(strip: Strip, families: Sequence[str]) -> Strip:
+    (title,) = labels.shown([strip.title], families, LONGEST_GROUP)
+    return replace(strip, title=title, names=tuple(labels.shown(strip.names, families, LONGEST_GROUP)))
+
+
+def _drawable_groups(groups: Groups | None, families: Sequence[str]) -> Groups | None:
+    if groups is None:
+        return None
+    (by,) = labels.shown([groups.by], families, LONGEST_GROUP)
+    return replace(groups, by=by, names=tuple(labels.shown(groups.names, families, LONGEST_GROUP)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,6 +39,10 @@ class Significance:
         """Return the cells in the order in which rows and columns stand."""
         at = np.ix_(rows, columns)
         return Significance(self.stars[at], self.faded[at], self.n_tests)
+
+    def below_diagonal(self) -> Significance:
+        """Return cells of which only those below the diagonal are faded, of a set with itself."""
+        return replace(self, faded=np.tril(self.faded, -1))
 
 
 def significance(result: CorrelationResult, stars: bool | None) -> Significance | None:

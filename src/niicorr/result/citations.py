@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 REFERENCES = {
+    "Abraham et al., 2014": "Abraham A, Pedregosa F, Eickenberg M, Gervais P, Mueller A, Kossaifi J, Gramfort A, "
+    "Thirion B & Varoquaux G (2014). Machine learning for neuroimaging with scikit-learn. Frontiers in "
+    "Neuroinformatics 8, 14. doi:10.3389/fninf.2014.00014",
     "Afyouni et al., 2019": "Afyouni S, Smith SM & Nichols TE (2019). Effective degrees of freedom of the Pearson's "
     "correlation coefficient under autocorrelation. NeuroImage 199, 609–625. doi:10.1016/j.neuroimage.2019.05.011",
     "Benjamini & Hochberg, 1995": "Benjamini Y & Hochberg Y (1995). Controlling the false discovery rate: a practical "
@@ -29,6 +32,8 @@ REFERENCES = {
     "Statistics 6, 65–70. https://www.jstor.org/stable/4615733",
     "Langfelder & Horvath, 2012": "Langfelder P & Horvath S (2012). Fast R functions for robust correlations and "
     "hierarchical clustering. Journal of Statistical Software 46 (11). doi:10.18637/jss.v046.i11",
+    "Ledoit & Wolf, 2004": "Ledoit O & Wolf M (2004). A well-conditioned estimator for large-dimensional covariance "
+    "matrices. Journal of Multivariate Analysis 88, 365–411. doi:10.1016/S0047-259X(03)00096-4",
     "Lin, 1989": "Lin LI (1989). A concordance correlation coefficient to evaluate reproducibility. Biometrics 45, "
     "255–268. doi:10.2307/2532051",
     "Nichols & Holmes, 2002": "Nichols TE & Holmes AP (2002). Nonparametric permutation tests for functional "
@@ -40,6 +45,9 @@ REFERENCES = {
     "Spearman, 1904": "Spearman C (1904). The proof and measurement of association between two things. American "
     "Journal of Psychology 15, 72–101. doi:10.2307/1412159",
     "Student, 1908": "Student (1908). The probable error of a mean. Biometrika 6, 1–25. doi:10.2307/2331554",
+    "Varoquaux et al., 2010": "Varoquaux G, Baronnet F, Kleinschmidt A, Fillard P & Thirion B (2010). Detection of "
+    "brain functional-connectivity difference in post-stroke patients using group-level covariance modeling. Medical "
+    "Image Computing and Computer-Assisted Intervention 13, 200–208. doi:10.1007/978-3-642-15705-9_25",
     "Wagner & Dray, 2015": "Wagner HH & Dray S (2015). Generating spatially constrained null models for irregularly "
     "spaced data using Moran spectral randomization methods. Methods in Ecology and Evolution 6, 1169–1178. "
     "doi:10.1111/2041-210X.12407",

@@ -197,6 +197,8 @@ def _write_regional(result: CorrelationResult, folder: str, progress: Progress) 
 
 def comparison_of(result: CorrelationResult) -> Comparison:
     """Return what was compared; a result that was loaded has only numbers."""
+    if result.series:
+        raise InputError("these are regions compared by their time series: no voxel adds to such a number by itself")
     if result.comparison is None:
         raise InputError("this result was loaded from disk, without the maps it came from: correlate them again in "
                          "Python, or with niicorr run --contributions")
@@ -233,10 +235,10 @@ def _safe(label: str) -> str:
 
 
 def _cell(result: CorrelationResult, x: str | int, y: str | int) -> tuple[int, int]:
-    return _position(y, result.y_labels, "y"), _position(x, result.x_labels, "x")
+    return position(y, result.y_labels, "y"), position(x, result.x_labels, "x")
 
 
-def _position(key: str | int, labels: Sequence[str], name: str) -> int:
+def position(key: str | int, labels: Sequence[str], name: str) -> int:
     """Find a map by its label or its position."""
     if isinstance(key, Integral) and not isinstance(key, bool):
         if not 0 <= key < len(labels):

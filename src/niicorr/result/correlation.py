@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from niicorr.compute.similarity import Similarity
     from niicorr.matrix import MapMatrix
     from niicorr.result.parcellation import Parcellation, RunSeries
+    from niicorr.result.pictures import Pictures
 
 NULL_TEXTS = {
     "surrogate": "p by comparison with random maps (null model: surrogate): Gaussian random fields with the "
@@ -41,6 +42,15 @@ NULL_TEXTS = {
     "the maps' own autocovariances; unevenness that both share is not seen",
 }
 """What the null model assumes, in words."""
+
+SERIES_NULL_TEXTS = {
+    "effective": "p and intervals from the effective degrees of freedom of time series (null model: effective): two "
+    "independent stationary series with the regions' own spectra, cleaned alike",
+    "independent": "p and intervals as if every time point were an independent observation (null model: independent), "
+    "which they are not",
+    "none": NULL_TEXTS["none"],
+}
+"""The same, of regions compared by their time series."""
 
 VISIBLE = 0.005
 """Smaller correlations show as .00."""
@@ -125,6 +135,8 @@ class CorrelationResult:
         The regions, where maps were averaged in an atlas, or where regions themselves were compared.
     series : tuple of RunSeries
         Of regions compared by their time series, one for each run; empty elsewhere.
+    pictures : Pictures or None
+        What a page shows of the maps (`niicorr.result.picturing.pictures_of`); None where they were not made.
     """
 
     estimate: Float64Array
@@ -143,6 +155,7 @@ class CorrelationResult:
     comparison: Comparison | None = field(default=None, repr=False)
     parcellation: Parcellation | None = field(default=None, repr=False)
     series: tuple[RunSeries, ...] = field(default=(), repr=False)
+    pictures: Pictures | None = field(default=None, repr=False)
 
     @cached_property
     def x_labels(self) -> tuple[str, ...]:
@@ -185,6 +198,8 @@ class CorrelationResult:
         """The null model in words, or why there is none."""
         if self.null == "none":
             return next((d.text for d in self.decisions if d.topic == "null"), NULL_TEXTS["none"])
+        if self.series and self.null in SERIES_NULL_TEXTS:
+            return SERIES_NULL_TEXTS[self.null]
         text = NULL_TEXTS.get(self.null, f"null model: {self.null}")
         if self.unit == "region":
             text = text.replace("two independent", "means over regions of two independent").replace("voxel", "region")
@@ -346,6 +361,28 @@ class CorrelationResult:
 
         return without_regions(self, x, y, atlas)
 
+    def pair(self, x: str | int, y: str | int) -> Any:
+        """Return two maps of the result, to be looked at: ``.plot()`` is a figure, ``.view()`` their cell of the page.
+
+        Parameters
+        ----------
+        x, y : str or int
+            Labels, or positions from 0.
+
+        Returns
+        -------
+        niicorr.webpage.pair.Pair
+
+        Raises
+        ------
+        UsageError
+            Where there is no such map.
+        """
+        from importlib import import_module
+
+        # Figures and pages lie above results, which know them by name only.
+        return import_module("niicorr.webpage.pair").pair(self, x, y)
+
     def save(self, out: str | os.PathLike[str], *, overwrite: bool = True) -> None:
         """Write the tables, the mask and ``run.json`` into folder ``out``, whole or not at all.
 
@@ -354,10 +391,11 @@ class CorrelationResult:
         niicorr.load : read them back.
         """
         from niicorr.folder import OutputFolder
+        from niicorr.result.picturing import with_pictures
         from niicorr.result.saved import write_result
 
         with OutputFolder(out, overwrite=overwrite) as folder:
-            write_result(self, folder.work)
+            write_result(with_pictures(self), folder.work)
             folder.commit()
 
     def replace(self, **changes: Any) -> CorrelationResult:
@@ -373,7 +411,7 @@ class CorrelationResult:
         return pd.DataFrame(values, index=list(self.y_labels), columns=list(self.x_labels))
 
     def __repr__(self) -> str:
-        size = f"{len(self.x_maps)} maps with each other" if self.same_set else (
+        size = f"{len(self.x_maps)} {'regions' if self.series else 'maps'} with each other" if self.same_set else (
             f"{len(self.x_maps)} × {len(self.y_maps)} maps")
         head = f"CorrelationResult: {size}, {self.measure.names}"
         cells = tuple(np.array(list(self.cells()), dtype=int).reshape(-1, 2).T)

@@ -13,6 +13,7 @@ from niicorr.result.citations import REFERENCES
 from niicorr.result.methods_facts import Facts
 from niicorr.result.methods_maps import sentences_on_maps
 from niicorr.result.methods_nulls import sentences_on_nulls
+from niicorr.result.methods_rois import sentences_on_rois
 
 if TYPE_CHECKING:
     from niicorr.result.correlation import CorrelationResult
@@ -47,5 +48,6 @@ def methods(result: CorrelationResult) -> Methods:
         In memory or restored from a folder; options that an older one does not record are left out.
     """
     facts = Facts(result)
-    text = " ".join([*sentences_on_maps(facts), *sentences_on_nulls(facts)])
+    told = [*sentences_on_maps(facts), *sentences_on_nulls(facts)] if not result.series else sentences_on_rois(facts)
+    text = " ".join(told)
     return Methods(text, tuple(full for cited, full in REFERENCES.items() if cited in text))

@@ -61,10 +61,11 @@ def _opening(facts: Facts) -> Iterator[str]:
     else:
         subject = f"Each of {whole(n_x)} {kind}s" if n_x > 1 else f"One {kind}"
         what = f"{subject} (set x) was compared with {f'each of {whole(n_y)}' if n_y > 1 else 'one'} (set y){in_all}"
-    yield f"{what} with {_software(facts)}."
+    yield f"{what} with {software(facts)}."
 
 
-def _software(facts: Facts) -> str:
+def software(facts: Facts) -> str:
+    """Name niicorr and what the numbers were made with."""
     versions = facts.result.provenance.versions
     wanted = {"python": "Python", "numpy": "NumPy"}
     wanted |= {"scipy": "SciPy"} if facts.n_tests else {}

@@ -24,7 +24,10 @@ SIDES = {
     "less": "one-sided p-values (for negative values)",
 }
 
-FIT = "a nugget and 15 Gaussians, whose mixtures are the isotropic autocovariances valid in every dimension " \
+GAUSSIANS = {False: 15, True: 10}
+"""How many an autocovariance is made of: of voxels, of regions (`niicorr.nulls`, which would import scipy)."""
+
+FIT = "a nugget and {} Gaussians, whose mixtures are the isotropic autocovariances valid in every dimension " \
     "(Schoenberg, 1938)"
 
 DRAWN = frozenset({"surrogate", "moran", "variogram"})
@@ -35,7 +38,7 @@ ANATOMY = "anatomy that both follow is a true correlation under it"
 
 def sentences_on_nulls(facts: Facts) -> Iterator[str]:
     """Tell how p-values, intervals and adjusted p-values were found."""
-    for part in (_null, _intervals, _adjusted):
+    for part in (_null, intervals, adjusted):
         yield from part(facts)
 
 
@@ -50,10 +53,11 @@ def _null(facts: Facts) -> Iterator[str]:
     elif null in told:
         yield from told[null](facts)
     else:
-        yield f"The {_p_values(facts)} came from the null model “{printable(null)}”."
+        yield f"The {p_values(facts)} came from the null model “{printable(null)}”."
 
 
-def _p_values(facts: Facts) -> str:
+def p_values(facts: Facts) -> str:
+    """Name the p-values by their side."""
     return SIDES.get(str(facts.options.get("alternative")), "p-values")
 
 
@@ -64,7 +68,7 @@ def _freedom(facts: Facts, n: str) -> str:
 
 def _modified_t_test(facts: Facts) -> Iterator[str]:
     whose = "the ranks of the two maps" if facts.result.method == "spearman" else "the two maps"
-    yield (f"To allow for spatial autocorrelation, {_p_values(facts)} came from the modified t-test (Clifford et al., "
+    yield (f"To allow for spatial autocorrelation, {p_values(facts)} came from the modified t-test (Clifford et al., "
            f"1989; Dutilleul, 1993): t = r √(ν/(1 − r²)) with ν = {_freedom(facts, 'n_effective')}.")
     yield ("The number of independent values that r rests on is n_effective = 1 + 1/Var(r), at most n, where Var(r) is "
            "the variance of r between two independent random fields.")
@@ -74,16 +78,18 @@ def _modified_t_test(facts: Facts) -> Iterator[str]:
     exact = "exact " if one_mask and not (covariates_of(facts) or facts.options.get("weights")) else ""
     robust, regional = facts.result.null == "effective", facts.result.parcellation is not None
     if regional:
-        yield (f"Var(r) was found from the autocovariances of {whose} over the regions' centres, each fitted by {FIT}, "
+        yield (f"Var(r) was found from the autocovariances of {whose} over the regions' centres, each fitted by "
+               f"{FIT.format(GAUSSIANS[True])}, "
                "allowing for the regions' sizes, and from the exact traces of the demeaned covariance matrices.")
     else:
-        yield (f"Var(r) was found from the autocovariances of {whose}, each fitted by {FIT}, and from the "
-               f"{exact}traces of the demeaned covariance matrices, by fast Fourier transform.")
+        yield (f"Var(r) was found from the autocovariances of {whose}, each fitted by "
+               f"{FIT.format(GAUSSIANS[False])}, and from the {exact}traces of the "
+               "demeaned covariance matrices, by fast Fourier transform.")
     if robust and regional:
         yield "It was corrected for local smoothness and local amplitude as far as both maps share them."
     elif robust:
         yield "It was corrected for anisotropy, local smoothness and local amplitude as far as both maps share them."
-    yield from _effective_range(facts)
+    yield from effective_range(facts)
     fields = "means over regions of independent" if regional else "independent"
     if robust:
         yield f"The null hypothesis is that the two maps are {fields} random fields; {ANATOMY}."
@@ -92,7 +98,8 @@ def _modified_t_test(facts: Facts) -> Iterator[str]:
                f"{ANATOMY}, and where both are uneven in the same places, p-values are too small.")
 
 
-def _effective_range(facts: Facts) -> Iterator[str]:
+def effective_range(facts: Facts) -> Iterator[str]:
+    """Tell the numbers of independent values."""
     values = facts.inferred("n_effective")
     if values.size:
         low, high, middle = (rounded(float(f(values))) for f in (np.min, np.max, np.median))
@@ -112,10 +119,12 @@ def _surrogates(facts: Facts) -> Iterator[str]:
     of = "the map's ranks" if result.method == "spearman" else "the map"
     counted = f"{whole(draws)} draws" if isinstance(draws, int) else "draws"
     seeded = f" (seed {seed})" if isinstance(seed, int) else ""
-    yield (f"To allow for spatial autocorrelation, {_p_values(facts)} came from {counted} of surrogate maps{seeded}: "
-           f"for each map of {whose} a Gaussian random field was drawn by circulant embedding (Dietrich & Newsam, "
-           "1997) and given the map's own values by rank, such that it had the autocovariance of "
-           f"{of}, fitted by {FIT}.")
+    regional = result.parcellation is not None
+    drawn = ("by a square root of the fitted covariance matrix of the regions" if regional else
+             "by circulant embedding (Dietrich & Newsam, 1997)")
+    yield (f"To allow for spatial autocorrelation, {p_values(facts)} came from {counted} of surrogate maps{seeded}: "
+           f"for each map of {whose} a Gaussian random field was drawn {drawn} and given the map's own "
+           f"values by rank, such that it had the autocovariance of {of}, fitted by {FIT.format(GAUSSIANS[regional])}.")
     if n > 1:
         how = "as" if n <= FACTORS else f"as nearly as {FACTORS} common noises allow as"
         yield f"The fields of one draw were correlated with each other {how} the maps of the set are."
@@ -125,7 +134,7 @@ def _surrogates(facts: Facts) -> Iterator[str]:
     yield _counting(facts, draws, value)
     if facts.inferred("n_effective").size:
         yield "The number of independent values that r rests on is n_effective = 1 + 1/mean(r²) over draws, at most n."
-        yield from _effective_range(facts)
+        yield from effective_range(facts)
     yield ("The null hypothesis is that the two maps are independent, the one drawn being a stationary random field; "
            f"{ANATOMY}.")
 
@@ -139,14 +148,14 @@ def _regional_surrogates(facts: Facts) -> Iterator[str]:
                     "Dray, 2015), which keeps its mean, its variance and Moran's I",
            "variogram": "by shuffling its values and smoothing them until the variogram follows that of the map (Burt "
                         "et al., 2020)"}[facts.result.null]
-    yield (f"To allow for spatial autocorrelation, {_p_values(facts)} came from {counted_draws} of surrogate "
+    yield (f"To allow for spatial autocorrelation, {p_values(facts)} came from {counted_draws} of surrogate "
            f"maps{seeded}, made of each map {how}.")
     yield _counting(facts, draws, facts.value)
     yield ("Maps of set x and maps of set y were randomised in turn, and the larger of the two p-values was taken."
            if not facts.result.same_set else
            "Either map of a pair was randomised in turn, and the larger of the two p-values was taken.")
     if facts.inferred("n_effective").size:
-        yield from _effective_range(facts)
+        yield from effective_range(facts)
     yield (f"The null hypothesis is that the two maps are independent, the one drawn being equally smooth everywhere; "
            f"{ANATOMY}.")
 
@@ -161,14 +170,15 @@ def _counting(facts: Facts, draws: object, value: str) -> str:
 
 def _independent(facts: Facts) -> Iterator[str]:
     weighted = ", n being (Σw)²/Σw² of the weights w" if facts.options.get("weights") else ""
-    yield (f"As if all {facts.units} were independent, {_p_values(facts)} came from Student's t with "
+    yield (f"As if all {facts.units} were independent, {p_values(facts)} came from Student's t with "
            f"{_freedom(facts, 'n')} (Student, 1908){weighted}.")
     yield (f"Neighbouring {facts.units} of brain maps repeat each other, so that p is far too small."
            if facts.result.grid is not None else
            "Where features repeat each other, as neighbouring voxels of brain maps do, p is far too small.")
 
 
-def _intervals(facts: Facts) -> Iterator[str]:
+def intervals(facts: Facts) -> Iterator[str]:
+    """Tell how intervals were found."""
     if not (facts.n_tests and facts.inferred("ci_low").size):
         return
     fisher = "Approximate 95\N{NO-BREAK SPACE}% intervals came from Fisher's z (Fisher, 1915) with"
@@ -179,7 +189,8 @@ def _intervals(facts: Facts) -> Iterator[str]:
                "2019).")
 
 
-def _adjusted(facts: Facts) -> Iterator[str]:
+def adjusted(facts: Facts) -> Iterator[str]:
+    """Tell how p-values were adjusted for many tests."""
     if facts.n_tests < 2:
         return
     ways = []

@@ -62,6 +62,9 @@ class RunSeries:
         Which volumes of the file these are, counted from 0 (some may have been scrubbed).
     t_r : float or None
         Seconds from volume to volume, where known.
+    matrix : ndarray, shape (regions, regions), float64, or None
+        What was computed, of this run alone (for ``tangent`` its displacement from the mean of the runs); None where
+        it is the only run.
     """
 
     label: str
@@ -69,3 +72,4 @@ class RunSeries:
     values: Float64Array
     volumes: IntArray
     t_r: float | None = None
+    matrix: Float64Array | None = None

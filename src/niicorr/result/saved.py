@@ -19,7 +19,9 @@ from niicorr.images.write import write_volume
 from niicorr.records import Decision, MapRecord, Provenance
 from niicorr.result.correlation import CorrelationResult, Sensitivity
 from niicorr.result.methods import methods
+from niicorr.result.pictures import Pictures
 from niicorr.result.region_files import atlas_record, parcellation_of, region_arrays, sets_of, write_regions
+from niicorr.result.series_files import series_arrays, series_of, series_record, write_series
 from niicorr.space import Grid, format_mm
 from niicorr.tables import (
     DIRECTION_COLUMNS,
@@ -63,8 +65,13 @@ def write_result(result: CorrelationResult, folder: str, extra_files: Sequence[s
     if result.parcellation is not None:
         names += write_regions(result.parcellation, folder, sets_of(result))
         arrays |= region_arrays(result.parcellation)
+    if result.series:
+        names += write_series(result, folder)
+        arrays |= series_arrays(result.series)
     if result.sensitivity is not None:
         arrays |= {"naive": result.sensitivity.naive, "zeros_matter": result.sensitivity.zeros_matter}
+    if result.pictures is not None:
+        arrays |= result.pictures.arrays()
     np.savez(at(ARRAYS), allow_pickle=False, **arrays)
     names = sorted([*names, *extra_files, RECORD])
     with open(at(RECORD), "w", encoding="utf-8") as file:
@@ -151,6 +158,7 @@ def _record(result: CorrelationResult, names: list[str]) -> dict[str, Any]:
         "y_maps": None if result.same_set else [_json_map(m) for m in result.y_maps],
         "beside": [_json_map(m) for m in provenance.beside],
         "atlas": None if result.parcellation is None else atlas_record(result.parcellation),
+        "series": series_record(result.series),
         "skipped": sorted({m.path for m in (*result.x_maps, *result.y_maps) if m.error}),
         "notes": [{"y": i, "x": j, "note": text} for (i, j), text in sorted(result.notes.items())],
         "versions": provenance.versions,
@@ -192,6 +200,8 @@ def _restore(path: str, record: dict[str, Any], arrays: dict[str, Any]) -> Corre
             tuple(Decision(**d) for d in record["decisions"]), tuple(record["warnings"]), record["timings"],
             tuple(_map(entry) for entry in record.get("beside", ()))),
         parcellation=None if record.get("atlas") is None else parcellation_of(record["atlas"], arrays),
+        series=series_of(record.get("series", ()), arrays),
+        pictures=Pictures.from_arrays(arrays, estimate.shape, record["same_set"]),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from niicorr.cli.alike import gathered
+from niicorr.result.alike import gathered
 
 
 def test_sentences_that_differ_in_numbers_only_are_told_once():

@@ -1,0 +1,103 @@
+"""``niicorr report``: figures and page of a saved result, drawn again; its numbers stay as they are."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shutil
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from niicorr.cli.terminal import Terminal
+
+_FIGURE = re.compile(r"(heatmap|connectome)\.(png|svg|pdf)")
+_PAGE = re.compile(r"report(_maps_\d+)?\.(html|js)")
+"""What is drawn again, by name; all other files are kept."""
+
+
+def add_report_parser(commands: Any, how: dict[str, Any]) -> Any:
+    """Add the command with the folder it takes; figures and talk are those of run."""
+    parser = commands.add_parser(
+        "report", help="draw figures and page again from a saved result",
+        description="Draw the figures and the page of a result again, such as in another order or without the maps; "
+        "tables and numbers stay as they are.", **how)
+    parser.add_argument("folder", metavar="DIR", help="what run or rois wrote")
+    return parser
+
+
+def report_maps(text: str) -> str:
+    """Read which maps a page holds."""
+    if not re.fullmatch(r"auto|all|none|top:[1-9][0-9]{0,8}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither auto, all, none nor top:N, such as top:20")
+    return text
+
+
+def report(options: argparse.Namespace, _argv: list[str], terminal: Terminal) -> int:
+    """``niicorr report``."""
+    from niicorr.cli.drawing import draw_figures, draw_page
+    from niicorr.folder import OutputFolder
+    from niicorr.result.saved import load
+
+    start = time.perf_counter()
+    result = load(options.folder)
+    with OutputFolder(options.folder) as folder:
+        figures = draw_figures(result, folder.work, options)
+        old = _files(options.folder)
+        drawn = [pattern for pattern, left_out in ((_FIGURE, options.no_figures), (_PAGE, options.no_report))
+                 if not left_out]
+        kept = [name for name in old if not any(pattern.fullmatch(name) for pattern in drawn)]
+        _, pages = draw_page(result, folder.work, options, [*kept, *figures])
+        _carry(kept, options.folder, folder.work, [*figures, *pages])
+        folder.commit()
+    _tell(options, [*figures, *pages], time.perf_counter() - start, terminal)
+    return 0
+
+
+def _files(folder: str) -> list[str]:
+    """Return the names of the result's own files, as its record tells them."""
+    from niicorr.folder import RECORD
+
+    with open(os.path.join(folder, RECORD), encoding="utf-8") as file:
+        names = json.load(file).get("files", [])
+    # A record that somebody wrote by hand names no other folder's files.
+    return [name for name in names if name != RECORD and os.path.basename(name) == name
+            and os.path.isfile(os.path.join(folder, name))]
+
+
+def _carry(kept: Sequence[str], folder: str, work: str, drawn: Sequence[str]) -> None:
+    """Take along what stays, and the record with the new names, so that all of it is replaced at once."""
+    from niicorr.folder import RECORD
+
+    for name in kept:
+        try:
+            os.link(os.path.join(folder, name), os.path.join(work, name))
+        except OSError:  # a disk without links
+            shutil.copy2(os.path.join(folder, name), os.path.join(work, name))
+    with open(os.path.join(folder, RECORD), encoding="utf-8") as file:
+        record = json.load(file)
+    record["files"] = sorted({*kept, *drawn, RECORD})
+    with open(os.path.join(work, RECORD), "w", encoding="utf-8") as file:
+        json.dump(record, file, indent=1, ensure_ascii=False, allow_nan=False)
+        file.write("\n")
+
+
+def _tell(options: argparse.Namespace, drawn: Sequence[str], seconds: float, terminal: Terminal) -> None:
+    from niicorr.numerals import duration, listed
+    from niicorr.tables import path_text
+
+    # Side files come by the dozen and mean nothing by themselves.
+    shown = [name for name in drawn if not name.endswith(".js")]
+    if len(shown) < len(drawn):
+        shown.append(f"{len(drawn) - len(shown)} files report_maps_*.js")
+    folder = path_text(os.path.join(options.folder, ""))
+    terminal.say(f"drawn again in {duration(seconds)}: {folder}  {listed(shown)}" if shown else "nothing to draw")
+    if options.json:
+        from niicorr._version import __version__
+        from niicorr.cli.commands import print_json
+
+        print_json({"niicorr": __version__, "out": path_text(options.folder), "files": list(drawn)})

@@ -1,0 +1,69 @@
+"""Numbers in words: counts, shares, values, correlations and p-values as people read them. Imports no numpy."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+NARROW = "\u00a0"
+"""A space at which no line breaks, as in 31 021."""
+
+
+def integer(value: int) -> str:
+    """``31 021``: digits in threes."""
+    return f"{value:,}".replace(",", NARROW)
+
+
+def percent(low: float, high: float | None = None) -> str:
+    """``53 %`` or ``52 to 54 %``; only all is 100 %."""
+    first, last = _hundredths(low), _hundredths(low if high is None else high)
+    return f"{first}{NARROW}%" if first == last else f"{first} to {last}{NARROW}%"
+
+
+def _hundredths(share: float) -> str:
+    # 99.95 % rounded to 100 % would say that nothing is left.
+    return f"{math.floor(share * 1000) / 10:.1f}" if 0.995 <= share < 1 else f"{share * 100:.0f}"
+
+
+def value_text(value: float) -> str:
+    """Write a background value, such as ``−0.99998`` or ``NaN``."""
+    return "NaN" if value != value else f"{value:.6g}".replace("-", "−")  # noqa: PLR0124  (NaN's definition)
+
+
+def r_text(value: float) -> str:
+    """``.42``, ``−.42``, ``1.00``: two digits, no leading zero, no minus at zero."""
+    text = f"{abs(value):.2f}"
+    text = text[1:] if text.startswith("0") else text
+    return f"−{text}" if value < 0 and float(text) else text
+
+
+def p_text(value: float) -> str:
+    """``= .032``, ``= .0041``, ``< .001``: two digits of a small p, never 0."""
+    if value < 0.001:
+        return "< .001"
+    return f"= {value:.2g}".replace("0.", ".", 1)
+
+
+def duration(seconds: float) -> str:
+    """``0.8 s`` (``3 s`` of an int), ``41 s``, ``2 min 3 s``, ``1 h 20 min``."""
+    if seconds < 9.95 and not isinstance(seconds, int):
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s" if whole % 60 else f"{whole // 60} min"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Join names: ``a, b and c``."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def plural(count: int, noun: str) -> str:
+    """``1 map``, ``20 maps``."""
+    return f"{integer(count)} {noun}" if count == 1 else f"{integer(count)} {noun}s"

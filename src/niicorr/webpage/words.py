@@ -1,0 +1,211 @@
+"""What the page says before any colour: what was compared, what must be known first, and a few figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from niicorr.errors import LISTED_PROBLEMS
+from niicorr.numerals import NARROW, integer, listed, percent, plural, r_text
+from niicorr.plot import captions
+from niicorr.result.alike import kind, merged
+from niicorr.result.sentences import (
+    backgrounds,
+    counted,
+    error_text,
+    map_sets,
+    naive_text,
+    pairs,
+    usable,
+    without_number,
+    zeros_matter,
+)
+from niicorr.tables import printable
+
+if TYPE_CHECKING:
+    from niicorr.records import MapRecord
+    from niicorr.result import CorrelationResult
+    from niicorr.result.pictures import Pictures
+    from niicorr.typing import FloatArray, IntArray
+
+SMALL = 0.5
+"""A map with data in less than this share of the mask is named."""
+
+_NAMED, _REASONS, _KINDS = 5, 3, 4
+
+
+def sentence(result: CorrelationResult) -> str:
+    """Say in one sentence what was compared with what, how, and under which null model."""
+    x, y = _names(result)
+    n_x, n_y = len(result.x_maps), len(result.y_maps)
+    measure, what = result.measure, "region" if result.series else "map"
+    if result.series:
+        runs = "" if len(result.series) == 1 else f" over {plural(len(result.series), 'run')}"
+        who = f"The time series of {plural(n_x, 'region')} ({x}) with each other{runs}"
+    elif result.same_set:
+        who = f"{plural(n_x, what)} of {x} with each other" if n_x > 1 else f"one map of {x}, alone"
+    else:
+        who = f"{plural(n_x, what)} of {x} (columns) with {plural(n_y, what)} of {y} (rows)"
+    numbers = pairs(result)
+    count = int(counted(result).sum())
+    names = measure.names if count != 1 else measure.name
+    over = _span(result.counts[np.isfinite(numbers)])
+    if over:
+        over = f" over {over} {result.unit}s"
+        if not result.series:
+            over += "" if result.parcellation is None else f" of {_file(result.parcellation.path)}"
+            over += " that both have"
+    return f"{who}: {integer(count)} {names}{over}; {result.null_text}."
+
+
+def head(result: CorrelationResult, pictures: Pictures | None, part: str = "") -> list[dict[str, str]]:
+    """Say what a reader must know first: warnings, then notes.
+
+    Parameters
+    ----------
+    result : CorrelationResult
+        What is shown.
+    pictures : Pictures or None
+        What is shown of its maps.
+    part : str
+        Where only a part of the matrix is shown, which.
+    """
+    warned = [*result.warnings, *_skipped(result)]
+    noted = [*([part] if part else []), *_backgrounds(result), *_naive(result), *_small(result), *_noted(result),
+             *_empty(result)]
+    text = maps_text(pictures)
+    return [{"level": "warning", "text": printable(words)} for words in warned] + [
+        {"level": "note", "text": printable(words)} for words in [*noted, *([text] if text else [])]]
+
+
+def maps_text(pictures: Pictures | None) -> str:
+    """Say which maps the page holds, and that it gives them away."""
+    if pictures is None or not pictures.n:
+        return ""
+    n = sum(_shown(part) for part in ([pictures.x] if pictures.y is pictures.x else [pictures.x, pictures.y]))
+    if pictures.choice == "none" or not n:
+        return "No map is inside this page (--report-maps none): it shows numbers only."
+    which = "The maps themselves are" if pictures.choice == "all" else (
+        f"{plural(n, 'map')}, those of the strongest pairs, {'is' if n == 1 else 'are'}")
+    return (f"{which} inside this page or beside it, as pictures of 8 bits a voxel: whoever gets them gets the maps. "
+            "Think of that before you share maps of single persons (--report-maps none leaves them out).")
+
+
+def facts(result: CorrelationResult) -> list[dict[str, Any]]:
+    """Return a few key figures; those with a cell open it."""
+    numbers = pairs(result)
+    found = numbers[np.isfinite(numbers)]
+    shown: list[dict[str, Any]] = [{"label": "pairs", "value": integer(int(counted(result).sum()))}]
+    if not found.size:
+        return shown
+    shown.append({"label": f"{result.unit}s per pair", "value": _span(result.counts[np.isfinite(numbers)])})
+    effective = np.where(counted(result), result.inferred.get("n_effective", np.nan), np.nan)
+    if np.isfinite(effective).any():
+        shown.append({"label": "independent values", "value": _span(np.rint(effective[np.isfinite(effective)]))})
+    q = np.where(counted(result), result.inferred.get("p_fdr", np.nan), np.nan)
+    if tests := int(np.isfinite(q).sum()):
+        shown.append({"label": "q ≤ .05", "value": f"{integer(int((q <= 0.05).sum()))} of {integer(tests)}"})
+    i, j = np.unravel_index(int(np.argmax(np.where(np.isfinite(numbers), np.abs(numbers), -1))), numbers.shape)
+    shown.append({"label": "strongest", "value": value_of(result, float(numbers[i, j])), "cell": [int(i), int(j)]})
+    return shown
+
+
+def value_of(result: CorrelationResult, value: float) -> str:
+    """Return a similarity as it is read: ``.42``, or ``3.1e−05`` of covariances."""
+    return f"{value:.2g}".replace("-", "−") if result.method in ("covariance", "tangent") else r_text(value)
+
+
+def _skipped(result: CorrelationResult) -> Iterator[str]:
+    bad = [(name, record) for name, maps in map_sets(result) for record in maps if record.error is not None]
+    if bad:
+        what = "region" if result.series else "map"
+        total = sum(len(maps) for _, maps in map_sets(result))
+        texts = [f"{name}: {error_text(record)}" for name, record in bad[:LISTED_PROBLEMS]]
+        more = f"; and {len(bad) - LISTED_PROBLEMS} more" if len(bad) > LISTED_PROBLEMS else ""
+        yield f"{len(bad)} of {plural(total, what)} could not be used: {'; '.join(texts)}{more}"
+
+
+def _backgrounds(result: CorrelationResult) -> Iterator[str]:
+    if result.series or result.grid is None:
+        return
+    texts = [(name, backgrounds(maps)) for name, maps in zip(_names(result), _sets(result), strict=False)]
+    told = [f"in {name}: {text}" for name, text in texts if text]
+    if told:
+        yield f"Background of the volumes {'; '.join(told)}."
+
+
+def _naive(result: CorrelationResult) -> Iterator[str]:
+    if result.sensitivity is None or not np.isfinite(result.sensitivity.naive).any():
+        return
+    yield naive_text(result, result.sensitivity)
+
+
+def _small(result: CorrelationResult) -> Iterator[str]:
+    if result.series:
+        return
+    small = sorted((record.coverage, record.label) for maps in _sets(result) for record in usable(maps)
+                   if 0 < record.coverage < SMALL)
+    if small:
+        named = [f"{label} ({percent(share)})" for share, label in small[:_NAMED]]
+        more = [f"{len(small) - _NAMED} more"] if len(small) > _NAMED else []
+        where = "mask" if result.parcellation is None else "regions' voxels"
+        yield f"{plural(len(small), 'map')} with data in less than half of the {where}: {listed(named + more)}."
+
+
+def _noted(result: CorrelationResult) -> Iterator[str]:
+    """Count what cells with a number are flagged for."""
+    shown = counted(result) & np.isfinite(result.estimate)
+    texts: dict[tuple[str, ...], list[str]] = {}
+    cells = 0
+    for cell, note in result.notes.items():
+        if shown[cell]:
+            cells += 1
+            for text in note.split("; "):
+                texts.setdefault(kind(text), []).append(text)
+    if count := zeros_matter(result):
+        yield (f"{plural(count, 'pair')} would change by more than .1 or in sign if the zeros of a map were read the "
+               "other way.")
+    groups = sorted((group for group in texts.values() if not group[0].startswith("zeros matter")),
+                    key=lambda group: -len(group))
+    if not groups:
+        return
+    told = [f"{merged(group)} ({integer(len(group))})" for group in groups[:_KINDS]]
+    more = ["others"] if len(groups) > _KINDS else []
+    yield f"{integer(cells)} of {plural(int(shown.sum()), 'pair')} carry a note: {'; '.join(told + more)}."
+
+
+def _empty(result: CorrelationResult) -> Iterator[str]:
+    reasons = without_number(result)
+    if reasons:
+        empty = sum(reason.count for reason in reasons)
+        parts = [f"{reason.text} ({integer(reason.count)})" for reason in reasons[:_REASONS]]
+        parts += ["other reasons"] if len(reasons) > _REASONS else []
+        verb = "has" if empty == 1 else "have"
+        yield f"{integer(empty)} of {plural(int(counted(result).sum()), 'pair')} {verb} no number: {'; '.join(parts)}."
+
+
+def _names(result: CorrelationResult) -> tuple[str, str]:
+    """Return what the sets are called: their folders, or just x and y."""
+    x, y = captions.set_names(result)
+    return x.removesuffix(" maps") if x == "x maps" else x, y.removesuffix(" maps") if y == "y maps" else y
+
+
+def _sets(result: CorrelationResult) -> list[Sequence[MapRecord]]:
+    return [maps for _, maps in map_sets(result)]
+
+
+def _shown(pictures: Any) -> int:
+    return int((np.diff(pictures.ends, prepend=0) > 0).sum())
+
+
+def _span(values: FloatArray | IntArray) -> str:
+    if not values.size:
+        return ""
+    low, high = integer(int(values.min())), integer(int(values.max()))
+    return low if low == high else f"{low} to {high}"
+
+
+def _file(path: str) -> str:
+    return printable(path.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]).replace(" ", NARROW) or "an atlas"

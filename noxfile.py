@@ -20,6 +20,14 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def browser(session: nox.Session) -> None:
+    """Try the report page in the system's Chromium."""
+    _install(session, ".[browser]")
+    session.run("python", "-m", "pytest", "-q", "tests/webpage/browser", *session.posargs,
+                env={"NIICORR_BROWSER": "required"})
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check names, imports and docstrings with ruff."""
     _install(session, ".[dev]")

@@ -21,7 +21,7 @@ from niicorr.rois import RoiOptions
 SHAPE = (8, 6, 5)
 AFFINE = np.diag([3.0, 3, 3, 1])
 FILES = {"correlations.csv", "pairs.tsv", "maps.tsv", "regions.tsv", "series.tsv", "fisher_z.csv", "report_data.npz",
-         "run.json"}
+         "report.html", "run.json"}
 
 
 def bold(seed=0, n=60):

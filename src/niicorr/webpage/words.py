@@ -73,8 +73,8 @@ def head(result: CorrelationResult, pictures: Pictures | None, part: str = "") -
         Where only a part of the matrix is shown, which.
     """
     warned = [*result.warnings, *_skipped(result)]
-    noted = [*([part] if part else []), *_backgrounds(result), *_naive(result), *_small(result), *_noted(result),
-             *_empty(result)]
+    noted = [*([part] if part else []), *_regions(result), *_backgrounds(result), *_naive(result), *_small(result),
+             *_noted(result), *_empty(result)]
     text = maps_text(pictures)
     return [{"level": "warning", "text": printable(words)} for words in warned] + [
         {"level": "note", "text": printable(words)} for words in [*noted, *([text] if text else [])]]
@@ -125,6 +125,13 @@ def _skipped(result: CorrelationResult) -> Iterator[str]:
         texts = [f"{name}: {error_text(record)}" for name, record in bad[:LISTED_PROBLEMS]]
         more = f"; and {len(bad) - LISTED_PROBLEMS} more" if len(bad) > LISTED_PROBLEMS else ""
         yield f"{len(bad)} of {plural(total, what)} could not be used: {'; '.join(texts)}{more}"
+
+
+def _regions(result: CorrelationResult) -> Iterator[str]:
+    """Say what was done to series, and which regions are small, lost or missing."""
+    topics = ("cleaning", "regions") if result.series else ("atlas",) if result.parcellation is not None else ()
+    for topic in topics:
+        yield from (f"{topic.capitalize()}: {d.text}." for d in result.decisions if d.topic == topic)
 
 
 def _backgrounds(result: CorrelationResult) -> Iterator[str]:

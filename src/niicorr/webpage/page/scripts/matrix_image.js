@@ -1,0 +1,80 @@
+/** The matrix as an image of one pixel a cell: made when the choice changes, moved and magnified when the view does. */
+
+/** @import { Rgb } from "./colours.js" */
+/** @import { Field } from "./fields.js" */
+/** @import { Model } from "./model.js" */
+/** @import { Arrangement } from "./order.js" */
+/** @import { Fade } from "./state.js" */
+/** @import { Theme } from "./theme.js" */
+import { blend, ink, pixels, rgb } from "./colours.js";
+
+/** Share of its colour that a faded cell keeps. */
+const KEPT = 0.3;
+
+/**
+ * @typedef {object} Palette
+ * @property {Rgb[]} colours
+ * @property {Rgb[]} faded
+ * @property {Rgb} empty of a cell without a number
+ * @property {Rgb} own of a map with itself
+ */
+
+/**
+ * @param {Model} model
+ * @param {Field} field
+ * @param {Theme} theme
+ * @param {string} chosen name of a colour map; "" goes with the theme
+ * @returns {Palette}
+ */
+export function palette(model, field, theme, chosen) {
+  const maps = model.payload.colormaps;
+  const diverging = (maps[chosen] ?? maps[theme.dark ? "dark" : "vik"] ?? Object.values(maps)[0]).map(rgb);
+  const colours = field.diverging ? diverging : ink(theme.dark);
+  return { colours, faded: colours.map((colour) => blend(colour, theme.paperRgb, KEPT)),
+    empty: blend(rgb(theme.hatch), theme.paperRgb, 0.3), own: rgb(theme.line) };
+}
+
+/**
+ * Whether a cell stands out, as a function of its place in the tables; null where all do.
+ * @param {Model} model
+ * @param {Fade} fade
+ * @returns {((index: number) => boolean) | null}
+ */
+export function passing(model, { by, limit }) {
+  if (by === "none") return null;
+  const numbers = model.loaded.get(by);
+  if (!numbers) return null;
+  // What was not tested (a map with itself, say) does not fail the test.
+  return by === "r" ? (index) => !(Math.abs(numbers[index]) < limit) : (index) => !(numbers[index] > limit);
+}
+
+/**
+ * @param {Model} model
+ * @param {Arrangement} arrangement
+ * @param {Field} field
+ * @param {Palette} palette
+ * @param {((index: number) => boolean) | null} passes
+ * @returns {HTMLCanvasElement} as wide as there are columns, as high as there are rows
+ */
+export function matrixImage(model, arrangement, field, palette, passes) {
+  const { rows, cols } = arrangement, width = model.cols;
+  const canvas = document.createElement("canvas");
+  canvas.width = cols.length;
+  canvas.height = rows.length;
+  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+  const image = context.createImageData(cols.length, rows.length);
+  const out = new Uint32Array(image.data.buffer);
+  const strong = pixels(palette.colours), weak = pixels(palette.faded),
+    [empty, own] = pixels([palette.empty, palette.own]);
+  let at = 0;
+  for (const row of rows) {
+    for (const col of cols) {
+      const index = row * width + col, value = field.value(index);
+      if (model.diagonal(row, col)) out[at++] = own;
+      else if (value !== value) out[at++] = empty;
+      else out[at++] = (passes === null || passes(index) ? strong : weak)[Math.round(field.place(value) * 255)];
+    }
+  }
+  context.putImageData(image, 0, 0);
+  return canvas;
+}

@@ -28,6 +28,13 @@ def browser(session: nox.Session) -> None:
 
 
 @nox.session
+def scripts(session: nox.Session) -> None:
+    """Check the types of the page's scripts; needs Node."""
+    session.run("npx", "--yes", "--package=typescript@5", "tsc", "-p", "tests/webpage/browser/tsconfig.json",
+                external=True)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check names, imports and docstrings with ruff."""
     _install(session, ".[dev]")

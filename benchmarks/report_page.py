@@ -17,7 +17,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-(BROWSER,) = Path(__file__).resolve().parents[1].glob("tests/*/browser")
+BROWSER = Path(__file__).resolve().parents[1] / "tests" / "webpage" / "browser"
 sys.path.insert(0, str(BROWSER))
 
 import chromium  # noqa: E402
@@ -69,7 +69,8 @@ def pages(folder: str) -> dict[str, Path]:
         name = f"{side} × {side}"
         made[name] = Path(folder, f"{side}.html")
         payload = page_payloads.payload(side, side)
-        made[name].write_text(page_html(payload["title"], page_payloads.script_json(payload)), encoding="utf-8", newline="\n")
+        text = page_html(payload["title"], page_payloads.script_json(payload))
+        made[name].write_text(text, encoding="utf-8", newline="\n")
     return made
 
 
@@ -101,7 +102,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         driver = chromium.start(os.path.join(folder, "profile"))
         try:
-            print(f"{driver.capabilities['browserName']} {driver.capabilities['browserVersion']}, {os.cpu_count()} cores")
+            browser = driver.capabilities
+            print(f"{browser['browserName']} {browser['browserVersion']}, {os.cpu_count()} cores")
             print("| page | size | ready | open | frames/s | longest frame |\n|---|---|---|---|---|---|")
             page = chromium.Page(driver, folder)
             for name, path in pages(folder).items():

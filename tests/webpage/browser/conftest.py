@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from types import SimpleNamespace
 
 import chromium
@@ -17,6 +18,8 @@ from niicorr.webpage.page import page_html
 def driver(tmp_path_factory):
     found = chromium.programs()
     if isinstance(found, str):
+        if os.environ.get("NIICORR_BROWSER"):
+            pytest.fail(f"a browser is required: {found}")
         pytest.skip(f"the page is not tried in a browser: {found}")
     driver = chromium.start(str(tmp_path_factory.mktemp("chromium")))
     yield driver

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import page_payloads
 import pytest
+from chromium import COPY
 
 PAPER = {False: (251, 250, 248), True: (18, 21, 24)}
 
@@ -33,12 +35,34 @@ CLIPBOARD = """
 """
 
 
+@pytest.fixture(scope="session")
+def long_words(written):
+    """A page of one cell, whose texts have no place to be broken at."""
+    path = "/data/" + "a_study_of_many_people_" * 12 + "map.nii.gz"
+    payload = page_payloads.payload(1, 1, x_labels=[path], y_labels=["e" * 200], title="An " + "exceedingly_" * 20,
+                                    head=[{"level": "warning", "text": f"{path} could not be read: {path}"}])
+    return written("long-words", payload)
+
+
 @pytest.mark.parametrize("fragment", ["", "#exp-04_reward/dopamine_D2", "#/gaba_A"])
 @pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)])
 def test_nothing_is_cut_off(page, demo, width, dark, fragment):
     page.open(demo.page, fragment, width=width, dark=dark)
     if fragment:
         page.opened()
+    all_within(page)
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_long_words_are_not_cut_off_either(page, long_words, width):
+    page.open(long_words, width=width)
+    page.press(*page.cell(0, 0))
+    page.opened()
+    all_within(page)
+
+
+def all_within(page):
+    """Open whatever can be opened, and look for what reaches beyond the page."""
     page.frames(3)
     for fold in page.all("details:not(.menu) > summary"):
         page.js("if (!arguments[0].parentElement.open) arguments[0].click()", fold)
@@ -46,6 +70,8 @@ def test_nothing_is_cut_off(page, demo, width, dark, fragment):
     page.js("const find = document.getElementById('find'); find.value = 'e'; find.dispatchEvent(new Event('input'))")
     assert page.js(BEYOND) == []
     assert page.js("return document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    wide = page.js("return ['.menu-list', '.find-list'].map((list) => document.querySelector(list).clientWidth)")
+    assert min(wide) > 150, "lists are as wide as their words, not as what opens them"
 
 
 def contrast(first, second):
@@ -99,8 +125,9 @@ def test_paper_is_white_whatever_the_theme(page, demo):
     page.slices()
     x, y, w, _ = page.plot()
     near_zero = x + 15 * w / 20 + 4, y + 4
-    page.js("dispatchEvent(new Event('beforeprint'))")
-    assert min(page.pixel("#heatmap .base", *near_zero)[:3]) > 200, "drawn before the printer takes it"
+    # The printer does not wait for the next picture of the screen.
+    drawn = f"dispatchEvent(new Event('beforeprint')); {COPY} return [...data]"
+    assert min(page.js(drawn, "#heatmap .base", *near_zero, 1, 1)[:3]) > 200
     page.js("dispatchEvent(new Event('afterprint'))")
     page.frames(3)
     assert max(page.pixel("#heatmap .base", *near_zero)[:3]) < 60

@@ -264,6 +264,7 @@ def test_the_wheel_magnifies_about_the_pointer_and_dragging_moves(page, written)
     assert page.view() == [w, h, 0, 0]
     # Where all is in view, turning towards oneself scrolls the page.
     page.cell(0, 0)
+    time.sleep(0.4)
     scrolled = page.js("return scrollY")
     page.wheel(x, y, -200)
     page.until("return scrollY > arguments[0]", scrolled)

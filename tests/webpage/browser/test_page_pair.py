@@ -159,6 +159,17 @@ def test_brushing_lights_voxels_in_the_slices(page, small):
     assert page.painted("canvas.slices", LIT) == 0
 
 
+def test_voxels_are_counted_in_hexagons(page, small):
+    page.open(small.path, "#exp-02/act-2")
+    page.opened()
+    _, _, w, h = page.box("canvas.density")
+    colours = {page.pixel("canvas.density", px, py) for px in np.linspace(0.2, 0.85, 22) * w
+               for py in np.linspace(0.15, 0.8, 14) * h}
+    # From one voxel to many, and places without any.
+    assert len(colours) > 12
+    assert (0, 0, 0, 0) in colours
+
+
 def test_blinking_puts_one_map_in_the_place_of_the_other(page, small):
     page.open(small.path, "#exp-01/act-2", still=True)
     page.slices()
@@ -234,6 +245,12 @@ def test_regions_of_a_series(page, written):
     page.until("return document.querySelector('canvas.courses')?.clientWidth > 100")
     assert page.text("#connectome [role=status]") == "The link of the pair that is open."
     assert page.text(".density-figure figcaption") == "Every time point"
+    x, y, w, h = page.box("canvas.density")
+    page.drag(x + 59, y + 35, x + 0.55 * w, y + 0.6 * h)
+    x0, x1, y0, y1 = map(float, page.js("return document.querySelector('canvas.density').dataset.range").split())
+    first, second = unpacked(payload["series"][0]["values"])[[7, 4]]
+    inside = (first >= x0) & (first <= x1) & (second >= y0) & (second <= y1)
+    assert page.text(".density-figure [role=status]").startswith(f"{inside.sum()} of 90 time points")
     page.js("location.hash = arguments[0]", f"#{payload['x']['labels'][7]}/")
     page.until("return document.querySelectorAll('.ranked li').length === 29")
     r = unpacked(payload["cells"]["r"])[:, 7]
@@ -252,10 +269,14 @@ def test_regional_means_are_dots_with_names(page, written):
     page.open(written("regional", made), "#two/target-0000")
     page.opened()
     x, y, w, h = page.box("canvas.density")
-    # A range over everything names every region.
-    page.drag(x + 59, y + 35, x + w - 35, y + h - 47)
-    said = page.text(".density-figure [role=status]")
-    assert said == f"12 of 12 regions: {', '.join(payload['regions']['names'])}"
+    for end in (0.55, 1.0):
+        page.drag(x + 59, y + 35, x + 59 + end * (w - 94), y + 35 + end * (h - 82))
+        x0, x1, y0, y1 = map(float, page.js("return document.querySelector('canvas.density').dataset.range").split())
+        own = unpacked(values)[[1, 2]]
+        inside = (own[0] >= x0) & (own[0] <= x1) & (own[1] >= y0) & (own[1] <= y1)
+        named = ", ".join(name for name, found in zip(payload["regions"]["names"], inside, strict=True) if found)
+        assert page.text(".density-figure [role=status]") == f"{inside.sum()} of 12 regions: {named}"
+    assert inside.all()
 
 
 def test_the_cell_of_a_notebook(page, demo, tmp_path):

@@ -74,6 +74,16 @@ def test_no_name_becomes_an_address(page, evil):
     assert all(address.startswith("#") or address == "pairs.tsv" for address in addresses), addresses
 
 
+@pytest.mark.parametrize("file", ["http://127.0.0.1:9/a_maps_1.js", "../b_maps_0001.js", "javascript:window.pwned=1"])
+def test_maps_come_from_beside_the_page_only(page, small, written, file):
+    entry = {"lo": 0, "hi": 1, "symmetric": False, "file": file}
+    maps = {"mode": "files", "x": [entry] * 5, "y": [entry] * 3}
+    page.open(written(f"beside-{abs(hash(file))}", {**small.payload, "maps": maps}), "#exp-01/act-1")
+    page.opened()
+    assert page.text("#opened .notice") == f"{file} is no file of this report"
+    assert page.js(UNTOUCHED)
+
+
 def test_what_is_taken_away_is_harmless_too(page, evil):
     page.open(evil)
     page.click(".menu summary")

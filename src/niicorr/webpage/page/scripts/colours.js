@@ -53,6 +53,17 @@ export function ramp(anchors) {
   });
 }
 
+/**
+ * A colour map by name; without one, that which goes with the page.
+ * @param {Record<string, string[]>} maps
+ * @param {boolean} dark whether the page is
+ * @param {string} [chosen]
+ */
+export function divergingOf(maps, dark, chosen = "") {
+  const known = Object.hasOwn(maps, chosen) ? maps[chosen] : maps[dark ? "dark" : "vik"];
+  return (known ?? Object.values(maps)[0]).map(rgb);
+}
+
 export const sequential = ramp(SEQUENTIAL);
 
 const inks = { light: ramp(INK.light), dark: ramp(INK.dark) };

@@ -2,7 +2,7 @@
 
 /** @import { Model } from "./model.js" */
 /** @import { Opened, Store } from "./state.js" */
-import { css, groupColours, rgb } from "./colours.js";
+import { css, divergingOf, groupColours } from "./colours.js";
 import { el, fill, name } from "./dom.js";
 import { GlassBrain } from "./glass_brain.js";
 import { passing } from "./matrix_image.js";
@@ -39,8 +39,7 @@ export function connectome(holder, model, store) {
   let words = "";
   const draw = () => {
     const look = theme(), { opened, fade, colours: chosen } = store.get(), passes = passing(model, fade);
-    const maps = model.payload.colormaps,
-      table = (maps[chosen] ?? maps[look.dark ? "dark" : "vik"] ?? Object.values(maps)[0]).map(rgb);
+    const table = divergingOf(model.payload.colormaps, look.dark, chosen);
     const links = strongestLinks(model, placed, opened, passes, Number(count.value));
     const most = Math.max(1e-6, ...links.map(({ r }) => Math.abs(r)));
     const edges = links.toReversed().map(({ row, col, r }) => ({
@@ -57,14 +56,12 @@ export function connectome(holder, model, store) {
       strong: opened?.row === region || opened?.col === region,
     }));
     brain.draw(nodes, edges, look, Math.max(240, holder.clientWidth));
-    const weakest = links.at(-1);
+    const weakest = links.at(-1), counted = links.length === 1 ? "strongest link" : `${links.length} strongest links`;
     const whose = opened ? ` of ${regions.names[opened.row ?? opened.col ?? 0]}` : "",
       among = fade.by === "none" ? "" : " among those that are not faded";
     if (opened && opened.row !== null && opened.col !== null) words = "The link of the pair that is open.";
     else if (!weakest) words = `No link${whose} passes the choice above.`;
-    else words = `The ${
-        links.length === 1 ? "strongest link" : `${links.length} strongest links`
-      }${whose}${among}, |${model.symbol}| from ${model.text(Math.abs(weakest.r))}.`;
+    else words = `The ${counted}${whose}${among}, |${model.symbol}| from ${model.text(Math.abs(weakest.r))}.`;
     said.textContent = words;
   };
   fill(holder, el("h3", {}, "In the brain"), brain.canvas, el("label", { class: "check" }, "Links ", count), said,

@@ -59,7 +59,8 @@ export function foot(model) {
   );
   const timings = Object.entries(run.timings ?? {}).map(([stage, seconds]) => [stage, { number: duration(seconds) }]);
   const command = el("div", { class: "command" },
-    el("pre", { tabindex: 0 }, el("code", { id: "command" }, run.command)), copyButton("copy-command", () => run.command ?? ""));
+    el("pre", { tabindex: 0 }, el("code", { id: "command" }, run.command)),
+    copyButton("copy-command", () => run.command ?? ""));
   const links = fileLinks(model), seconds = run.seconds ?? null;
   fill(byId("run-body"), run.command && command,
     el("p", { class: "small" }, `niicorr ${run.version}`, seconds !== null && `, ${duration(seconds)}`),

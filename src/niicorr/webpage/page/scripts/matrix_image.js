@@ -6,7 +6,7 @@
 /** @import { Arrangement } from "./order.js" */
 /** @import { Fade } from "./state.js" */
 /** @import { Theme } from "./theme.js" */
-import { blend, ink, pixels, rgb } from "./colours.js";
+import { blend, divergingOf, ink, pixels, rgb } from "./colours.js";
 
 /** Share of its colour that a faded cell keeps. */
 const KEPT = 0.3;
@@ -27,8 +27,7 @@ const KEPT = 0.3;
  * @returns {Palette}
  */
 export function palette(model, field, theme, chosen) {
-  const maps = model.payload.colormaps;
-  const diverging = (maps[chosen] ?? maps[theme.dark ? "dark" : "vik"] ?? Object.values(maps)[0]).map(rgb);
+  const diverging = divergingOf(model.payload.colormaps, theme.dark, chosen);
   const colours = field.diverging ? diverging : ink(theme.dark);
   return { colours, faded: colours.map((colour) => blend(colour, theme.paperRgb, KEPT)),
     empty: blend(rgb(theme.hatch), theme.paperRgb, 0.3), own: rgb(theme.line) };

@@ -90,11 +90,9 @@ async function curves(model, { row, col }, nulls) {
         label.length > 26 ? `${label.slice(0, 25)}\u2026` : label),
     )
   );
+  const what = fx.length ? "Fitted autocovariance" : "Autocovariance", unit = model.payload.unit;
   return el("figure", {}, root,
-    el("figcaption", { class: "small" },
-      `${
-        fx.length ? "Fitted autocovariance" : "Autocovariance"
-      }: how alike two ${model.payload.unit}s of one map are, by their distance.`));
+    el("figcaption", { class: "small" }, `${what}: how alike two ${unit}s of one map are, by their distance.`));
 }
 
 /**

@@ -4,7 +4,7 @@
 /** @import { Picture } from "./maps.js" */
 /** @import { Cell } from "./state.js" */
 /** @import { Triple } from "./volume.js" */
-import { css, rgb, sequential } from "./colours.js";
+import { css, divergingOf, sequential } from "./colours.js";
 import { Density } from "./density.js";
 import { button, el, fill, name } from "./dom.js";
 import { coloursOf, contributionOf, pictureOf, valueOf } from "./maps.js";
@@ -153,8 +153,7 @@ export class PairMaps {
     const width = this.element.clientWidth;
     if (!width) return;
     const colours = theme(), looks = this.looks.get(), voxel = this.volume.voxel(looks.cross);
-    const maps = this.model.payload.colormaps,
-      diverging = (maps[colours.dark ? "dark" : "vik"] ?? Object.values(maps)[0]).map(rgb);
+    const diverging = divergingOf(this.model.payload.colormaps, colours.dark);
     this.rows.forEach((row, k) => {
       const shown = looks.swapped && k === 0 ? this.rows[1] : row;
       const table = coloursOf(shown.picture, diverging, sequential);

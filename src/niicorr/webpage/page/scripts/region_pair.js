@@ -2,7 +2,7 @@
 
 /** @import { Model } from "./model.js" */
 /** @import { Cell } from "./state.js" */
-import { css, rgb, sequential } from "./colours.js";
+import { css, divergingOf, sequential } from "./colours.js";
 import { Density } from "./density.js";
 import { el, name } from "./dom.js";
 import { GlassBrain } from "./glass_brain.js";
@@ -88,8 +88,7 @@ export class RegionPair {
   draw() {
     const look = theme(), width = this.element.clientWidth;
     if (!width) return;
-    const maps = this.model.payload.colormaps,
-      diverging = (maps[look.dark ? "dark" : "vik"] ?? Object.values(maps)[0]).map(rgb);
+    const diverging = divergingOf(this.model.payload.colormaps, look.dark);
     const largest = Math.sqrt(Math.max(1, ...this.regions.n_voxels));
     for (const { brain, values, range: [low, high] } of this.views) {
       const limit = Math.max(-low, high), both = low < 0 && high > 0;

@@ -187,9 +187,26 @@ def test_autocovariances_are_those_the_null_model_fitted(result):
     assert curves.x.shape == (5, lags.size)
 
 
-def test_autocovariances_are_left_out_where_they_would_take_long(result, monkeypatch):
-    monkeypatch.setattr(picturing, "CURVE_WORK", 1)
-    assert pictures_of(result).curves is None
+def test_draws_are_counted_by_size(monkeypatch):
+    from niicorr import draws
+
+    maps = volumes(3, 0), volumes(2, 5)
+    counted = nc.correlate(*maps, null="surrogate", n_surrogates=30, warn=False)
+    histogram = pictures_of(counted).histogram
+    assert histogram.counts.shape == (2, 3, histogram.edges.size - 1)
+    np.testing.assert_array_equal(histogram.counts.sum(axis=2), 30)
+    np.testing.assert_allclose(histogram.edges, -histogram.edges[::-1])
+    again = nc.correlate(maps[1], maps[0], null="surrogate", n_surrogates=30, warn=False)
+    np.testing.assert_array_equal(pictures_of(again).histogram.counts.transpose(1, 0, 2), histogram.counts)
+    # As many draws lie beyond r as p says, but for those in the bin that r itself is in.
+    for i, j in np.ndindex(2, 3):
+        r, width = abs(counted.estimate[i, j]), histogram.edges[1] - histogram.edges[0]
+        middles = np.abs((histogram.edges[1:] + histogram.edges[:-1]) / 2)
+        reached = round(counted.inferred["p"][i, j] * 31) - 1
+        assert histogram.counts[i, j][middles > r + width].sum() <= reached
+        assert reached <= histogram.counts[i, j][middles > r - width].sum()
+    monkeypatch.setattr(draws, "MOST_CELLS", 5)
+    assert pictures_of(nc.correlate(*maps, null="surrogate", n_surrogates=4, warn=False)).histogram is None
 
 
 def test_without_a_null_model_there_is_none():

@@ -106,6 +106,7 @@ def analyse(
     remarks = _remarks(found, x, y, similarity, same, low, zeros_matter)
     inferred: dict[str, Float64Array] = {}
     of_null: tuple[Decision, ...] = ()
+    shape = None
     if model.null != "none":
         from niicorr.significance import infer  # and with it scipy
 
@@ -115,7 +116,7 @@ def analyse(
             np.fill_diagonal(tested, False)
         inference = infer(x, y, found, tested, similarity=similarity, model=model, same_set=same_set, jobs=jobs,
                           memory=memory_budget(memory) // 2, progress=progress)
-        inferred, of_null = inference.columns, inference.decisions
+        inferred, of_null, shape = inference.columns, inference.decisions, inference.shape
         for i, j, text in inference.flags:
             remarks.add(i, j, text)
     provenance = provenance or Provenance()
@@ -133,7 +134,8 @@ def analyse(
     y_records = x_records if same_set else _with_remarks(y, similarity)
     return CorrelationResult(r, found.n, x_records, y_records, similarity.method, model.null, same_set, remarks.notes,
                              x.features.grid, mask, sensitivity, provenance, inferred,
-                             Comparison(replace(x, naive=None), replace(y, naive=None), similarity))
+                             Comparison(replace(x, naive=None), replace(y, naive=None), similarity),
+                             null_shape=shape)
 
 
 def check_features(x: MapMatrix, y: MapMatrix) -> None:

@@ -32,6 +32,7 @@ from niicorr.nulls.stationary import in_order
 from niicorr.nulls.surrogate import surrogates_of
 from niicorr.nulls.variogram import VariogramFit
 from niicorr.records import NullModel
+from niicorr.result.null_shape import MOST_CELLS, Histogram
 from niicorr.typing import BoolArray, Float64Array, FloatArray, IntArray, Progress
 
 MAPS = 64
@@ -39,6 +40,9 @@ MAPS = 64
 
 ENOUGH = 100
 """From fewer draws the variance of r is a guess: n_effective and the interval stay empty."""
+
+BINS = 200
+"""Of the histograms of draws, from −1 to 1."""
 
 ROUNDING = 1e-7
 """A draw that comes so close counts as one that does as well: r is rounded in float32 products."""
@@ -69,6 +73,7 @@ class Source(Protocol):
 class Draws:
     """Outcome of all draws, shape (maps of y, maps of x); NaN where a cell was not tested.
 
+    ``counts``, shape (maps of y, maps of x, bins), tells how many draws fell where; None of very many cells.
     ``n_effective`` is 1 + 1/mean(r*²), and one more for each covariate, at most n; for similarities that have a
     formula, and from a hundred draws on.
     """
@@ -76,11 +81,24 @@ class Draws:
     p: Float64Array
     p_fwe: Float64Array
     n_effective: Float64Array
+    counts: IntArray | None = None
 
     @property
     def turned(self) -> Draws:
         """The same with rows for columns."""
-        return Draws(self.p.T, self.p_fwe.T, self.n_effective.T)
+        counts = None if self.counts is None else self.counts.transpose(1, 0, 2)
+        return Draws(self.p.T, self.p_fwe.T, self.n_effective.T, counts)
+
+    @property
+    def histogram(self) -> Histogram | None:
+        """How often draws were how alike, over as wide a range as any was; None of very many cells."""
+        if self.counts is None or not self.counts.any():
+            return None
+        filled = np.flatnonzero(self.counts.any(axis=(0, 1)))
+        # As far to either side of 0, so that pictures of different runs look alike.
+        far = max(BINS // 2 - int(filled[0]), int(filled[-1]) + 1 - BINS // 2)
+        part = slice(BINS // 2 - far, BINS // 2 + far)
+        return Histogram(np.arange(-far, far + 1) / (BINS // 2), self.counts[..., part])
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,8 +123,9 @@ class Directions:
     def larger(self) -> Draws:
         """The larger p, and the n_effective of the direction in which r scatters more; NaN where either is."""
         one, other = self.x_random, self.y_random
+        counts = None if one.counts is None or other.counts is None else one.counts + other.counts
         return Draws(np.maximum(one.p, other.p), np.maximum(one.p_fwe, other.p_fwe),
-                     np.minimum(one.n_effective, other.n_effective))
+                     np.minimum(one.n_effective, other.n_effective), counts)
 
 
 def count_draws(
@@ -201,6 +220,7 @@ class _Counting:
         against = similarity.scores(similarity.base(fixed, jobs), jobs)
         exceeding, squares = np.zeros(r.shape, np.int64), np.zeros(r.shape)
         greater = [np.zeros(r.shape, np.int64) for _ in families]
+        seen = np.zeros((r.size, BINS), np.int32) if r.size <= MOST_CELLS else None
         source = self._source(base, scores) if any(family.any() for family in families) else None
         if source is None:
             return [_unknown(r.shape) for _ in families], (None,) * len(base)
@@ -226,14 +246,21 @@ class _Counting:
                 for k, family in enumerate(families):
                     greater[k] += np.max(reached[family], initial=-np.inf) >= real
                 squares += np.where(np.isfinite(drawn), drawn, 1.0) ** 2
+                if seen is not None:
+                    known = np.flatnonzero(np.isfinite(drawn))
+                    at = ((drawn.ravel()[known] + 1) * (BINS // 2)).astype(np.intp)
+                    seen[known, np.clip(at, 0, BINS - 1)] += 1
             advance(min(2, count - 2 * number))
         with np.errstate(divide="ignore"):
             n_effective = np.minimum(1 + similarity.n_covariates + count / squares, n)
         if not similarity.has_formula or count < ENOUGH:
             n_effective = np.full(r.shape, np.nan)
         p = (1 + exceeding) / (1 + count)
-        found = [Draws(*(np.where(family, a, np.nan) for a in (p, (1 + times) / (1 + count), n_effective)))
-                 for family, times in zip(families, greater, strict=True)]
+        found = []
+        for family, times in zip(families, greater, strict=True):
+            columns = [np.where(family, a, np.nan) for a in (p, (1 + times) / (1 + count), n_effective)]
+            counts = None if seen is None else np.where(family[..., None], seen.reshape(*r.shape, BINS), 0)
+            found.append(Draws(columns[0], columns[1], columns[2], counts))
         return found, self._fits(source, tested.any(axis=1))
 
     def _source(self, base: MapMatrix, scores: MapMatrix) -> Source | None:

@@ -23,8 +23,10 @@ from niicorr.matrix import MapMatrix
 from niicorr.nulls.distances import FEWEST, cloud_of
 from niicorr.nulls.effective import EffectiveSize, Model, effective_null, unknown_sizes
 from niicorr.nulls.regional import regional_null
+from niicorr.nulls.traces import Atoms
 from niicorr.nulls.variogram import VariogramFit
 from niicorr.records import FEW, Decision, NullModel
+from niicorr.result.null_shape import Autocovariances, Histogram
 from niicorr.tables import DIRECTION_COLUMNS, INFERRED_COLUMNS, printable
 from niicorr.typing import BoolArray, Float64Array, IntArray, Progress
 
@@ -40,11 +42,27 @@ PIECE = 64
 NAMED = 3
 """So many maps whose variograms fit badly are named; the rest is counted."""
 
-D = TypeVar("D")
+LAGS = 61
+"""Distances at which a fitted autocovariance is told."""
+
+
+class Described(Protocol):
+    """What a null model keeps of maps."""
+
+    @property
+    def coefficients(self) -> Float64Array:
+        """Of the fitted autocovariances, shape (maps, atoms)."""
+
+
+D = TypeVar("D", bound=Described)
 
 
 class Sized(Protocol[D]):
     """A null model that describes maps, and sizes up pairs of what it described."""
+
+    @property
+    def atoms(self) -> Atoms | None:
+        """What autocovariances are made of; None where no map has any data."""
 
     @property
     def bytes_per_map(self) -> int:
@@ -70,11 +88,14 @@ class Inference:
         Cells whose p should be trusted less, or that have none, with the reason.
     decisions : tuple of Decision
         How p came about, where that is not a matter of the null model's name alone; how well variograms fit.
+    shape : Autocovariances, Histogram or None
+        What the null model makes of chance, to be looked at; None of ``independent`` and of very many draws.
     """
 
     columns: dict[str, Float64Array]
     flags: list[tuple[int, int, str]] = field(default_factory=list)
     decisions: tuple[Decision, ...] = ()
+    shape: Autocovariances | Histogram | None = None
 
 
 def infer(
@@ -127,6 +148,7 @@ def infer(
         once[i, j] = False
     r = np.where(once, found.r, np.nan)
     beside, p_fwe = {}, None
+    shape: Autocovariances | Histogram | None = None
     if model.null in ("surrogate", "moran", "variogram"):
         count = count_draws if model.null == "surrogate" else count_directions
         draws = count(x, y, found, once, similarity=similarity, model=model, jobs=jobs, memory=memory,
@@ -136,14 +158,14 @@ def infer(
             decisions = tuple(_of_directions(draws, x, y, model, same_set))
             flags += _bad_fits(draws, x, y, once)
             draws = draws.larger
-        p, p_fwe, n_effective = draws.p, draws.p_fwe, draws.n_effective
+        p, p_fwe, n_effective, shape = draws.p, draws.p_fwe, draws.n_effective, draws.histogram
         flags += [(int(i), int(j), "no p-value: no random maps could be drawn for one of the two")
                   for i, j in np.argwhere(once & np.isnan(p))]
     else:
         if model.null == "independent":
             n_effective = _observations(x, y, found, similarity)
         else:
-            size = _sizes(x, y, found, once, similarity, model, jobs, memory, progress)
+            size, shape = _sizes(x, y, found, once, similarity, model, jobs, memory, progress)
             n_effective = size.n_effective
             flags += _doubts(size, once)
         n_effective = np.where(once, n_effective, np.nan)
@@ -167,7 +189,7 @@ def infer(
             one, other = (beside[name] for name in DIRECTION_COLUMNS)
             turned = np.where(below, one, other.T), np.where(below, other, one.T)
             beside = dict(zip(DIRECTION_COLUMNS, turned, strict=True))
-    return Inference({**columns, **beside}, flags, decisions)
+    return Inference({**columns, **beside}, flags, decisions, shape)
 
 
 def _untestable(x: MapMatrix, y: MapMatrix, found: Correlation, tested: BoolArray) -> Iterator[tuple[int, int, str]]:
@@ -209,10 +231,10 @@ def _observations(x: MapMatrix, y: MapMatrix, found: Correlation, similarity: Si
 def _sizes(
     x: MapMatrix, y: MapMatrix, found: Correlation, tested: BoolArray, similarity: Similarity, model: NullModel,
     jobs: int, memory: int, progress: Progress,
-) -> EffectiveSize:
-    """Size up all pairs under the null model of voxels, or that of regions."""
+) -> tuple[EffectiveSize, Autocovariances | None]:
+    """Size up all pairs under the null model of voxels, or that of regions; tell what was fitted to the maps."""
     if not tested.any():
-        return unknown_sizes(found.n.shape)
+        return unknown_sizes(found.n.shape), None
     base_x = similarity.base(x, jobs)
     base_y = base_x if y is x else similarity.base(y, jobs)
     kind: Model = "gsm" if model.null == "gsm" else "robust"
@@ -227,8 +249,11 @@ def _sizes(
 
 def _sized(
     null: Sized[D], x: MapMatrix, y: MapMatrix, n: IntArray, jobs: int, memory: int, progress: Progress
-) -> EffectiveSize:
+) -> tuple[EffectiveSize, Autocovariances | None]:
     """Size up all pairs, a piece of either set at a time; descriptions are kept as far as the memory allows."""
+    atoms = null.atoms
+    width = 1 if atoms is None else len(atoms)
+    of_x, of_y = np.full((len(x), width), np.nan), np.full((len(y), width), np.nan)
     xs, ys = _pieces(x), _pieces(y)
     kept: dict[int, D] = {}
     room = max(int(memory / max(null.bytes_per_map, 1)) - PIECE, 0)
@@ -248,17 +273,27 @@ def _sized(
                 description_y = describe(part_y)
                 if y is x and keep_all:
                     kept[k] = description_y
+            of_y[rows] = description_y.coefficients
             for m, (columns, part_x) in enumerate(xs):
                 description_x = kept.get(m)
                 if description_x is None:
                     description_x = description_y if y is x and m == k else describe(part_x)
                     if keep_all:
                         kept[m] = description_x
+                of_x[columns] = description_x.coefficients
                 here = rows, columns
                 part = null.size(description_x, description_y, n[here])
                 for name in EffectiveSize.__dataclass_fields__:
                     getattr(total, name)[here] = getattr(part, name)
-    return total
+    return total, None if atoms is None else _curves(atoms, of_x, of_x if y is x else of_y)
+
+
+def _curves(atoms: Atoms, x: Float64Array, y: Float64Array) -> Autocovariances:
+    """Evaluate fitted autocovariances at a few distances."""
+    lags = np.linspace(0, float(atoms.widths[-1]), LAGS)
+    at = atoms.at(lags**2).T
+    of_x = (x @ at).astype(np.float32)
+    return Autocovariances(lags, of_x, of_x if y is x else (y @ at).astype(np.float32))
 
 
 def _pieces(matrix: MapMatrix) -> list[tuple[slice, MapMatrix]]:

@@ -21,6 +21,7 @@ from niicorr.nulls.lattice import lattice_of
 from niicorr.nulls.robust import Traits, Unevenness, corrected, unevenness
 from niicorr.nulls.stationary import Stationary, stationary_null
 from niicorr.nulls.supports import Supports, supports_of
+from niicorr.nulls.traces import Atoms
 from niicorr.typing import BoolArray, Float64Array, IntArray
 
 Model: TypeAlias = Literal["robust", "gsm"]
@@ -101,6 +102,11 @@ class EffectiveNull:
     supports: Supports
     stationary: Stationary | None
     unevenness: Unevenness | None
+
+    @property
+    def atoms(self) -> Atoms | None:
+        """What autocovariances are made of; None where no map has any data."""
+        return None if self.stationary is None else self.stationary.atoms
 
     @property
     def bytes_per_map(self) -> int:

@@ -34,6 +34,7 @@ from niicorr.nulls.regional_traces import (
 from niicorr.nulls.regional_unevenness import Local, corrected, local_ratio
 from niicorr.nulls.stationary import in_order
 from niicorr.nulls.supports import Supports, supports_of
+from niicorr.nulls.traces import Atoms
 from niicorr.typing import BoolArray, Float64Array, IntArray
 
 BATCH = 64
@@ -86,6 +87,11 @@ class RegionalNull:
     own: tuple[Study | None, ...]
     shared: tuple[Traces | None, ...]
     model: Model
+
+    @property
+    def atoms(self) -> Atoms:
+        """What autocovariances between points are made of; regions blur them."""
+        return Atoms(self.family.widths)
 
     @property
     def bytes_per_map(self) -> int:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from niicorr.compute.similarity import Similarity
     from niicorr.matrix import MapMatrix
+    from niicorr.result.null_shape import Autocovariances, Histogram
     from niicorr.result.parcellation import Parcellation, RunSeries
     from niicorr.result.pictures import Pictures
 
@@ -135,6 +136,8 @@ class CorrelationResult:
         The regions, where maps were averaged in an atlas, or where regions themselves were compared.
     series : tuple of RunSeries
         Of regions compared by their time series, one for each run; empty elsewhere.
+    null_shape : Autocovariances, Histogram or None
+        What the null model makes of chance; saved with the pictures.
     pictures : Pictures or None
         What a page shows of the maps (`niicorr.result.picturing.pictures_of`); None where they were not made.
     """
@@ -155,6 +158,7 @@ class CorrelationResult:
     comparison: Comparison | None = field(default=None, repr=False)
     parcellation: Parcellation | None = field(default=None, repr=False)
     series: tuple[RunSeries, ...] = field(default=(), repr=False)
+    null_shape: Autocovariances | Histogram | None = field(default=None, repr=False)
     pictures: Pictures | None = field(default=None, repr=False)
 
     @cached_property

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from niicorr.errors import InputError
+from niicorr.result.null_shape import Autocovariances, Histogram
 from niicorr.result.vectors import inflated, squeezed, unsqueezed
-from niicorr.typing import BitArray, BoolArray, Float64Array, FloatArray, IntArray
+from niicorr.typing import BitArray, BoolArray, Float64Array, IntArray
 
 SCHEMA = 1
 """Version of the arrays named ``picture_…``; those of a newer niicorr are passed over."""
@@ -71,23 +72,6 @@ class Fits:
 
 
 @dataclass(frozen=True, eq=False)
-class Autocovariances:
-    """What the null model fitted to each map.
-
-    Attributes
-    ----------
-    lags_mm : ndarray, shape (lags,), float64
-        Distances, the first 0.
-    x, y : ndarray, shape (maps, lags), float32
-        Of maps (or ranks) of variance 1; NaN rows where nothing was fitted. ``y`` is ``x`` for a set against itself.
-    """
-
-    lags_mm: Float64Array
-    x: FloatArray
-    y: FloatArray
-
-
-@dataclass(frozen=True, eq=False)
 class Pictures:
     """What can be shown of the maps of a result.
 
@@ -105,6 +89,8 @@ class Pictures:
         None where a straight line would not say what was computed, or there are very many pairs.
     curves : Autocovariances or None
         None where the null model fits none.
+    histogram : Histogram or None
+        None where it draws no random maps, or cells are very many.
     """
 
     choice: str
@@ -114,6 +100,7 @@ class Pictures:
     y: MapPictures
     fits: Fits | None = None
     curves: Autocovariances | None = None
+    histogram: Histogram | None = None
 
     def arrays(self) -> dict[str, Any]:
         """Return them as arrays for ``report_data.npz``."""
@@ -128,6 +115,8 @@ class Pictures:
             parts |= {"lags_mm": self.curves.lags_mm, "x_curves": self.curves.x}
             if self.curves.y is not self.curves.x:
                 parts["y_curves"] = self.curves.y
+        if self.histogram is not None:
+            parts |= {"edges": self.histogram.edges, "draws": self.histogram.counts.astype(np.int32)}
         return found | {f"picture_{name}": array for name, array in parts.items() if array is not None}
 
     @classmethod
@@ -168,11 +157,17 @@ class Pictures:
             of_x = _demand(arrays, "x_curves", np.float32, (shape[1], lags.size))
             of_y = of_x if same_set else _demand(arrays, "y_curves", np.float32, (shape[0], lags.size))
             curves = Autocovariances(lags, of_x, of_y)
+        histogram = None
+        if "picture_edges" in arrays:
+            edges = _demand(arrays, "edges", np.float64, (None,))
+            if edges.size < 2 or not (np.isfinite(edges).all() and (np.diff(edges) > 0).all()):
+                raise ValueError("picture_edges holds what are no edges of bins")
+            histogram = Histogram(edges, _demand(arrays, "draws", np.int32, (*shape, edges.size - 1)))
         voxels = None
         if "picture_voxels" in arrays:
             steps = np.frombuffer(unsqueezed(_demand(arrays, "voxels", np.uint8, (None,)).tobytes(), 4 * n), "<u4")
             voxels = np.cumsum(steps, dtype=np.uint32)
-        return cls(str(arrays["picture_choice"]), n, voxels, x, y, fits, curves)
+        return cls(str(arrays["picture_choice"]), n, voxels, x, y, fits, curves, histogram)
 
 
 def _packed_voxels(voxels: IntArray) -> BitArray:

@@ -13,7 +13,8 @@ import numpy as np
 from niicorr.errors import InputError, UsageError
 from niicorr.machine import default_jobs
 from niicorr.matrix import MapMatrix
-from niicorr.result.pictures import Autocovariances, Fits, MapPictures, Pictures
+from niicorr.result.null_shape import Autocovariances, Histogram
+from niicorr.result.pictures import Fits, MapPictures, Pictures
 from niicorr.result.vectors import Quantised, deflated, quantised
 from niicorr.typing import BoolArray, Float64Array, IntArray
 
@@ -27,12 +28,6 @@ STRONGEST = 200
 
 MOST_FITS = 4000
 """Lines are fitted for so many pairs at most."""
-
-CURVE_WORK = 6_000_000
-"""Voxels × (maps + 60 × distinct supports) up to which autocovariances are fitted once more: a third of a second."""
-
-LAGS = 61
-"""Distances at which an autocovariance is told."""
 
 LINEAR = frozenset({"pearson", "spearman", "bicor", "concordance"})
 """A straight line says what these measure, or nearly so."""
@@ -72,8 +67,11 @@ def pictures_of(result: CorrelationResult, maps: str = "auto", *, jobs: int | No
     jobs = jobs or default_jobs()
     x = _pictured(of.x, shown[0], jobs)
     y = x if result.same_set else _pictured(of.y, shown[1], jobs)
+    shape = result.null_shape
     voxels = None if features.unit != "voxel" or features.indices is None else features.indices.astype(np.uint32)
-    return Pictures(maps, 0 if regional else features.n, voxels, x, y, _fits(result, of), _curves(result, of, jobs))
+    return Pictures(maps, 0 if regional else features.n, voxels, x, y, _fits(result, of),
+                    shape if isinstance(shape, Autocovariances) else None,
+                    shape if isinstance(shape, Histogram) else None)
 
 
 def with_pictures(result: CorrelationResult, maps: str = "auto", *, jobs: int | None = None) -> CorrelationResult:
@@ -184,29 +182,3 @@ def _fits(result: CorrelationResult, of: Comparison) -> Fits | None:
         intercept = y.center[:, None] + y.scale[:, None] * level - own * x.center
     good = np.isfinite(own) & np.isfinite(intercept) & ((own != 0) | (slope == 0))  # or it is too flat for a float64
     return Fits(np.where(good, own, np.nan), np.where(good, intercept, np.nan))
-
-
-def _curves(result: CorrelationResult, of: Comparison, jobs: int) -> Autocovariances | None:
-    """Fit the autocovariances of the null model once more, where that takes a moment."""
-    if result.null not in ("effective", "gsm", "surrogate") or of.x.features.unit != "voxel":
-        return None
-    sides = [of.x] if result.same_set else [of.x, of.y]
-    supports = {support.tobytes() for side in sides for support in side.supports}
-    if of.x.features.n * (sum(map(len, sides)) + 60 * len(supports)) > CURVE_WORK:
-        return None
-    from niicorr.nulls.effective import effective_null  # and with it scipy
-
-    base = [of.similarity.base(side, jobs) for side in sides]
-    null = effective_null(base[0], base[-1], model="gsm", weights=of.similarity.weights,
-                          covariates=of.similarity.ranked_covariates)
-    if null.stationary is None:
-        return None
-    atoms = null.stationary.atoms
-    lags = np.linspace(0, float(atoms.widths[-1]), LAGS)
-    at = atoms.at(lags**2)
-
-    def curve(side: MapMatrix) -> Float64Array:
-        return np.asarray(null.describe(side, jobs).coefficients @ at.T)
-
-    x, *others = [curve(side).astype(np.float32) for side in base]
-    return Autocovariances(lags, x, others[0] if others else x)

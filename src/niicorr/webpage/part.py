@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from niicorr.numerals import integer, plural
-from niicorr.result.pictures import Autocovariances, Fits
+from niicorr.result.null_shape import Autocovariances
+from niicorr.result.pictures import Fits
 from niicorr.result.picturing import kept
 
 if TYPE_CHECKING:

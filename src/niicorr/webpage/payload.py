@@ -138,7 +138,14 @@ def _limit(result: CorrelationResult) -> float:
 
 
 def _nulls(result: CorrelationResult, pictures: Pictures | None) -> dict[str, Any] | None:
-    curves = None if pictures is None else pictures.curves
+    if pictures is None:
+        return None
+    if pictures.histogram is not None:
+        counts = pictures.histogram.counts
+        if result.same_set:  # each pair was drawn once, below the diagonal
+            counts = np.maximum(counts, counts.transpose(1, 0, 2))
+        return {"histogram": {"edges": pictures.histogram.edges.tolist(), "counts": packed(counts, "<i4")}}
+    curves = pictures.curves
     if curves is None:
         return None
     found: dict[str, Any] = {"lags_mm": curves.lags_mm.tolist()}

@@ -53,6 +53,7 @@ class Options:
     max_map_size: int = MAX_MAP_SIZE
     memory: int | None = None
     jobs: int | None = None
+    cache: Any = None
 
     def resolved(self) -> dict[str, Any]:
         """All of them as plain JSON values."""

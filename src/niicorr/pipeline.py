@@ -14,7 +14,7 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -46,6 +46,9 @@ from niicorr.options import Options, options_of
 from niicorr.records import INDEPENDENT, Decision, MapRecord, Provenance
 from niicorr.result import CorrelationResult, Parcellation
 from niicorr.typing import BoolArray, Float64Array, Progress
+
+if TYPE_CHECKING:
+    from niicorr.images.cache.store import Cache
 
 BYTES_PER_CELL = 120
 """Sums, counts, naive numbers and tables of one pair, at the peak."""
@@ -85,6 +88,13 @@ class _Prepared:
     failure: NiicorrError | None
     atlas: Atlas | None = None
     timings: dict[str, float] = field(default_factory=dict)
+    cache: Cache | None = None
+
+    @property
+    def decisions(self) -> tuple[Decision, ...]:
+        """About grid and mask, and about the cache as far as it has been used."""
+        own = () if self.sampling is None else self.sampling.decisions
+        return own if self.cache is None else (*own, *self.cache.decisions)
 
     @property
     def sampling(self) -> Sampling | None:
@@ -191,6 +201,9 @@ def correlate(x: Any, y: Any = None, *, masker: Any = None, command: str | None 
         Bytes that may be used; without it 60 % of what is free.
     jobs : int, optional
         Threads; without it one for each processor, at most 8.
+    cache : path, optional
+        A folder where maps are kept as they were read, so that a later run need not read their files again; the
+        numbers are the same with and without it.
 
     Returns
     -------
@@ -262,8 +275,7 @@ def check(x: Any, y: Any = None, *, progress: Progress | None = None, **options:
         records = [(extract(s, sampling, **how) if atlas is None else regional_means(
             s, sampling, atlas, min_coverage=_min_coverage(chosen), **how).matrix).records for s in sets]
         failure = failure or _refusal(sets, chosen)
-    return CheckReport(records[0], records[1] if len(records) > 1 else (),
-                       () if sampling is None else sampling.decisions,
+    return CheckReport(records[0], records[1] if len(records) > 1 else (), prepared.decisions,
                        () if sampling is None else sampling.warnings, None if failure is None else str(failure))
 
 
@@ -375,7 +387,7 @@ def _from_files(
                 for s in sets]
     beside = prepared.beside
     assert beside is not None  # it holds the sampling
-    provenance = Provenance(options.resolved(), command, versions(), sampling.decisions, sampling.warnings,
+    provenance = Provenance(options.resolved(), command, versions(), prepared.decisions, sampling.warnings,
                             {**prepared.timings, "extract": time.perf_counter() - start}, beside.records)
     similarity = Similarity(options.method, float(options.threshold), beside.weights, beside.covariates)
     return Extracted(matrices[0], matrices[1] if len(matrices) > 1 else None, similarity, provenance, step,
@@ -402,7 +414,7 @@ def _regional(
     if not keep.all():
         matrices, similarity = [matrix.within(keep) for matrix in matrices], similarity.on(keep)
     parcellation = _parcellation(sets, means, atlas)
-    decisions = (*sampling.decisions, *_coverage_decisions(parcellation, options, keep))
+    decisions = (*prepared.decisions, *_coverage_decisions(parcellation, options, keep))
     provenance = Provenance(options.resolved(), command, versions(), decisions, sampling.warnings,
                             {**prepared.timings, "extract": time.perf_counter() - start}, beside.records)
     return Extracted(matrices[0], matrices[1] if len(matrices) > 1 else None, similarity, provenance,
@@ -445,9 +457,15 @@ def _prepare(x: Any, y: Any, options: Options, progress: Progress) -> _Prepared:
     is the ``failure`` that comes back.
     """
     start = time.perf_counter()
-    read: dict[str, Any] = {"volumes": options.volumes, "on_error": "skip", "max_map_size": options.max_map_size}
     if x is None:
         raise UsageError("x is None: name the maps of the first set")
+    cache = None
+    if options.cache is not None:
+        from niicorr.images.cache.store import open_cache  # who has no cache need not load one
+
+        cache = open_cache(options.cache)
+    read: dict[str, Any] = {"volumes": options.volumes, "on_error": "skip", "max_map_size": options.max_map_size,
+                            "cache": cache}
     # The atlas comes first: it is one file, and what is wrong with it should not take a thousand maps to tell.
     atlas = None if options.atlas is None else read_atlas(options.atlas, options.labels,
                                                           max_map_size=options.max_map_size)
@@ -458,7 +476,7 @@ def _prepare(x: Any, y: Any, options: Options, progress: Progress) -> _Prepared:
     keep = memory_budget(options.memory) / 2 / len(sets)
     with progress(sum(map(len, sets)), "reading maps") as advance:
         surveys = [survey(maps, background=options.background, zeros=options.zeros, jobs=jobs, keep=keep,
-                          progress=advance) for maps in sets]
+                          progress=advance, cache=cache) for maps in sets]
     beside, failure = None, None
     try:
         how: dict[str, Any] = {"mask": options.mask, "grid": options.grid, "interpolation": options.interpolation}
@@ -479,7 +497,7 @@ def _prepare(x: Any, y: Any, options: Options, progress: Progress) -> _Prepared:
     if beside is not None:
         surveys = [settle(s, beside.sampling, options.resample) for s in surveys]
     timings = {"headers": headers - start, "read": time.perf_counter() - headers}
-    return _Prepared(surveys[0], surveys[1] if len(surveys) > 1 else None, beside, failure, atlas, timings)
+    return _Prepared(surveys[0], surveys[1] if len(surveys) > 1 else None, beside, failure, atlas, timings, cache)
 
 
 def _check_room(cells: int, options: Options) -> None:

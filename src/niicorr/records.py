@@ -53,7 +53,7 @@ class Decision:
     """One thing niicorr decided, in words.
 
     ``topic`` is a stable key (``file``, ``affine``, ``background``, ``zeros``, ``missing``, ``grid``,
-    ``resample``, ``mask``, ``weights``, ``partial``, ``method``, ``null``, ``atlas``, ``labels``); ``text`` is a
+    ``resample``, ``mask``, ``weights``, ``partial``, ``method``, ``null``, ``atlas``, ``labels``, ``cache``, …); ``text`` is a
     sentence with numbers.
     """
 

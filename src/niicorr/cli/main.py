@@ -89,6 +89,10 @@ def _command(options: argparse.Namespace, argv: list[str], terminal: Terminal) -
         from niicorr.cli.report import report
 
         return report(options, argv, terminal)
+    if options.command == "cache":
+        from niicorr.cli.cache_command import cache
+
+        return cache(options, argv, terminal)
     from niicorr.cli import commands
 
     known = {"run": commands.run, "check": commands.check, "calibrate": commands.calibrate, "demo": commands.demo}

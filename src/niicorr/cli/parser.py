@@ -7,6 +7,7 @@ import sys
 from typing import Any, NoReturn, get_args
 
 from niicorr._version import __version__
+from niicorr.cli.cache_command import add_cache_parser
 from niicorr.cli.report import add_report_parser, report_maps
 from niicorr.cli.rois import add_rois_parser
 from niicorr.errors import UsageError
@@ -22,7 +23,7 @@ exit codes: 0 done; 2 wrong usage; 3 the input cannot be used; 4 no room, memory
 130/143 interrupted; 1 a bug."""
 
 _LATER = {
-    "--scheduler": "ADDRESS", "--cache": "DIR", "--device": "KIND",
+    "--scheduler": "ADDRESS", "--device": "KIND",
 }
 """Options that come with later versions: refused by name, never ignored."""
 
@@ -88,11 +89,13 @@ def make_parser() -> Parser:
     rois = add_rois_parser(commands, how)
     _out(rois, "niicorr-rois")
     _figures(rois, order="group")
-    _machine(rois)
+    _machine(rois, cache=False)
     _talk(rois)
     report = add_report_parser(commands, how)
     _figures(report, order=None)
     _talk(report)
+    for action in add_cache_parser(commands, how):
+        _talk(action)
     return parser
 
 
@@ -103,7 +106,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser = make_parser()
     options = parser.parse_args(_joined(argv))
     if options.command is None:
-        raise UsageError("which command? run, check, rois, report, calibrate or demo\nSee niicorr --help.")
+        raise UsageError("which command? run, check, rois, report, calibrate, demo or cache\nSee niicorr --help.")
     for flag in _LATER:
         if getattr(options, flag[2:].replace("-", "_"), None) is not None:
             raise UsageError(f"{flag} comes with a later version; this is {__version__}")
@@ -296,13 +299,16 @@ def _figures(parser: argparse.ArgumentParser, *, heatmap: bool = True, order: st
                            "page gives no map away (all; of more than 1000 maps top:200)")
 
 
-def _machine(parser: argparse.ArgumentParser) -> None:
+def _machine(parser: argparse.ArgumentParser, *, cache: bool = True) -> None:
     # 2**30 is images.header.MAX_MAP_SIZE, which cannot be had without numpy.
     group = parser.add_argument_group("machine")
     group.add_argument("--memory", "--mem", type=size, metavar="SIZE", help="such as 2G (60 %% of what is free)")
     group.add_argument("--jobs", "--n-jobs", type=positive, metavar="N", help="threads (processors, at most 8)")
     group.add_argument("--max-map-size", type=size, default=2**30, metavar="SIZE",
                        help="a larger volume is refused before it is inflated (1GiB)")
+    if cache:
+        group.add_argument("--cache", metavar="DIR", help="keep maps there as they were read, so that later runs need "
+                           "not read files that have not changed (off)")
 
 
 def _talk(parser: argparse.ArgumentParser) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from niicorr.records import MapRecord
 from niicorr.space import Grid
 from niicorr.tables import path_text, printable
 from niicorr.typing import OnError
+
+if TYPE_CHECKING:
+    from niicorr.images.cache.store import Cache
 
 VolumesOption = str | None
 """``all``, ``A:B`` or None."""
@@ -71,7 +74,8 @@ class MapSet:
 
 
 def read_maps(
-    inputs: Any, *, volumes: VolumesOption = None, on_error: OnError = "stop", max_map_size: int = MAX_MAP_SIZE
+    inputs: Any, *, volumes: VolumesOption = None, on_error: OnError = "stop", max_map_size: int = MAX_MAP_SIZE,
+    cache: Cache | None = None,
 ) -> MapSet:
     """Find maps and read their headers.
 
@@ -85,6 +89,8 @@ def read_maps(
         Whether bad files raise, or stay in the set as maps without data.
     max_map_size : int
         Bytes; a volume that would be larger in memory is refused.
+    cache : Cache, optional
+        Where headers of files that have not changed are looked for.
 
     Returns
     -------
@@ -101,7 +107,7 @@ def read_maps(
     files: list[MapFile] = []
     count = 0
     for source in discover(inputs):
-        file = _read(source, selection, max_map_size, count)
+        file = _read(source, selection, max_map_size, count, cache)
         files.append(file)
         count += len(file.labels)
     maps = MapSet(tuple(files), tuple(label for file in files for label in file.labels))
@@ -143,11 +149,14 @@ def record(file: MapFile, volume: int | None, label: str) -> MapRecord:
                    decisions=(*base.decisions, *header.decisions))
 
 
-def _read(source: MapSource, selection: slice | None, max_map_size: int, first: int) -> MapFile:
+def _read(
+    source: MapSource, selection: slice | None, max_map_size: int, first: int, cache: Cache | None
+) -> MapFile:
+    known = read_header if cache is None else cache.header
     try:
         if source.problem is not None:
             raise source.problem
-        header = (read_header(source.path, max_map_size=max_map_size) if source.image is None
+        header = (known(source.path, max_map_size=max_map_size) if source.image is None
                   else _in_memory(source.path, source.image))
         which = _choose_volumes(header, selection)
     except MapError as problem:

@@ -6,19 +6,20 @@ until they are extracted, and are read again where the shelf was full.
 
 from __future__ import annotations
 
-import hashlib
 import mmap
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from itertools import zip_longest
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from niicorr.errors import MapError, UsageError
-from niicorr.images.header import pair_halves
+from niicorr.images.cache.content import Content, combined
+from niicorr.images.header import ImageHeader, pair_halves
 from niicorr.images.inspect import BackgroundOption, Inspection, inspect
 from niicorr.images.load import TRAILING, FileFacts, volumes
 from niicorr.images.mapset import MapFile, MapSet, record
@@ -28,6 +29,11 @@ from niicorr.records import Decision, MapRecord
 from niicorr.space import Grid
 from niicorr.tables import printable
 from niicorr.typing import BitArray, FloatArray, ZeroReading, Zeros
+
+if TYPE_CHECKING:  # who has no cache need not load one
+    from niicorr.images.cache.additions import StoredMap
+    from niicorr.images.cache.facts import MapFacts
+    from niicorr.images.cache.store import Cache
 
 OWN_PAGES = 1 << 22
 """From so many bytes on the shelf, values get pages of their own."""
@@ -57,6 +63,8 @@ class MapReading:
         Whether rule 5 decided that.
     problem : MapError or None
         What is wrong with the file.
+    stored : StoredMap or None
+        Where its voxels are in the cache.
     """
 
     record: MapRecord
@@ -66,6 +74,7 @@ class MapReading:
     zeros: ZeroReading | None = None
     by_rule: bool = False
     problem: MapError | None = None
+    stored: StoredMap | None = None
 
     def fail(self, problem: MapError) -> MapReading:
         """The same map, unusable."""
@@ -128,6 +137,8 @@ class Survey:
         The options they were read with.
     settled : bool
         Whether it has been said how each map gets to the grid of comparison.
+    cache : Cache or None
+        Where voxels are that are not on the shelf.
     """
 
     maps: MapSet
@@ -136,6 +147,7 @@ class Survey:
     background: BackgroundOption
     zeros: Zeros
     settled: bool = False
+    cache: Cache | None = None
 
     def __repr__(self) -> str:
         return f"Survey: {len(self.readings)} maps read, {len(self.problems)} of them not usable"
@@ -146,22 +158,27 @@ class Survey:
         return [r.problem for r in self.readings if r.problem is not None]
 
     def voxels(self, file: MapFile) -> Iterator[tuple[int, Voxels]]:
-        """(position in the set, voxels) of each usable map of a file; from the shelf or read again."""
-        positions = range(file.first, file.first + len(file.labels))
-        held = [(i, self.shelf.take(i)) for i in positions]
-        if file.header is None or all(self.readings[i].problem is not None for i in positions):
-            return
-        again = None
-        if any(voxels is None for _, voxels in held):
-            again = volumes(file.header, file.which, FileFacts())
-        for i, kept in held:
-            volume = next(again) if again is not None else None
-            if self.readings[i].problem is not None:
+        """(position in the set, voxels) of each usable map of a file; from shelf or cache, or read again."""
+        again: Iterator[tuple[int, Inspection]] | None = None
+        sound = set(file.which)
+        for k, i in enumerate(range(file.first, file.first + len(file.labels))):
+            kept = self.shelf.take(i)
+            reading = self.readings[i]
+            if reading.problem is not None or file.header is None:
                 continue
-            if kept is not None:
-                yield i, kept
-            elif volume is not None:
-                yield i, inspect(volume, self.background, self.zeros).voxels
+            if kept is None and reading.stored is not None and self.cache is not None:
+                kept = self.cache.voxels(reading.stored, reading.record.label)
+            if kept is None:
+                sound.discard(file.which[k])
+                again = again or enumerate(_Passage(file, self.background, self.zeros, self.cache, sound))
+                kept = next(found for j, found in again if j == k).voxels
+            yield i, kept
+        if again is not None and self.cache is not None:
+            # At its end it turns out whether the cache may have what was read again; the run has all it needs.
+            with suppress(MapError):
+                for _ in again:
+                    pass
+            self.cache.seal()
 
 
 def survey(
@@ -172,6 +189,7 @@ def survey(
     jobs: int = 1,
     keep: float = float("inf"),
     progress: Advance | None = None,
+    cache: Cache | None = None,
 ) -> Survey:
     """Read every map of a set once.
 
@@ -192,6 +210,8 @@ def survey(
         Bytes of voxels that may stay in memory.
     progress : callable, optional
         Called with the number of maps done, once for each file.
+    cache : Cache, optional
+        Where maps are looked for before their files are read, and put when they have been.
 
     Returns
     -------
@@ -207,12 +227,18 @@ def survey(
     shelf = Shelf(keep)
 
     def read(file: MapFile) -> list[MapReading]:
-        readings = _read_file(file, shelf, background, zeros)
+        readings = _read_file(file, shelf, background, zeros, cache)
         if progress is not None:
             progress(len(readings))
         return readings
 
-    return Survey(maps, tuple(r for part in in_threads(read, maps.files, jobs) for r in part), shelf, background, zeros)
+    try:
+        readings = tuple(r for part in in_threads(read, maps.files, jobs) for r in part)
+    finally:
+        # Also where the run ends here: what was read need not be read again.
+        if cache is not None:
+            cache.seal()
+    return Survey(maps, readings, shelf, background, zeros, cache=cache)
 
 
 def in_threads(work: Callable[[T], R], items: Sequence[T], jobs: int) -> list[R]:
@@ -229,45 +255,95 @@ def in_threads(work: Callable[[T], R], items: Sequence[T], jobs: int) -> list[R]
 
 
 def _read_file(
-    file: MapFile, shelf: Shelf, background: BackgroundOption, zeros: Zeros
+    file: MapFile, shelf: Shelf, background: BackgroundOption, zeros: Zeros, cache: Cache | None
 ) -> list[MapReading]:
     records = [record(file, volume, label) for volume, label in zip_longest(file.which, file.labels)]
     if file.header is None or file.problem is not None:
         return [MapReading(r, problem=file.problem) for r in records]
-    facts = FileFacts()
+    grid = file.header.grid
+    known = {} if cache is None else cache.find(file, background, zeros)
+    if len(known) == len(file.which):
+        maps = [known[volume] for volume in file.which]
+        return [_complete(_reading(r, grid, m.facts, m.inside_bits), file, m.content, m.facts.trailing, m)
+                for r, m in zip(records, maps, strict=True)]
+    passage = _Passage(file, background, zeros, cache, known)
     readings: list[MapReading] = []
     try:
-        stack = volumes(file.header, file.which, facts)
-        for k, volume in enumerate(stack):
-            found = inspect(volume, background, zeros)
+        for k, found in enumerate(passage):
             shelf.put(file.first + k, found.voxels)
-            readings.append(_reading(records[k], file.header.grid, found))
+            readings.append(_reading(records[k], grid, found, found.inside_bits))
     except MapError as problem:
         for k in range(len(readings)):
             shelf.take(file.first + k)
         return [MapReading(r).fail(problem) for r in records]
-    extra = []
-    if facts.trailing and file.header.trailer == "none":
-        extra = [Decision("file", f"more follows after the last voxel ({facts.trailing} bytes) and was not used")]
-    size, digest = _with_header(file, facts)
-    return [replace(r, record=replace(r.record, size=size, blake2b=digest)).decide(*extra) for r in readings]
+    stored = {volume: m for volume, m in known.items() if m.content == passage.content} | passage.stored
+    return [_complete(r, file, passage.content, passage.trailing, stored.get(volume))
+            for r, volume in zip(readings, file.which, strict=True)]
 
 
-def _with_header(file: MapFile, facts: FileFacts) -> tuple[int | None, str | None]:
+class _Passage:
+    """A file read once, volume by volume; what is known only at its end is there when it has been iterated over.
+
+    Attributes
+    ----------
+    content : Content or None
+        Its bytes; None for an image in memory.
+    trailing : int
+        Bytes after the last voxel.
+    stored : dict of int and StoredMap
+        Where its volumes are in the cache.
+    """
+
+    def __init__(
+        self, file: MapFile, background: BackgroundOption, zeros: Zeros, cache: Cache | None, known: Collection[int]
+    ) -> None:
+        self.content: Content | None = None
+        self.trailing = 0
+        self.stored: dict[int, StoredMap] = {}
+        self._file, self._background, self._zeros, self._cache, self._known = file, background, zeros, cache, known
+
+    def __iter__(self) -> Iterator[Inspection]:
+        file, facts = self._file, FileFacts()
+        assert file.header is not None  # callers have looked
+        # What is in memory has no bytes of a file to be known by.
+        cache = None if file.header.array is not None else self._cache
+        with nullcontext() if cache is None else cache.adding(file, self._known) as addition:
+            for volume, values in zip(file.which, volumes(file.header, file.which, facts), strict=True):
+                found = inspect(values, self._background, self._zeros)
+                if addition is not None:
+                    addition.append(volume, found)
+                yield found
+            self.content, self.trailing = _content(file.header, facts), facts.trailing
+            if addition is not None and self.content is not None:
+                self.stored = addition.finish(self.content, self.trailing, self._background, self._zeros)
+
+
+def _content(header: ImageHeader, facts: FileFacts) -> Content | None:
     """Size and hash of a file; of a pair, both halves count: one .img under two headers is two images."""
-    header = file.header
-    if header is None or header.array is not None or facts.size is None:
-        return None, None
+    if header.array is not None or facts.size is None or facts.blake2b is None:
+        return None
     header_path, data_path = pair_halves(header.path)
     if header_path == data_path:
-        return facts.size, facts.blake2b
+        return Content(facts.size, facts.blake2b)
     with ByteStream(header_path) as stream:
         stream.drain(TRAILING)
-        both = hashlib.blake2b(f"{stream.digest}{facts.blake2b}".encode(), digest_size=16)
-        return facts.size + stream.file_size, both.hexdigest()
+        return Content(facts.size + stream.file_size, combined(stream.digest, facts.blake2b))
 
 
-def _reading(base: MapRecord, grid: Grid, found: Inspection) -> MapReading:
+def _reading(base: MapRecord, grid: Grid, found: Inspection | MapFacts, inside_bits: BitArray) -> MapReading:
     known = replace(base, background=found.background, background_share=found.share,
                     decisions=(*base.decisions, *found.decisions))
-    return MapReading(known, grid, found.inside_bits, found.outline, found.zeros, found.by_rule)
+    return MapReading(known, grid, inside_bits, found.outline, found.zeros, found.by_rule)
+
+
+def _complete(
+    reading: MapReading, file: MapFile, content: Content | None, trailing: int, stored: StoredMap | None
+) -> MapReading:
+    """Add what is known of the file as a whole."""
+    assert file.header is not None  # it was read
+    extra = []
+    if trailing and file.header.trailer == "none":
+        extra = [Decision("file", f"more follows after the last voxel ({trailing} bytes) and was not used")]
+    size, digest = (None, None) if content is None else (content.size, content.blake2b)
+    known = replace(reading.record, size=size, blake2b=digest, decisions=(*reading.record.decisions, *extra))
+    return replace(reading, record=known, stored=stored)

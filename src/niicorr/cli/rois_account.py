@@ -63,9 +63,18 @@ def rois_account(
     yield from strongest_pairs(result, page, r_text if bounded else plain_number)
     yield from surviving(result, page)
     more = [decision.text for decision in result.decisions if decision.topic == "null"] if result.null != "none" else []
-    yield from heads("null", [result.null_text, *more], page)
+    untested = _untested(result)
+    yield from heads("null", [untested] if untested else [result.null_text, *more], page)
     yield from file_lines(out, files, page)
     yield from heads("", [without] if without else [], page)
+
+
+def _untested(result: CorrelationResult) -> str:
+    """Say why no pair has a p-value where one was asked for; nothing where one has."""
+    if result.null == "none" or np.isfinite(result.p.to_numpy()).any():
+        return ""
+    why = [note.removeprefix("no p-value: ") for note in result.notes.values() if note.startswith("no p-value: ")]
+    return f"no p-values (null model: {result.null}): {why[0]}" if why else ""
 
 
 def read_runs_text(result: CorrelationResult) -> str:

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from niicorr.errors import InputError, MapError, UsageError
+from niicorr.images.series import is_index
 from niicorr.records import Decision
 from niicorr.tables import path_text, printable
 from niicorr.typing import BoolArray, Float64Array, FloatArray
@@ -44,6 +45,7 @@ _OPTIONAL = ("cosine[0-9]*",)
 """A run too short for any cosine has none."""
 
 _NOT_A_NUMBER = ("", "n/a", "na", "nan", "none")
+_SEPARATORS = {"\t": "tabs", ",": "commas", ";": "semicolons"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,8 +149,12 @@ def read_confounds(path: str, n: int, chosen: Sequence[str] = ()) -> Confounds:
     rows = len(next(iter(table.values())))
     if rows != n:
         raise MapError(shown, f"has {rows} rows, and the run {n} volumes", "give the table of this run")
-    columns = _choose(shown, names, chosen)
     decisions: list[Decision] = []
+    if not chosen and len(names) > 1 and _is_index(names[0], table[names[0]]):
+        decisions.append(Decision("confounds", f"{shown}: the first column ({printable(names[0]) or 'without a name'}) "
+                                  "counts rows or time: left out"))
+        names = names[1:]
+    columns = _choose(shown, names, chosen)
     values = np.empty((n, len(columns)))
     filled: list[str] = []
     constant: list[str] = []
@@ -291,7 +297,7 @@ def _choose(path: str, names: tuple[str, ...], chosen: Sequence[str]) -> tuple[s
         near = [close for name in missing for close in difflib.get_close_matches(name, [*names, *STRATEGIES], 2)]
         raise UsageError(f"{path} has no column {_listed(missing)}"
                          + (f"; close: {_listed(list(dict.fromkeys(near)))}" if near
-                            else f"; its columns: {_listed(names)}"))
+                            else f"; its columns: {_listed(names)}; strategies: {', '.join(STRATEGIES)}"))
     return tuple(columns)
 
 
@@ -331,6 +337,8 @@ def _numbers(path: str, name: str, cells: list[str]) -> tuple[Float64Array, bool
 
 def _read_table(path: str) -> dict[str, list[str]]:
     shown = path_text(path)
+    if not path:
+        raise MapError("''", "the name is empty", "name the table of confounds")
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
             rows: list[list[str]] = [row for row in csv.reader(file, delimiter=_delimiter(path)) if any(row)]
@@ -341,6 +349,10 @@ def _read_table(path: str) -> dict[str, list[str]]:
     if len(rows) < 2:
         raise MapError(shown, "holds no table", "give names in the first row and a row for each volume")
     names = [name.strip() for name in rows[0]]
+    other = next((word for mark, word in _SEPARATORS.items() if mark in names[0]), "")
+    if len(names) == 1 and other:
+        raise MapError(shown, f"is separated by {other}, and its name tells of {_SEPARATORS[_delimiter(path)]}",
+                       "save it with tabs (.tsv) or with commas (.csv)")
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise MapError(shown, f"has several columns {_listed(twice)}", "name each column once")
@@ -350,6 +362,10 @@ def _read_table(path: str) -> dict[str, list[str]]:
     if all(_is_number(name) for name in names):
         raise MapError(shown, "has no names in the first row", "give every column a name")
     return {name: [row[k] for row in rows[1:]] for k, name in enumerate(names)}
+
+
+def _is_index(name: str, cells: list[str]) -> bool:
+    return all(map(_is_number, cells)) and is_index(name, np.array(cells, dtype=np.float64))
 
 
 def _delimiter(path: str) -> str:

@@ -172,6 +172,8 @@ def _names_image(path: str, stem: str) -> bool:
 
 def _text_of(path: str) -> str:
     shown = path_text(path)
+    if not path:
+        raise MapError("''", "the name is empty", "name the table of labels")
     try:
         with open(path, "rb") as file:
             data = file.read(LARGEST_TABLE + 1)
@@ -326,8 +328,10 @@ def _at_spaces(lines: list[str]) -> Rows:
         return tokens  # numbers only
     between = [row[before : len(row) - after] for row in body]
     machine = same and any(sum("_" in row[c] for row in between) * 2 >= len(body) for c in range(len(between[0])))
-    if same and 0 < after < 3 and before and len({*map(tuple, between)}) < len(between):
-        after = 0
+    if same and 0 < after < 3 and len({*map(tuple, between)}) < len(between):
+        if not before and after == 1:  # "Area 1": the number is part of the name, and the label
+            return [*tokens[: len(tokens) - len(body)], *([" ".join(row), row[-1]] for row in body)]
+        after = 0 if before else after
     if not machine:
         split = [[*row[:before], " ".join(row[before : len(row) - after]), *row[len(row) - after :]] for row in body]
     else:

@@ -18,7 +18,7 @@ from niicorr.errors import LISTED_PROBLEMS, InputError, MapError
 from niicorr.images.discover import discover, make_unique, shorten
 from niicorr.images.header import MAX_MAP_SIZE, ImageHeader, image_suffix
 from niicorr.images.sampling import one_header
-from niicorr.images.series import SECONDS, TABLES, RegionSeries, is_table, read_series
+from niicorr.images.series import SECONDS, TABLES, RegionSeries, axes_of_volumes, is_table, read_series
 from niicorr.matrix import plain_array
 from niicorr.records import Decision
 from niicorr.tables import path_text, printable
@@ -276,6 +276,11 @@ def _read(source: RunSource, max_map_size: int) -> Run:
     path = path_text(header.path)
     if header.n_volumes < 2 and not source.in_folder:
         raise MapError(path, "one volume is no time series", "give a 4-D image, or compare maps with niicorr run")
+    array = source.item[0] if isinstance(source.item, tuple) else source.item
+    axes = axes_of_volumes(header) or tuple(n for n in getattr(array, "shape", ())[3:] if n > 1)
+    if len(axes) > 1:
+        raise MapError(path, f"its volumes lie on {len(axes)} axes ({'×'.join(map(str, axes))}), and time is one: "
+                       "these may be echoes", "give a 4-D image for each run")
     return Run(source, path, header, None, _time_step(source.item))
 
 
@@ -292,14 +297,14 @@ def _in_memory(item: Any, label: str) -> RegionSeries:
     """Take an array or DataFrame of time points × regions."""
     names = None
     if hasattr(item, "columns"):
-        numbers = set(item.select_dtypes("number").columns)
+        numbers = set(item.select_dtypes("number", exclude="complexfloating").columns)
         words = [str(name) for name in item.columns if name not in numbers]
         if words:
             raise MapError(label, f"column {printable(words[0])} of the DataFrame holds no numbers",
                            "series have one row per time point and one column per region")
         if list(item.columns) != list(range(item.shape[1])):
             names = tuple(make_unique([printable(str(name)) for name in item.columns], [""] * item.shape[1]))
-        item = item.to_numpy()
+        item = item.to_numpy(dtype=np.float64, na_value=np.nan)
     values = plain_array(item).astype(np.float64)
     if values.shape[0] < 2 or values.shape[1] < 1:
         raise MapError(label, f"an array of shape {values.shape}",

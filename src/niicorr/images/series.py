@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -34,6 +35,9 @@ TABLES = (".csv", ".tsv", ".txt", ".1d", ".npy", ".ptseries.nii")
 
 _NOT_A_NUMBER = ("", "n/a", "na", "nan", "none")
 _INDEX_NAMES = ("", "index", "volume", "frame", "time", "t", "tr", "unnamed: 0")
+_TITLE = re.compile(r"[0-9]{1,9}")
+_TITLE_ROWS = 50
+"""So many rows are looked at to tell whether the first numbers the columns."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,21 +140,8 @@ def repetition_time(header: ImageHeader) -> tuple[float | None, list[Decision]]:
 
     The unit is honoured; a time without a unit, or one that no scanner takes, is not believed, and that is said.
     """
-    if header.array is not None:
-        return None, []
-    block = b""
-    if image_suffix(header.path) not in (".mgz", ".mgh", ".mgh.gz"):
-        with ByteStream(pair_halves(header.path)[0], chunk=4096) as stream:
-            block = stream.read(540)
-    from nibabel.nifti1 import Nifti1Header
-    from nibabel.nifti2 import Nifti2Header
-
-    sizes = {int.from_bytes(block[:4], order): sign for order, sign in (("little", "<"), ("big", ">"))}  # type: ignore[arg-type]
-    if 540 in sizes and len(block) >= 540:
-        fields: Any = Nifti2Header(block, endianness=sizes[540], check=False)
-    elif 348 in sizes and len(block) >= 348:
-        fields = Nifti1Header(block[:348], endianness=sizes[348], check=False)
-    else:
+    fields = _nifti_fields(header)
+    if fields is None:
         return None, []
     value, unit = float(fields["pixdim"][4]), int(fields["xyzt_units"]) & 0x38
     if not np.isfinite(value) or value <= 0:
@@ -161,6 +152,31 @@ def repetition_time(header: ImageHeader) -> tuple[float | None, list[Decision]]:
     if not SHORTEST_TR <= seconds <= LONGEST_TR:
         return None, [Decision("t_r", f"the header's TR of {seconds:g} s is not believed: not used")]
     return round(seconds, 9), [Decision("t_r", f"{seconds:g} s, from the header")]
+
+
+def axes_of_volumes(header: ImageHeader) -> tuple[int, ...]:
+    """Return how many volumes a file has on each axis beyond space that has several; one axis is time."""
+    fields = _nifti_fields(header)
+    if fields is None:
+        return ()
+    return tuple(int(n) for n in fields["dim"][4 : 1 + int(fields["dim"][0])] if n > 1)
+
+
+def _nifti_fields(header: ImageHeader) -> Any:
+    """Read the fields of a NIfTI header as they are in the file; None of arrays and other formats."""
+    if header.array is not None or image_suffix(header.path) in (".mgz", ".mgh", ".mgh.gz"):
+        return None
+    with ByteStream(pair_halves(header.path)[0], chunk=4096) as stream:
+        block = stream.read(540)
+    from nibabel.nifti1 import Nifti1Header
+    from nibabel.nifti2 import Nifti2Header
+
+    sizes = {int.from_bytes(block[:4], order): sign for order, sign in (("little", "<"), ("big", ">"))}  # type: ignore[arg-type]
+    if 540 in sizes and len(block) >= 540:
+        return Nifti2Header(block, endianness=sizes[540], check=False)
+    if 348 in sizes and len(block) >= 348:
+        return Nifti1Header(block[:348], endianness=sizes[348], check=False)
+    return None
 
 
 def is_table(path: str) -> bool:
@@ -254,7 +270,7 @@ def _bytes(path: str) -> tuple[bytes, int, str]:
 def _from_numpy(shown: str, content: bytes) -> Float64Array:
     try:
         array = np.load(io.BytesIO(content), allow_pickle=False)
-    except (ValueError, EOFError, OSError):
+    except (ValueError, EOFError, OSError, MemoryError):  # the last where a header claims what no file holds
         raise MapError(shown, "not an array that numpy saved", "save it with numpy.save") from None
     if not isinstance(array, np.ndarray) or array.ndim != 2 or array.dtype.kind not in "buif":
         what = f"{array.dtype} of shape {array.shape}" if isinstance(array, np.ndarray) else "several arrays"
@@ -288,12 +304,14 @@ def _from_text(shown: str, content: bytes, lower: str) -> tuple[Float64Array, tu
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise MapError(shown, "is no text", "give series as a table of text") from None
+        raise MapError(shown, "is no text in UTF-8", "give series as a table of text, saved as UTF-8") from None
     lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
     if not lines:
         raise MapError(shown, "holds no numbers", "series have one row per time point")
     rows = _cells(lines, lower)
-    names = None if all(_number(cell) is not None for cell in rows[0]) else [cell.strip() for cell in rows[0]]
+    numbered = not lower.endswith(".1d") and _numbers_columns(rows[0], rows[1:_TITLE_ROWS])
+    no_names = all(_number(cell) is not None for cell in rows[0]) and not numbered
+    names = None if no_names else [cell.strip() for cell in rows[0]]
     body = rows if names is None else rows[1:]
     width = len(rows[0])
     values = np.empty((len(body), width))
@@ -307,11 +325,42 @@ def _from_text(shown: str, content: bytes, lower: str) -> tuple[Float64Array, tu
                                "series are numbers, with names in the first row at most")
             values[i, k] = number
     said = []
-    if names is not None and names[0].lower() in _INDEX_NAMES and width > 1 and _counts(values[:, 0]):
+    if names is not None and numbered:
+        said.append(Decision("series", f"the first row ({', '.join(filter(None, names[:3]))} …) numbers the columns: "
+                             "taken for their names"))
+    if names is not None and is_index(names[0], values[:, 0]) and width > 1:
         said.append(Decision("series", f"the first column ({printable(names[0]) or 'without a name'}) counts rows or "
                              "time: left out"))
         names, values = names[1:], values[:, 1:]
-    return values, None if names is None else _unique([printable(name) for name in names]), said
+    if names is None:
+        return values, None, said
+    unique = _unique([printable(name) for name in names])
+    changed = [f"{was} is {now}" for was, now in zip(map(printable, names), unique, strict=True) if was and was != now]
+    if changed:
+        said.append(Decision("series", f"{len(changed)} names not unique, told apart: {', '.join(changed[:5])}"
+                             + (f" and {len(changed) - 5} more" if len(changed) > 5 else "")))
+    return values, unique, said
+
+
+def _numbers_columns(first: list[str], body: list[list[str]]) -> bool:
+    """Whether the first row numbers the columns, as data frames without names are written.
+
+    Whole numbers in a row, among values that are none, or of three columns at least; of an atlas, ascending labels.
+    """
+    titles = [cell.strip() for cell in (first if first[0].strip() else first[1:])]
+    if len(titles) < 2 or not body or not all(map(_TITLE.fullmatch, titles)):
+        return False
+    numbers = [int(title) for title in titles]
+    in_a_row = numbers[0] in (0, 1) and numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    values = [cell.strip().lstrip("+-") for row in body for cell in row]
+    if all(cell.isdigit() for cell in values if _number(cell) == _number(cell)):  # NaN apart
+        return in_a_row and len(numbers) > 2
+    return in_a_row or (len(numbers) > 2 and numbers == sorted(set(numbers)))
+
+
+def is_index(name: str, column: Float64Array) -> bool:
+    """Whether a column counts rows or time, by its name and by its steps."""
+    return name.strip().lower() in _INDEX_NAMES and _counts(column)
 
 
 def _cells(lines: list[str], lower: str) -> list[list[str]]:
@@ -333,7 +382,7 @@ def _number(cell: str) -> float | None:
     if text.lower() in _NOT_A_NUMBER:
         return float("nan")
     try:
-        return float(text)
+        return None if "_" in text else float(text)  # 1_0 is a number to Python only
     except ValueError:
         return None
 
@@ -346,10 +395,14 @@ def _counts(column: Float64Array) -> bool:
 
 def _unique(names: list[str]) -> tuple[str, ...]:
     """Number names that occur again, and those that are empty."""
-    taken: dict[str, int] = {}
-    out = []
+    out: list[str] = []
+    given, taken = set(names), set[str]()
     for k, name in enumerate(names):
         base = name or f"region{k + 1}"
-        taken[base] = taken.get(base, 0) + 1
-        out.append(base if taken[base] == 1 else f"{base} ({taken[base]})")
+        unique, count = base, 1
+        while unique in taken or (count > 1 and unique in given):
+            count += 1
+            unique = f"{base} ({count})"
+        taken.add(unique)
+        out.append(unique)
     return tuple(out)

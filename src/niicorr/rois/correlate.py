@@ -12,6 +12,7 @@ import os
 import re
 import time
 import warnings
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Literal
@@ -19,7 +20,7 @@ from typing import Any, Literal
 import numpy as np
 
 from niicorr.analysis import silent
-from niicorr.connectivity import LEAST_FITTED, LEAST_POINTS, Kind, SeriesNull, connect
+from niicorr.connectivity import CONSTANT, LEAST_FITTED, LEAST_POINTS, Kind, SeriesNull, connect
 from niicorr.errors import DomainWarning, IndependenceWarning, InputError, MapError, UsageError
 from niicorr.images.atlas import Atlas, read_atlas
 from niicorr.images.confounds import Confounds, clean, read_confounds
@@ -37,7 +38,7 @@ from niicorr.result import CorrelationResult, RunSeries
 from niicorr.rois.options import RoiOptions, checked
 from niicorr.rois.outcome import INDEPENDENT, CleanedRun, outcome
 from niicorr.tables import path_text
-from niicorr.typing import Alternative, Fdr, Progress
+from niicorr.typing import Alternative, Fdr, Float64Array, Progress
 
 _ENTITIES = ("sub", "ses", "task", "acq", "run")
 """What in a BIDS name must agree between a run and its confounds."""
@@ -157,7 +158,7 @@ def correlate_rois(
     """
     options = checked(RoiOptions(
         atlas=atlas, labels=labels, confounds=confounds,
-        strategy=(strategy,) if isinstance(strategy, str) else tuple(strategy),
+        strategy=(strategy,) if isinstance(strategy, str) else strategy if strategy is not None else (),
         kind="partial correlation" if kind == "partial" else kind, detrend=detrend, standardize=standardize,
         low_pass=low_pass, high_pass=high_pass, t_r=t_r, volumes=volumes, min_coverage=min_coverage, null=null,
         fdr=fdr, alternative=alternative, max_map_size=max_map_size, memory=memory, jobs=jobs))
@@ -166,6 +167,7 @@ def correlate_rois(
     _demand_atlas(sources, options)
     tables = _confound_tables(options.confounds, sources)
     found, read = _read(sources, options, progress or silent)
+    found = replace(found, warnings=(*found.warnings, *_repeated(tables)))
     runs = [_cleaned(signal, found, tables[k] if tables else None, options) for k, signal in enumerate(found.signals)]
     cleaned = time.perf_counter()
     connectivity = connect([run.series.values for run in runs], options.kind, null=options.null, fdr=options.fdr,
@@ -209,6 +211,13 @@ def _confound_tables(given: Any, sources: Sequence[RunSource]) -> list[str]:
     return paths
 
 
+def _repeated(tables: Sequence[str]) -> list[str]:
+    """Question a table that is given for several runs: it can be that of one only."""
+    counts = Counter(map(os.path.realpath, tables))
+    return [f"{path_text(path)} cleans {counts[os.path.realpath(path)]} runs: give each run its own table"
+            for path in dict.fromkeys(tables) if counts[os.path.realpath(path)] > 1]
+
+
 def _demand_same_run(table: str, run: str) -> None:
     """Refuse confounds whose BIDS name tells of another run: of equal length, they would clean nothing."""
     own, other = (dict(re.findall(rf"({'|'.join(_ENTITIES)})-([A-Za-z0-9]+)", os.path.basename(path)))
@@ -248,20 +257,40 @@ def _cleaned(signal: RunSignal, found: RegionRuns, table: str | None, options: R
             names = listed(f"{found.regions[k].name} ({int(100 * signal.coverage[k])}%)" for k in low)
             said.append(Decision("regions", f"{count(low.size, 'region')} of which less than "
                                  f"{options.min_coverage:.0%} has data, left out: {names}"))
+    if len(found.signals) > 1:
+        said += _lacking(values, found, options)
     confounds = None
     if table is not None:
         confounds = _of_volumes(read_confounds(table, run.length, options.strategy), signal)
         said += confounds.decisions
     plan = replace(options.cleaning, t_r=series.t_r)
+    if plan.filters and plan.t_r is None:
+        why = next((d.text.removesuffix(": not used") for d in series.decisions if d.topic == "t_r"),
+                   "the file does not tell it")
+        raise UsageError(f"{run.path}: a filter needs the time from volume to volume, and {why}: give --t-r in seconds")
     try:
         cleaned = clean(values, confounds, plan)
     except InputError as error:
         raise InputError(f"{run.path}: {error}") from None
+    except UsageError as error:
+        raise UsageError(f"{run.path}: {error}") from None
     if cleaned.operator is not None:
         said += cleaned.decisions
     kept = signal.volumes if confounds is None else signal.volumes[confounds.kept]
     return CleanedRun(signal, RunSeries(run.label, run.path, cleaned.series, kept, series.t_r), cleaned.operator,
                        tuple(said))
+
+
+def _lacking(values: Float64Array, found: RegionRuns, options: RoiOptions) -> list[Decision]:
+    """Name the regions that this run leaves to the others."""
+    whole = np.isfinite(values).all(axis=0)
+    filled = np.where(whole, values, 0.0)
+    none = np.flatnonzero(~whole | (np.ptp(filled, axis=0) <= CONSTANT * np.abs(filled).max(axis=0)))
+    if not none.size:
+        return []
+    rest = "; the others count" if options.kind == "correlation" else f"; a {options.kind} leaves them out of all runs"
+    return [Decision("regions", f"{count(none.size, 'region')} without a series that varies in this run"
+                     f"{rest}: {listed(found.regions[k].name for k in none)}")]
 
 
 def _of_volumes(confounds: Confounds, signal: RunSignal) -> Confounds:

@@ -8,6 +8,8 @@ from math import isfinite
 from numbers import Integral, Real
 from typing import Any, get_args
 
+import numpy as np
+
 from niicorr.connectivity import Kind, SeriesNull
 from niicorr.errors import UsageError
 from niicorr.images.confounds import Cleaning
@@ -69,6 +71,12 @@ def checked(options: RoiOptions) -> RoiOptions:
         value = getattr(options, name)
         if value is not None and (not isinstance(value, Integral) or value < 1):
             raise UsageError(f"{name} is a whole number from 1 on, not {value!r}")
+    for name in ("detrend", "standardize"):
+        if not isinstance(getattr(options, name), bool | np.bool_):
+            raise UsageError(f"{name} is True or False, not {getattr(options, name)!r}")
+    words = options.strategy
+    if not isinstance(words, list | tuple) or not all(isinstance(word, str) for word in words):
+        raise UsageError(f"strategy is one or several words, not {words!r}")
     share = options.min_coverage
     if not isinstance(share, Real) or isinstance(share, bool) or not 0 <= float(share) <= 1:
         raise UsageError(f"min_coverage is a share from 0 to 1, not {share!r}")

@@ -46,8 +46,7 @@ def outcome(
     below = np.tril(np.ones(connectivity.estimate.shape, dtype=np.bool_), -1)
     if not np.isfinite(connectivity.estimate[below]).any():
         reasons = list(dict.fromkeys(notes.get((i, j), "") for i, j in np.argwhere(below).tolist()))
-        raise InputError(f"no pair of regions has a number: {'; '.join(filter(None, reasons[:3]))}. Check that the "
-                         "atlas fits the runs")
+        raise _no_number(runs, list(filter(None, reasons[:3])))
     series = tuple(run.series for run in runs)
     if len(runs) > 1:
         series = tuple(replace(one, matrix=matrix) for one, matrix in zip(series, connectivity.per_run, strict=True))
@@ -72,6 +71,20 @@ def outcome(
         connectivity.estimate, connectivity.n, records, records, METHODS.get(options.kind, options.kind),
         options.null if tested else "none", True, notes, found.grid, provenance=provenance, inferred=inferred,
         parcellation=parcellation, series=series)
+
+
+def _no_number(runs: Sequence[CleanedRun], reasons: Sequence[str]) -> InputError:
+    """Say of which runs no pair has a number, why, and what to do."""
+    more = "" if len(runs) == 1 else " and 1 other run" if len(runs) == 2 else f" and {len(runs) - 1} other runs"
+    text = "; ".join(reasons)
+    if "values are missing" in text:
+        advice = "Choose time points that have them all with --volumes, or fill them in"
+    elif "constant" in text:
+        cleaned = any(run.operator is not None for run in runs)
+        advice = "The cleaning leaves nothing: ask for less of it" if cleaned else "Check that these are time series"
+    else:
+        advice = "Check that the atlas fits the runs"
+    return InputError(f"{runs[0].series.path}{more}: no pair of regions has a number: {text}. {advice}")
 
 
 def _missing_regions(found: RegionRuns, runs: Sequence[CleanedRun], options: RoiOptions) -> dict[int, str]:
@@ -126,7 +139,7 @@ def _region_records(found: RegionRuns, n_valid: IntArray, missing: dict[int, str
         said = []
         if k in missing:
             said.append(Decision("region", missing[k]))
-        elif known and n_valid[k] < SMALL:
+        elif known and 0 < n_valid[k] < SMALL:
             said.append(Decision("region", f"small: {count(int(n_valid[k]), 'voxel')}"))
         groups = {"hemisphere": region.hemisphere, "network": region.network}
         metadata = {**{name: text for name, text in groups.items() if text}, **region.metadata}

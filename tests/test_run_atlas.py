@@ -327,3 +327,32 @@ def test_lost_regions_are_named(study, tmp_path, codes):
     assert "1 of 31 regions hold no voxel on the grid of comparison: region 31" in told
     assert np.isnan(result.parcellation.values[:, 30]).all()
     assert (result.n == 30).all().all()
+
+
+def test_a_tampered_result_is_refused_by_name(study, tmp_path):
+    folder, _ = study
+    nc.correlate(x_files(folder), y_files(folder), atlas=str(folder / "atlas.nii.gz")).save(tmp_path / "saved")
+    path = tmp_path / "saved" / "report_data.npz"
+    whole = dict(np.load(path))
+    for name, change in (("p", lambda a: a.ravel()[:1]), ("n_effective", lambda a: a.astype("f4")),
+                         ("region_n_voxels", lambda a: a[:3]), ("region_values", lambda a: a[:, :2])):
+        np.savez(path, **{**whole, name: change(whole[name])})
+        with pytest.raises(nc.InputError, match="the saved result is damaged"):
+            nc.load(tmp_path / "saved")
+
+
+@pytest.mark.parametrize("null", ["effective", "moran", "variogram"])
+def test_more_regions_than_fit_into_memory_are_refused_before_any_matrix(null):
+    from niicorr.analysis import silent
+    from niicorr.compute.similarity import Similarity
+    from niicorr.matrix import Features, MapMatrix
+    from niicorr.records import NullModel
+    from niicorr.significance import infer
+
+    rng = np.random.default_rng(0)
+    features = Features(5000, centroids=rng.uniform(-80, 80, (5000, 3)))
+    x = MapMatrix.from_array(rng.standard_normal((2, 5000)), features=features)
+    similarity = Similarity()
+    with pytest.raises(nc.ResourceError, match="5000 × 5000 regions"):
+        infer(x, x, similarity(x, x), np.ones((2, 2), dtype=bool), similarity=similarity, model=NullModel(null),
+              same_set=True, jobs=1, memory=2**30, progress=silent)

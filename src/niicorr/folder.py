@@ -69,6 +69,7 @@ class OutputFolder:
         if not self.path:
             raise UsageError("the name of the output folder is empty: name one with -o")
         self.work = ""
+        self.committed = False
         self._own = set(own)
         self._created: list[str] = []
         self._check(inputs, overwrite)
@@ -91,6 +92,8 @@ class OutputFolder:
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self._clean()
+        if error is not None and self.committed:
+            error.add_note(written_note(self.path))
         if isinstance(error, OSError) and not isinstance(error, ResourceError):
             raise ResourceError(resource_text(self.path, error)) from None
 
@@ -101,6 +104,7 @@ class OutputFolder:
             if not os.path.isdir(self.path):
                 os.chmod(self.work, 0o777 & ~_umask())
                 os.rename(self.work, self.path)
+                self.committed = True
                 return names
             old = _written_before(self.path)
             self._check_places(names, old)
@@ -109,6 +113,7 @@ class OutputFolder:
             for name in old - set(names):
                 with contextlib.suppress(FileNotFoundError):
                     os.remove(os.path.join(self.path, name))
+            self.committed = True
         return names
 
     def _clean(self) -> None:
@@ -155,6 +160,21 @@ class OutputFolder:
         for folder in reversed(missing):
             os.mkdir(folder)
             self._created.append(folder)
+
+
+@contextlib.contextmanager
+def result_stands(path: str) -> Iterator[None]:
+    """Let whatever breaks off in here carry the note that the result was complete before."""
+    try:
+        yield
+    except BaseException as error:
+        error.add_note(written_note(path))
+        raise
+
+
+def written_note(path: str) -> str:
+    """Say that a result is complete, whatever happened after it was written."""
+    return f"the result in {path} is complete"
 
 
 def is_result(path: str) -> bool:

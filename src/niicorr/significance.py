@@ -18,6 +18,7 @@ import numpy as np
 
 from niicorr.compute.similarity import Correlation, Similarity
 from niicorr.draws import Directions, count_directions, count_draws
+from niicorr.errors import ResourceError
 from niicorr.inference import benjamini_hochberg, benjamini_yekutieli, fisher_interval, holm, pvalues
 from niicorr.matrix import MapMatrix
 from niicorr.nulls.distances import FEWEST, cloud_of
@@ -41,6 +42,9 @@ PIECE = 64
 
 NAMED = 3
 """So many maps whose variograms fit badly are named; the rest is counted."""
+
+MATRICES = {"effective": 10, "gsm": 8, "moran": 8, "variogram": 20, "surrogate": 10}
+"""How many matrices of regions × regions each null model holds: what was seen at 10 000 regions, and a little more."""
 
 LAGS = 61
 """Distances at which a fitted autocovariance is told."""
@@ -142,6 +146,9 @@ def infer(
     below = np.tril(np.ones(found.r.shape, dtype=np.bool_), -1)
     once = tested & below if same_set else tested
     decisions: tuple[Decision, ...] = ()
+    if x.features.centroids is not None and model.null in MATRICES:
+        used = int(np.count_nonzero(x.supports.any(axis=0) | y.supports.any(axis=0)))
+        _demand_room(used, model.null, memory)
     flags = [] if model.null == "independent" else list(_untestable(x, y, found, once))
     once = once.copy()
     for i, j, _ in flags:
@@ -202,6 +209,15 @@ def _untestable(x: MapMatrix, y: MapMatrix, found: Correlation, tested: BoolArra
     left = tested & ~small
     if left.any() and (why := _unplaced(x, y)):
         yield from ((int(i), int(j), f"no p-value: {why}") for i, j in np.argwhere(left))
+
+
+def _demand_room(regions: int, null: str, memory: int) -> None:
+    """Refuse matrices of regions × regions that cannot be held, before any is made."""
+    needed = MATRICES[null] * 8 * regions**2
+    if needed > memory:
+        raise ResourceError(f"the null model {null} needs about {needed / 2**30:.1f} GiB for matrices of {regions} × "
+                            f"{regions} regions, and {memory / 2**30:.1f} GiB may be used for it: take an atlas of "
+                            "fewer regions, give --memory more, or leave p-values out with --null none")
 
 
 def _unplaced(x: MapMatrix, y: MapMatrix) -> str | None:

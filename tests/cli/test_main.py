@@ -101,3 +101,18 @@ def test_a_closed_standard_error_costs_nothing(monkeypatch):
     assert main(["run"]) == 2
     monkeypatch.setattr(commands, "run", lambda *_args: 1 / 0)
     assert main(RUN) == 1
+
+
+@pytest.mark.parametrize(("signal_", "code", "word"), [(KeyboardInterrupt, 130, "interrupted"),
+                                                       (Terminated, 143, "terminated")])
+def test_what_breaks_off_after_writing_says_that_the_result_stands(tmp_path, monkeypatch, capsys, signal_, code, word):
+    def broken(*_args, **_more):
+        raise signal_
+
+    monkeypatch.setattr("niicorr.cli.terminal.Terminal.run_report", broken)
+    assert main(["demo", "-o", str(tmp_path / "out"), "--no-figures", "--no-report"]) == code
+    said = " ".join(capsys.readouterr().err.split())
+    assert word in said
+    assert "is complete" in said
+    assert "nothing was written" not in said
+    assert (tmp_path / "out" / "correlations.csv").exists()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from niicorr.cli.drawing import draw_figures, draw_page
 from niicorr.errors import ResourceError, UsageError
-from niicorr.folder import OutputFolder, resource_text
+from niicorr.folder import OutputFolder, resource_text, result_stands
 from niicorr.images.discover import discover
 from niicorr.images.labels import LabelImage, read_labels
 from niicorr.images.mapset import read_maps
@@ -70,11 +70,12 @@ def calibrate(options: argparse.Namespace, argv: list[str], terminal: Terminal) 
             figures = save_calibration(calibration, folder.work, formats=options.format)
         files = write_calibration(calibration, folder.work, figures)
         folder.commit()
-    terminal.calibration_report(calibration, out=options.out, files=files, seconds=time.perf_counter() - start)
-    if options.json:
-        from niicorr.cli.summary import calibration_summary
+    with result_stands(options.out):
+        terminal.calibration_report(calibration, out=options.out, files=files, seconds=time.perf_counter() - start)
+        if options.json:
+            from niicorr.cli.summary import calibration_summary
 
-        print_json(calibration_summary(calibration, options.out, files))
+            print_json(calibration_summary(calibration, options.out, files))
     return 0
 
 
@@ -108,11 +109,12 @@ def _run(
     shown = [name for name in files if name not in images and not name.endswith(".js")]
     if images:
         shown.append(f"{len(images)} images contribution_*.nii.gz")
-    terminal.run_report(result, out=options.out, files=shown, seconds=time.perf_counter() - start)
-    if options.json:
-        from niicorr.cli.summary import summary
+    with result_stands(options.out):
+        terminal.run_report(result, out=options.out, files=shown, seconds=time.perf_counter() - start)
+        if options.json:
+            from niicorr.cli.summary import summary
 
-        print_json(summary(result, options.out, files))
+            print_json(summary(result, options.out, files))
     return 0
 
 

@@ -70,14 +70,19 @@ def main(argv: list[str]) -> int:
     except MemoryError:
         _say(terminal, "not enough memory: give --memory less, --jobs 1, or fewer maps at once")
         return NO_MEMORY
-    except KeyboardInterrupt:
-        _say(terminal, "interrupted; nothing was written")
+    except KeyboardInterrupt as error:
+        _say(terminal, f"interrupted; {_standing(error)}")
         return INTERRUPTED
-    except Terminated:
-        _say(terminal, "terminated; nothing was written")
+    except Terminated as error:
+        _say(terminal, f"terminated; {_standing(error)}")
         return TERMINATED
     except Exception:  # a bug: the one case that may show a traceback
         return _bug(argv)
+
+
+def _standing(error: BaseException) -> str:
+    """Say what an interrupt left: it may come when all is written, and only the account is missing."""
+    return next(iter(getattr(error, "__notes__", ())), "nothing was written")
 
 
 def _command(options: argparse.Namespace, argv: list[str], terminal: Terminal) -> int:

@@ -40,7 +40,7 @@ def report_maps(text: str) -> str:
 def report(options: argparse.Namespace, _argv: list[str], terminal: Terminal) -> int:
     """``niicorr report``."""
     from niicorr.cli.drawing import draw_figures, draw_page
-    from niicorr.folder import OutputFolder
+    from niicorr.folder import OutputFolder, result_stands
     from niicorr.result.saved import load
 
     start = time.perf_counter()
@@ -54,7 +54,8 @@ def report(options: argparse.Namespace, _argv: list[str], terminal: Terminal) ->
         _, pages = draw_page(result, folder.work, options, [*kept, *figures])
         _carry(kept, options.folder, folder.work, [*figures, *pages])
         folder.commit()
-    _tell(options, [*figures, *pages], time.perf_counter() - start, terminal)
+    with result_stands(options.folder):
+        _tell(options, [*figures, *pages], time.perf_counter() - start, terminal)
     return 0
 
 

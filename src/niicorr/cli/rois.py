@@ -40,7 +40,7 @@ def add_rois_parser(commands: Any, how: dict[str, Any]) -> Any:
 def rois(options: argparse.Namespace, argv: list[str], terminal: Terminal) -> int:
     """``niicorr rois``."""
     from niicorr.cli.drawing import draw_figures, draw_page
-    from niicorr.folder import OutputFolder
+    from niicorr.folder import OutputFolder, result_stands
     from niicorr.result.saved import write_result
     from niicorr.rois import RoiOptions, correlate_rois
     from niicorr.tables import path_text
@@ -56,14 +56,15 @@ def rois(options: argparse.Namespace, argv: list[str], terminal: Terminal) -> in
         result, pages = draw_page(result, folder.work, options, figures)
         files = write_result(result, folder.work, [*figures, *pages])
         folder.commit()
-    terminal.rois_report(result, out=options.out, files=_shown(files, result), seconds=time.perf_counter() - start,
-                         without=_no_connectome(result, figures))
-    if options.json:
-        from niicorr.cli.commands import print_json
-        from niicorr.cli.summary import summary
+    with result_stands(options.out):
+        terminal.rois_report(result, out=options.out, files=_shown(files, result), seconds=time.perf_counter() - start,
+                             without=_no_connectome(result, figures))
+        if options.json:
+            from niicorr.cli.commands import print_json
+            from niicorr.cli.summary import summary
 
-        runs = [{"label": run.label, "time_points": len(run.values), "t_r": run.t_r} for run in result.series]
-        print_json({**summary(result, options.out, files), "runs": runs})
+            runs = [{"label": run.label, "time_points": len(run.values), "t_r": run.t_r} for run in result.series]
+            print_json({**summary(result, options.out, files), "runs": runs})
     return 0
 
 

@@ -22,6 +22,9 @@ from niicorr.images.label_tables import (
 from niicorr.records import Decision
 from niicorr.tables import printable
 
+MOST_SURPLUS = 200
+"""Regions that a table alone knows stand in no other file, so more of them are named."""
+
 LISTED = 5
 """So many names are said; the rest are counted."""
 
@@ -132,7 +135,7 @@ def name_regions(table: LabelTable | None, ids: Sequence[int]) -> Naming:
                                   + listed(f"region {k}" for k in bare)))
     if surplus:
         decisions.append(Decision("labels", f"{count(len(surplus), 'region')} of {source} without a voxel in the "
-                                  "image: " + listed(f"{names[rows.of[k]]} ({k})" for k in surplus)))
+                                  "image: " + listed((f"{names[rows.of[k]]} ({k})" for k in surplus), MOST_SURPLUS)))
     if rows.twice:
         decisions.append(Decision("labels", f"{count(len(rows.twice), 'number')} with several names in {source}, the "
                                   "first of which counts: " + listed(map(str, rows.twice))))
@@ -167,10 +170,10 @@ def network_of(name: str) -> str:
     return found.group(1) if found else ""
 
 
-def listed(names: Iterable[str]) -> str:
+def listed(names: Iterable[str], most: int = LISTED) -> str:
     """Join the first few names, and count the rest."""
     every = list(names)
-    return ", ".join(every[:LISTED]) + (f" and {len(every) - LISTED} more" if len(every) > LISTED else "")
+    return ", ".join(every[:most]) + (f" and {len(every) - most} more" if len(every) > most else "")
 
 
 def count(n: int, what: str) -> str:

@@ -87,10 +87,12 @@ def parcellation_of(record: dict[str, Any], arrays: dict[str, Any]) -> Parcellat
     regions = tuple(Region(**{**entry, "centroid": tuple(np.nan if at is None else float(at)
                                                          for at in entry["centroid"])})
                     for entry in record["regions"])
-    coverage = arrays["region_coverage"]
+    coverage, n_voxels = arrays["region_coverage"], arrays["region_n_voxels"]
+    if n_voxels.shape != (len(regions),) or arrays.get("region_values", coverage).shape != coverage.shape:
+        raise ValueError(f"voxels of {n_voxels.shape} and values for {len(regions)} regions")
     if coverage.shape != (len(record["sources"]), len(regions)):
         raise ValueError(f"coverage of {coverage.shape} for {len(record['sources'])} maps and {len(regions)} regions")
-    return Parcellation(record["path"], regions, arrays["region_n_voxels"], tuple(record["sources"]), coverage,
+    return Parcellation(record["path"], regions, n_voxels, tuple(record["sources"]), coverage,
                         arrays.get("region_values"), bool(record["mni"]))
 
 

@@ -184,6 +184,9 @@ def _restore(path: str, record: dict[str, Any], arrays: dict[str, Any]) -> Corre
     estimate, counts = arrays["estimate"], arrays["counts"]
     if estimate.shape != (len(y_maps), len(x_maps)) or counts.shape != estimate.shape:
         raise InputError(f"{path}: {ARRAYS} holds {estimate.shape} numbers for {len(y_maps)} × {len(x_maps)} maps")
+    for name in (*INFERRED_COLUMNS, *DIRECTION_COLUMNS, "naive", "zeros_matter"):
+        if name in arrays and (arrays[name].shape != estimate.shape or arrays[name].dtype != np.float64):
+            raise ValueError(f"{name} has shape {arrays[name].shape}, the matrix {estimate.shape}")
     grid = record["grid"]
     sensitivity = record["sensitivity"]
     return CorrelationResult(

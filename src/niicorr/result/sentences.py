@@ -120,6 +120,8 @@ def naive_text(result: CorrelationResult, sensitivity: Sensitivity) -> str:
     """Say how wrong the plain arrays would have been."""
     error, flips, both = sensitivity.largest_error(pairs(result))
     regional = result.parcellation is not None
+    if both == 0 and not np.isfinite(result.estimate).any():
+        return ""
     if both == 0:
         return ("none: no two of the maps lie on the atlas's grid as they are stored." if regional else
                 "none: no two of the maps lie on one grid as they are stored, so there is nothing to flatten.")

@@ -143,7 +143,7 @@ def test_files(study, tmp_path, codes, names):
     assert regions["hemisphere"].tolist() == [names[k][-1] for k in order]
     assert regions["network"].tolist() == [f"net{k // 10}" for k in order]
     assert regions["n_voxels"].tolist() == [(codes == k + 1).sum() for k in order]
-    assert (regions[["coverage_mean", "coverage_min", "x:x0", "y:y1"]] == 1).all().all()
+    assert (regions[["coverage_mean", "coverage_min", "coverage x:x0", "coverage y:y1"]] == 1).all().all()
     assert (regions["n_maps"] == 5).all()
     values = pd.read_csv(tmp_path / "out" / "regions.csv")
     assert values.columns.tolist() == ["set", "label", *regions["name"]]

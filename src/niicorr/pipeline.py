@@ -175,7 +175,7 @@ def correlate(x: Any, y: Any = None, *, masker: Any = None, command: str | None 
     partial : paths, images, array of covariates × features, or None
         Covariate maps, regressed out of both maps of each pair; for ``pearson`` and ``spearman``.
     weights : path, image, array of shape (features,), or None
-        How much each voxel counts, 0 or more; not for ``bicor`` and ``dice``.
+        How much each voxel counts, 0 or more (averaged over regions with ``atlas``); not for ``bicor`` and ``dice``.
     atlas : path, name, image, (array, affine), what a fetcher of nilearn returns, or None
         Maps are averaged over its regions, and n counts regions: a label image, or one of probabilities (4-D).
     labels : path, list of names, dict of number and name, DataFrame, or None
@@ -190,7 +190,8 @@ def correlate(x: Any, y: Any = None, *, masker: Any = None, command: str | None 
     alternative : 'two-sided', 'greater' or 'less'
         Which correlations count as far from 0.
     n_surrogates : int
-        Random maps for each map of the smaller set, for ``surrogate``.
+        Random maps for each map of the smaller set, for ``surrogate``; for each map of both sets, for ``moran`` and
+        ``variogram``.
     seed : int
         From which they follow.
     on_error : 'stop' or 'skip'
@@ -227,8 +228,8 @@ def correlate(x: Any, y: Any = None, *, masker: Any = None, command: str | None 
 
     Notes
     -----
-    Each pair is compared over the voxels valid in both maps. Voxels of brain maps are not independent, so the
-    number alone says nothing about chance; the null model does.
+    Each pair is compared over the voxels (with ``atlas``, the regions) valid in both maps. Neither are independent
+    in brain maps, so the number alone says nothing about chance; the null model does.
 
     Examples
     --------

@@ -53,8 +53,8 @@ class Decision:
     """One thing niicorr decided, in words.
 
     ``topic`` is a stable key (``file``, ``affine``, ``background``, ``zeros``, ``missing``, ``grid``,
-    ``resample``, ``mask``, ``weights``, ``partial``, ``method``, ``null``, ``atlas``, ``labels``, ``cache``, …); ``text`` is a
-    sentence with numbers.
+    ``resample``, ``mask``, ``weights``, ``partial``, ``method``, ``null``, ``atlas``, ``labels``, ``cache``, …);
+    ``text`` is a sentence with numbers.
     """
 
     topic: str

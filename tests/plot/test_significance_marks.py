@@ -352,3 +352,13 @@ def test_a_real_result_is_marked():
     assert stars(ax) == {(0, 1): "***", (1, 0): "***"}
     assert faded_cells(ax) == {(0, 2), (2, 0), (1, 2), (2, 1)}
     assert "(Benjamini–Yekutieli over 3 tests); faded: q > .05" in small_print(ax).get_text().replace("\n", " ")
+
+
+def test_what_could_not_be_tested_does_not_look_like_what_survived():
+    result = judged([[0.01, 0.2, np.nan]])
+    result = result.replace(notes={(0, 2): "no p-value: 9 common regions are too few for the null model (10 needed)"})
+    assert faded_cells(heatmap(result)) == {(0, 1), (0, 2)}
+    assert "faded: q > .05 or no p-value" in legend(result)
+    alone = judged([[np.nan, np.nan]]).replace(notes={(0, 0): "no p-value: x", (0, 1): "no p-value: x"})
+    assert faded_cells(heatmap(alone)) == {(0, 0), (0, 1)}
+    assert "Faded: no p-value" in legend(alone)

@@ -12,7 +12,7 @@ from niicorr.cli.matrix_view import FADED, matrix_lines
 from niicorr.cli.page import HEADING, columns, pad
 from niicorr.errors import LISTED_PROBLEMS
 from niicorr.numerals import NARROW, duration, integer, listed, p_text, plural, r_text
-from niicorr.result.alike import Remark, remarks
+from niicorr.result.alike import Remark, gathered, remarks
 from niicorr.result.sentences import (
     backgrounds,
     counted,
@@ -99,11 +99,11 @@ def skipped_lines(sets: Sequence[tuple[str, Sequence[MapRecord]]], page: Page) -
         yield from page.paragraph("", f"and {len(bad) - LISTED_PROBLEMS} more, named in run.json")
 
 
-def remark_text(remark: Remark, total: int) -> str:
-    """``18 maps: …``, ``all 20 maps: …``, or the label of a single map."""
+def remark_text(remark: Remark, total: int, noun: str = "map") -> str:
+    """``18 maps: …``, ``all 20 maps: …``, or the label of a single map (or run)."""
     if remark.count == 1:
         return f"{remark.labels[0]}: {remark.text}"
-    who = f"all {integer(total)} maps" if remark.count == total else plural(remark.count, "map")
+    who = f"all {integer(total)} {noun}s" if remark.count == total else plural(remark.count, noun)
     return f"{who}: {remark.text}"
 
 
@@ -225,6 +225,7 @@ def surviving(result: CorrelationResult, page: Page) -> Iterator[Line]:
     q = np.where(counted(result), result.inferred.get("p_fdr", np.nan), np.nan)
     tests = int(np.isfinite(q).sum())
     if not tests:
+        yield from _untested(result, page)
         return
     p_fwe, n_effective = result.inferred["p_fwe"][np.isfinite(q)], result.inferred["n_effective"][np.isfinite(q)]
     by = "Yekutieli" if result.provenance.options.get("fdr") == "by" else "Hochberg"
@@ -238,6 +239,17 @@ def surviving(result: CorrelationResult, page: Page) -> Iterator[Line]:
         text += f"; the {result.unit}s of a cell tell as much as {least}{'' if least == most else f' to {most}'} "
         text += "independent values"
     yield from page.paragraph("p", text)
+
+
+def _untested(result: CorrelationResult, page: Page) -> Iterator[Line]:
+    """Say why no cell was tested, where p-values were asked for."""
+    notes = [part for cell, note in result.notes.items() for part in note.split("; ")
+             if part.startswith("no p-value: ") and np.isfinite(result.estimate[cell])]
+    if result.null == "none" or not notes:
+        return
+    commonest = gathered(("", note) for note in notes)[0]
+    why = f"{commonest.text.removeprefix('no p-value: ')} ({plural(commonest.count, 'pair')}"
+    yield from page.paragraph("p", f"none: {why}; the column note of pairs.tsv tells of each)", "warning")
 
 
 def _pair(x: str, y: str, page: Page, room: int) -> str:

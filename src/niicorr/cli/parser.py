@@ -170,7 +170,7 @@ def from_zero(text: str) -> int:
 
 def from_two(text: str) -> int:
     """Read a whole number from 2 on."""
-    if not text.isdigit() or int(text) < 2:
+    if not text.isdecimal() or int(text) < 2:
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 2 on")
     return int(text)
 

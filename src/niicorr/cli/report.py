@@ -61,10 +61,13 @@ def report(options: argparse.Namespace, _argv: list[str], terminal: Terminal) ->
 
 def _files(folder: str) -> list[str]:
     """Return the names of the result's own files, as its record tells them."""
+    from niicorr.errors import InputError
     from niicorr.folder import RECORD
 
     with open(os.path.join(folder, RECORD), encoding="utf-8") as file:
         names = json.load(file).get("files", [])
+    if not isinstance(names, list) or not all(isinstance(name, str) and "\0" not in name for name in names):
+        raise InputError(f"{os.path.join(folder, RECORD)} is damaged (files is no list of names): run it again")
     # A record that somebody wrote by hand names no other folder's files.
     return [name for name in names if name != RECORD and os.path.basename(name) == name
             and os.path.isfile(os.path.join(folder, name))]
@@ -72,6 +75,7 @@ def _files(folder: str) -> list[str]:
 
 def _carry(kept: Sequence[str], folder: str, work: str, drawn: Sequence[str]) -> None:
     """Take along what stays, and the record with the new names, so that all of it is replaced at once."""
+    from niicorr.errors import InputError
     from niicorr.folder import RECORD
 
     for name in kept:
@@ -82,9 +86,12 @@ def _carry(kept: Sequence[str], folder: str, work: str, drawn: Sequence[str]) ->
     with open(os.path.join(folder, RECORD), encoding="utf-8") as file:
         record = json.load(file)
     record["files"] = sorted({*kept, *drawn, RECORD})
-    with open(os.path.join(work, RECORD), "w", encoding="utf-8") as file:
-        json.dump(record, file, indent=1, ensure_ascii=False, allow_nan=False)
-        file.write("\n")
+    try:
+        with open(os.path.join(work, RECORD), "w", encoding="utf-8") as file:
+            json.dump(record, file, indent=1, ensure_ascii=False, allow_nan=False)
+            file.write("\n")
+    except ValueError as error:  # infinities, or halves of characters
+        raise InputError(f"{os.path.join(folder, RECORD)} is damaged ({error}): run it again") from None
 
 
 def _tell(options: argparse.Namespace, drawn: Sequence[str], seconds: float, terminal: Terminal) -> None:

@@ -12,13 +12,14 @@ from niicorr.cli.account import (
     every_decision,
     file_lines,
     heads,
+    remark_text,
     strongest_pairs,
     surviving,
     warning_lines,
 )
 from niicorr.cli.matrix_view import ROWS_OF_MORE, matrix_lines
 from niicorr.numerals import NARROW, duration, integer, plural, r_text, value_text
-from niicorr.result.alike import Remark, remarks
+from niicorr.result.alike import remarks
 from niicorr.result.sentences import pairs
 from niicorr.space import format_mm
 
@@ -129,17 +130,9 @@ def _of_runs(runs: Sequence[MapRecord], page: Page, out: str | None, *, verbose:
     for topic in [topic for topic in topics if topic not in _READ]:
         found = remarks(runs, (topic,))
         shown = found if len(found) <= _MOST or verbose else found[:_MOST]
-        texts = [_told(remark, len(runs)) for remark in shown]
+        texts = [remark.text if len(runs) == 1 else remark_text(remark, len(runs), "run") for remark in shown]
         if left := sum(remark.count for remark in found[len(shown):]):
             where = "the option -v" if out is None else "run.json"
             texts.append(f"{plural(left, 'further remark')} on single runs: see {where}")
         yield from heads(topic, texts, page)
 
-
-def _told(remark: Remark, total: int) -> str:
-    if total == 1:
-        return remark.text
-    if remark.count == 1:
-        return f"{remark.labels[0]}: {remark.text}"
-    who = f"all {integer(total)} runs" if remark.count == total else plural(remark.count, "run")
-    return f"{who}: {remark.text}"

@@ -129,16 +129,19 @@ def legend(result: CorrelationResult, marks: Significance, *, starred: bool, hal
     how = f"({CORRECTIONS.get(fdr, fdr)} over {tests}{SIDES.get(str(options.get('alternative')), '')})"
     levels = [f"{level:g}".removeprefix("0") for level in LEVELS]
     below = " below the diagonal" if halved else ""
+    if not marks.n_tests:
+        return f"Faded{below}: no p-value; the column “note” of pairs.tsv says why"
+    or_none = " or no p-value" if marks.untested else ""
     if not marks.stars.any():
         return f"Faded{below}: no {'pair' if halved else 'cell'} reaches q ≤ {levels[0]} {how}"
     if starred:
         text = ", ".join(f"{'*' * count} q ≤ {level}" for count, level in enumerate(levels, 1))
-        return f"{text} {how}" + (f"; faded{below}: q > {levels[0]}" if marks.faded.any() else "")
+        return f"{text} {how}" + (f"; faded{below}: q > {levels[0]}{or_none}" if marks.faded.any() else "")
     if not marks.faded.any():
         return f"All tested {'pairs' if halved else 'cells'} reach q ≤ {levels[0]} {how}"
     if halved:
-        return f"Above the diagonal all pairs; below it those with q > {levels[0]} are faded {how}"
-    return f"Faded: q > {levels[0]} {how}"
+        return f"Above the diagonal all pairs; below it those with q > {levels[0]}{or_none} are faded {how}"
+    return f"Faded: q > {levels[0]}{or_none} {how}"
 
 
 def grouped(number: int) -> str:

@@ -148,7 +148,7 @@ def text_width(texts: Sequence[str], font: FontProperties) -> float:
     """Width of the widest text in points."""
     from matplotlib.backends.backend_agg import RendererAgg
 
-    renderer: Any = RendererAgg(1, 1, 72)  # type: ignore[no-untyped-call]
+    renderer: Any = RendererAgg(1, 1, 72)  # type: ignore[no-untyped-call]  # matplotlib's
     measured = (renderer.get_text_width_height_descent(text, font, ismath=False) for text in texts if text)
     return max((width for width, _, _ in measured), default=0.0)
 

@@ -56,7 +56,8 @@ def pair_figure(result: CorrelationResult, row: int, column: int) -> Figure:
     common = np.isfinite(values.x) & np.isfinite(values.y)
     names = [printable(result.x_labels[column]), printable(result.y_labels[row])]
     families = labels.font_families([*names, *values.names])
-    x_name, y_name = labels.shown(names, families)
+    # Each by itself: maps of the two sets may share a name, which is then that of both.
+    x_name, y_name = (labels.shown([name], families)[0] for name in names)
     in_space = values.voxels is not None and result.grid is not None and bool(values.voxels.size)
     figure = Figure(figsize=(10.4 if in_space else 4.9, 4.8), facecolor="white")
     wide = 0.56 if in_space else 0.0

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from niicorr.result import CorrelationResult
     from niicorr.typing import BoolArray, IntArray
 
+NO_PVALUE = "no p-value"
+"""How the notes of cells say that a null model tells nothing of them."""
+
 LEVELS = (0.05, 0.01, 0.001)
 """A cell carries one star for each of these that its q does not exceed."""
 
@@ -26,19 +29,22 @@ class Significance:
     stars : ndarray of int, shape (rows, columns)
         How many of `LEVELS` q reaches; 0 where a cell was not tested.
     faded : ndarray of bool, shape (rows, columns)
-        Tested cells with q above the first of `LEVELS`.
+        Tested cells with q above the first of `LEVELS`, and those that could not be tested.
     n_tests : int
         How many tests q was adjusted for; each pair of a set with itself is one, though it stands in two cells.
+    untested : bool
+        Whether cells that could not be tested are among the faded ones.
     """
 
     stars: IntArray
     faded: BoolArray
     n_tests: int
+    untested: bool = False
 
     def arranged(self, rows: IntArray, columns: IntArray) -> Significance:
         """Return the cells in the order in which rows and columns stand."""
         at = np.ix_(rows, columns)
-        return Significance(self.stars[at], self.faded[at], self.n_tests)
+        return replace(self, stars=self.stars[at], faded=self.faded[at])
 
     def below_diagonal(self) -> Significance:
         """Return cells of which only those below the diagonal are faded, of a set with itself."""
@@ -69,9 +75,14 @@ def significance(result: CorrelationResult, stars: bool | None) -> Significance 
                              f"(null model: {result.null}): correlate with null='effective', or leave out stars=True")
         return None
     tested = np.isfinite(q) & np.isfinite(result.estimate)
-    if not tested.any():
+    # A number that could not be tested must not look like one that survived.
+    without = np.zeros(q.shape, dtype=np.bool_)
+    for cell, note in result.notes.items():
+        without[cell] |= NO_PVALUE in note
+    without = (without | without.T if result.same_set else without) & np.isfinite(result.estimate)
+    if not (tested | without).any():
         return None
     stars_of = np.sum([np.where(tested, q, np.inf) <= level for level in LEVELS], axis=0)
     p = np.isfinite(result.inferred.get("p", q))
     n_tests = int(np.tril(p, -1).sum() if result.same_set else p.sum())
-    return Significance(stars_of, tested & (stars_of == 0), n_tests)
+    return Significance(stars_of, (tested & (stars_of == 0)) | without, n_tests, bool(without.any()))

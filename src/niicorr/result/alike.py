@@ -23,6 +23,10 @@ _NUMBER = re.compile(
 )
 
 
+_NAMES = re.compile(r"regions (?:missing|hold|lie|keep)\b")
+"""Sentences that list regions: the numbers in them are names, of which no range can be made."""
+
+
 @dataclass(frozen=True)
 class Remark:
     """A sentence that holds for one or more maps; ``kind`` is what it has in common with its like."""
@@ -62,6 +66,8 @@ def gathered(sentences: Iterable[tuple[str, str]]) -> list[Remark]:
 @lru_cache(maxsize=4096)
 def kind(text: str) -> tuple[str, ...]:
     """Return what is left of a sentence without its numbers: equal for sentences told together."""
+    if _NAMES.search(text):
+        return (text,)
     return tuple(_NUMBER.split(text)[::2])
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from niicorr.numerals import listed
 from niicorr.records import FEW
 from niicorr.tables import printable
 
@@ -131,12 +131,6 @@ def was(n: int) -> str:
 def file_name(path: str) -> str:
     """Return the last part of a path, safe to show."""
     return printable(re.split(r"[/\\]", path)[-1])
-
-
-def listed(items: Iterable[str]) -> str:
-    """Join with commas and a last *and*."""
-    *first, last = items
-    return f"{', '.join(first)} and {last}" if first else last
 
 
 def some(names: list[str]) -> str:

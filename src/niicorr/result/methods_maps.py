@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from niicorr._version import __version__
+from niicorr.numerals import listed
 from niicorr.records import NO_OUTLINE
 from niicorr.result.methods_facts import (
     NAMED,
@@ -16,7 +17,6 @@ from niicorr.result.methods_facts import (
     counted,
     covariates_of,
     file_name,
-    listed,
     some,
     value_text,
     was,

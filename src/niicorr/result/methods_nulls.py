@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from niicorr.numerals import listed
 from niicorr.records import FEW
-from niicorr.result.methods_facts import Facts, counted, covariates_of, listed, rounded, was, whole
+from niicorr.result.methods_facts import Facts, counted, covariates_of, rounded, was, whole
 from niicorr.tables import printable
 
 FACTORS = 8

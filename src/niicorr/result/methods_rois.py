@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from niicorr.result.methods_facts import Facts, counted, file_name, listed, some, was, whole
+from niicorr.numerals import listed
+from niicorr.result.methods_facts import Facts, counted, file_name, some, was, whole
 from niicorr.result.methods_maps import software
 from niicorr.result.methods_nulls import adjusted, effective_range, intervals, p_values
 

@@ -56,8 +56,8 @@ class MapPictures:
         try:
             return inflated(packed, n) if packed else None
         except ValueError as error:
-            raise InputError(f"the saved result is damaged ({error}): run it again, or leave the maps out with "
-                             "--report-maps none") from None
+            raise InputError(f"report_data.npz of the saved result is damaged ({error}): run it again, or leave the "
+                             "maps out with --report-maps none") from None
 
 
 @dataclass(frozen=True, eq=False)

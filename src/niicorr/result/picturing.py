@@ -110,7 +110,8 @@ def _demand_place(pictures: Pictures, result: CorrelationResult) -> None:
     """Refuse pictures whose voxels are none of the grid's: a saved result may have been tampered with."""
     voxels, grid = pictures.voxels, result.grid
     if voxels is not None and (grid is None or (voxels.size and int(voxels.max()) >= grid.size)):
-        raise InputError("the saved result is damaged (its pictures lie outside of its grid): run it again")
+        raise InputError("report_data.npz of the saved result is damaged (its pictures lie outside of its grid): run "
+                         "it again")
 
 
 def _chosen(pictures: Pictures, result: CorrelationResult, choice: str) -> Pictures:

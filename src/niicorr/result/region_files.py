@@ -49,12 +49,12 @@ def write_regions(regions: Parcellation, folder: str, sets: Sequence[str]) -> li
     -----
     ``regions.tsv`` has one row per region: its label in the image, name, side and network as the table tells them,
     its centre in mm, its voxels in the atlas and on the grid of comparison, how far maps cover it (mean and
-    smallest share), how many have it, and then the share of each map (columns ``set:label``). ``regions.csv`` has one
-    row per map and one column per region.
+    smallest share), how many have it, and then the share of each map (columns ``coverage set:label``).
+    ``regions.csv`` has one row per map and one column per region.
     """
     runs = "run" in sets
     found = regions.coverage > COVERED if regions.values is None else np.isfinite(regions.values)
-    heads = [f"{name}:{label}" for name, label in zip(sets, regions.sources, strict=True)]
+    heads = [f"coverage {name}:{label}" for name, label in zip(sets, regions.sources, strict=True)]
     columns = [*(RUN_COLUMNS if runs else REGION_COLUMNS), *heads]
     write_tsv(os.path.join(folder, "regions.tsv"), list(map(cell_text, columns)), [
         [region.id, region.name, region.hemisphere, region.network, *map(float, region.centroid), region.n_voxels,

@@ -98,6 +98,8 @@ def load(path: str | os.PathLike[str]) -> CorrelationResult:
     if not isinstance(path, str | os.PathLike):
         raise UsageError(f"load takes the path of a folder, not {type(path).__name__}")
     path = os.fspath(path)
+    if not os.path.isdir(path):
+        raise InputError(f"{path}: there is no such folder")
     if not is_result(path):
         raise InputError(f"{path} holds no niicorr result (no {RECORD} of niicorr in it)")
     try:

@@ -15,6 +15,7 @@ from niicorr.tables import cell_text, write_matrix, write_tsv
 
 if TYPE_CHECKING:
     from niicorr.result.correlation import CorrelationResult
+    from niicorr.typing import Float64Array
 
 SERIES_COLUMNS = ("run", "volume", "time_s")
 """What stands before the regions in ``series.tsv``."""
@@ -67,7 +68,7 @@ def run_files(result: CorrelationResult) -> list[str]:
     return [f"{STEMS.get(result.method, 'matrix')}_{name}.csv" for name in _file_names(labels)]
 
 
-def fisher_z(result: CorrelationResult) -> Any:
+def fisher_z(result: CorrelationResult) -> Float64Array:
     """Fisher's z of every correlation, shape (regions, regions); NaN on the diagonal and where it is infinite."""
     with np.errstate(divide="ignore", invalid="ignore"):
         z = np.arctanh(result.estimate)

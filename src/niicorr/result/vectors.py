@@ -115,6 +115,8 @@ def unsqueezed(packed: bytes, n: int) -> bytes:
         plain = stream.decompress(packed, n + 1)  # never more, whatever the stream claims to hold
     except zlib.error as error:
         raise ValueError(f"a picture is damaged ({error})") from None
+    except OverflowError:  # more than any memory has
+        raise ValueError(f"a picture does not hold {n} bytes") from None
     if len(plain) != n or not stream.eof:
         raise ValueError(f"a picture does not hold {n} bytes")
     return plain

@@ -180,7 +180,8 @@ def _noted(result: CorrelationResult) -> Iterator[str]:
         return
     told = [f"{merged(group)} ({integer(len(group))})" for group in groups[:_KINDS]]
     more = ["others"] if len(groups) > _KINDS else []
-    yield f"{integer(cells)} of {plural(int(shown.sum()), 'pair')} carry a note: {'; '.join(told + more)}."
+    verb = "carries" if cells == 1 else "carry"
+    yield f"{integer(cells)} of {plural(int(shown.sum()), 'pair')} {verb} a note: {'; '.join(told + more)}."
 
 
 def _empty(result: CorrelationResult) -> Iterator[str]:

@@ -67,6 +67,21 @@ PAINTED = f"""
 """
 
 
+class Keys:
+    """Keys that print nothing, as the driver wants them (WebDriver, 17.4.2); tests are read where it is not installed."""
+
+    ARROW_DOWN = '\ue015'
+    ARROW_LEFT = '\ue012'
+    ARROW_RIGHT = '\ue014'
+    ARROW_UP = '\ue013'
+    END = '\ue010'
+    ENTER = '\ue007'
+    ESCAPE = '\ue00c'
+    PAGE_DOWN = '\ue00f'
+    PAGE_UP = '\ue00e'
+    TAB = '\ue004'
+
+
 def programs() -> tuple[str, str] | str:
     """Paths of Chromium and its driver, or what is missing."""
     browser = next((found for name in NAMES if (found := shutil.which(name))), None)

@@ -11,7 +11,6 @@ from xml.etree import ElementTree
 import numpy as np
 import page_payloads
 import pytest
-from selenium.webdriver import Keys
 
 from niicorr.webpage.colours import colour_maps
 

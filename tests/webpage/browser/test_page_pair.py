@@ -9,7 +9,6 @@ import numpy as np
 import page_payloads
 import pytest
 from page_payloads import AFFINE, SHAPE, packed, unpacked
-from selenium.webdriver import Keys
 from test_page_matrix import rows_of
 
 from niicorr.result.picturing import with_pictures

@@ -43,8 +43,31 @@ export function passing(model, { by, limit }) {
   if (by === "none") return null;
   const numbers = model.loaded.get(by);
   if (!numbers) return null;
-  // What was not tested (a map with itself, say) does not fail the test.
-  return by === "r" ? (index) => !(Math.abs(numbers[index]) < limit) : (index) => !(numbers[index] > limit);
+  if (by === "r") return (index) => !(Math.abs(numbers[index]) < limit);
+  // A map with itself is not tested and does not fail; what could not be tested must not look as if it had passed.
+  const without = untested(model);
+  return (index) => !(numbers[index] > limit) && !without.has(index);
+}
+
+/** @type {WeakMap<Model, Set<number>>} */
+const known = new WeakMap();
+
+/**
+ * Cells whose note says that they have no p-value.
+ * @param {Model} model
+ */
+function untested(model) {
+  let found = known.get(model);
+  if (!found) {
+    found = new Set();
+    for (const [row, col, text] of model.payload.notes) {
+      if (!text.includes("no p-value")) continue;
+      found.add(row * model.cols + col);
+      if (model.sameSet) found.add(col * model.cols + row);
+    }
+    known.set(model, found);
+  }
+  return found;
 }
 
 /**

@@ -15,6 +15,8 @@ export function quality(model, open) {
   fill(holder, sensitivity && titled("Had background and zeros been taken for data", el("p", {}, sensitivity.text)),
     grids.length > 0 && gridTable(grids), pictures(model, mosaic, open), mapTable(model));
   byId("quality").hidden = holder.childElementCount === 0;
+  const link = document.querySelector('a[href="#quality"]');
+  if (link instanceof HTMLElement) link.hidden = byId("quality").hidden;
 }
 
 /**

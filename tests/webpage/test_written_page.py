@@ -187,7 +187,7 @@ def test_a_saved_folder_will_do(tmp_path, result):
     ("given", "path", "error", "words"),
     [
         (5, "page.html", UsageError, "a result or the folder of one, not int"),
-        ("nowhere", "page.html", InputError, "holds no niicorr result"),
+        ("nowhere", "page.html", InputError, "there is no such folder"),
         (None, 5, UsageError, "to a path, not to int"),
         (None, "a\0b", UsageError, "no file can have this name"),
         (None, ".", UsageError, "is a folder"),

@@ -20,6 +20,7 @@ from niicorr.records import Decision, MapRecord, Provenance
 from niicorr.result.correlation import CorrelationResult, Sensitivity
 from niicorr.result.methods import methods
 from niicorr.result.pictures import Pictures
+from niicorr.result.record_types import demand_types
 from niicorr.result.region_files import atlas_record, parcellation_of, region_arrays, sets_of, write_regions
 from niicorr.result.series_files import series_arrays, series_of, series_record, write_series
 from niicorr.space import Grid, format_mm
@@ -39,7 +40,8 @@ SCHEMA = 1
 ARRAYS = "report_data.npz"
 """The numbers of a result in full, from which `load` restores it."""
 
-_DAMAGE = (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error)
+_DAMAGE = (OSError, EOFError, ValueError, OverflowError, KeyError, TypeError, AttributeError, zipfile.BadZipFile,
+           zlib.error)
 """What reading a damaged result may raise."""
 
 
@@ -181,11 +183,17 @@ def _json_map(record: MapRecord) -> dict[str, Any]:
 
 
 def _restore(path: str, record: dict[str, Any], arrays: dict[str, Any]) -> CorrelationResult:
+    try:
+        demand_types(record)
+    except ValueError as error:
+        raise ValueError(f"{RECORD}: {error}") from None
     x_maps = tuple(_map(entry) for entry in record["x_maps"])
     y_maps = x_maps if record["same_set"] else tuple(_map(entry) for entry in record["y_maps"])
     estimate, counts = arrays["estimate"], arrays["counts"]
     if estimate.shape != (len(y_maps), len(x_maps)) or counts.shape != estimate.shape:
         raise InputError(f"{path}: {ARRAYS} holds {estimate.shape} numbers for {len(y_maps)} × {len(x_maps)} maps")
+    if estimate.dtype != np.float64 or counts.dtype.kind not in "iu":
+        raise ValueError(f"estimate is {estimate.dtype}, counts are {counts.dtype}")
     for name in (*INFERRED_COLUMNS, *DIRECTION_COLUMNS, "naive", "zeros_matter"):
         if name in arrays and (arrays[name].shape != estimate.shape or arrays[name].dtype != np.float64):
             raise ValueError(f"{name} has shape {arrays[name].shape}, the matrix {estimate.shape}")

@@ -68,7 +68,7 @@ PAINTED = f"""
 
 
 class Keys:
-    """Keys that print nothing, as the driver wants them (WebDriver, 17.4.2); tests are read where it is not installed."""
+    """Keys that print nothing, as the driver wants them (WebDriver, 17.4.2); known without it, too."""
 
     ARROW_DOWN = '\ue015'
     ARROW_LEFT = '\ue012'

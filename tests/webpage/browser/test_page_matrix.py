@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 import numpy as np
 import page_payloads
 import pytest
+from chromium import Keys
 
 from niicorr.webpage.colours import colour_maps
 

@@ -8,6 +8,7 @@ import nibabel as nib
 import numpy as np
 import page_payloads
 import pytest
+from chromium import Keys
 from page_payloads import AFFINE, SHAPE, packed, unpacked
 from test_page_matrix import rows_of
 

@@ -202,7 +202,8 @@ def _written_before(path: str) -> set[str]:
     """Names of an older result's files, as its own record tells them."""
     names = _read_record(path).get("files")
     names = names if isinstance(names, list) else []
-    return {n for n in names if isinstance(n, str) and n and "\0" not in n and os.path.basename(n) == n and not n.startswith(".")}
+    return {n for n in names if isinstance(n, str) and n and "\0" not in n and os.path.basename(n) == n
+            and not n.startswith(".")}
 
 
 def _read_record(path: str) -> dict[str, Any]:

@@ -292,7 +292,7 @@ def test_what_only_one_side_has_is_said_by_name():
     assert [r.name for r in naming.regions] == ["area1", "area2", "area3", "area4", "region 99"]
     assert "1 region of the image without a name in labels: region 99" in said(naming)
     assert "7 regions of labels without a voxel in the image: area5 (5), area6 (6)" in said(naming)
-    assert "area9 (9) and 2 more" in said(naming)
+    assert "area9 (9), area10 (10), area11 (11)" in said(naming)
     assert "Background" not in said(naming)
     assert naming.warnings == ()
 

@@ -129,3 +129,13 @@ def test_help_is_shown_on_streams_that_lack_characters(command):
     assert "usage: niicorr" in text
     if command == ["run"]:
         assert "basc7 ... basc444" in text
+
+
+@pytest.mark.parametrize(("wrong", "meant"), [("--atals", "--atlas"), ("--methd=dice", "--method"),
+                                              ("--no-figure", "--no-figures")])
+def test_a_misspelled_option_is_asked_after(wrong, meant):
+    with pytest.raises(UsageError, match=f"did you mean {meant}?"):
+        parse([*RUN, wrong])
+    with pytest.raises(UsageError) as caught:
+        parse([*RUN, "--zzzzzz"])
+    assert "did you mean" not in str(caught.value)

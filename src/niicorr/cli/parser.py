@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NoReturn, get_args
 
 from niicorr._version import __version__
@@ -31,11 +34,27 @@ _LATER_COMMANDS = ("index", "search")
 
 
 class Parser(argparse.ArgumentParser):
-    """An argparse parser whose complaint is a `UsageError`, like any other wrong call."""
+    """An argparse parser whose complaint is a `UsageError`, like any other wrong call.
+
+    ``commands`` are the parsers below it, whose unknown options are complained of up here.
+    """
+
+    commands: Mapping[str, argparse.ArgumentParser] = MappingProxyType({})
 
     def error(self, message: str) -> NoReturn:
-        """Raise instead of leaving the process."""
-        raise UsageError(f"{message}\nSee {self.prog} --help.")
+        """Raise instead of leaving the process; say which option may have been meant."""
+        raise UsageError(f"{message}{self._meant(message)}\nSee {self.prog} --help.")
+
+    def _meant(self, message: str) -> str:
+        import difflib  # which costs what few calls need
+
+        unknown = [word.partition("=")[0] for word in message.split() if word.startswith("--")]
+        if not (unknown and message.startswith("unrecognized arguments")):
+            return ""
+        texts = [parser.format_help() for parser in self.commands.values()]
+        known = sorted({option for text in texts for option in re.findall(r"--[a-z][a-z-]*", text)})
+        close = difflib.get_close_matches(unknown[0], known, n=1, cutoff=0.7)
+        return f"; did you mean {close[0]}?" if close else ""
 
     def _print_message(self, message: str, file: Any = None) -> None:
         """Write help in simpler characters where the stream lacks some (× under LANG=C)."""
@@ -96,6 +115,7 @@ def make_parser() -> Parser:
     _talk(report)
     for action in add_cache_parser(commands, how):
         _talk(action)
+    parser.commands = commands.choices
     return parser
 
 

@@ -136,3 +136,10 @@ def test_weights_and_covariates_of_arrays_are_judged_like_maps():
     for wrong in ({"seed": True}, {"n_surrogates": True}):
         with pytest.raises(UsageError):
             correlate(x, y, **wrong)
+
+
+def test_options_are_told_as_they_were_given():
+    told = Options(partial=("a.nii", "b.nii"), threshold=np.float32(0.5)).resolved()
+    assert told["partial"] == ["a.nii", "b.nii"]
+    assert told["threshold"] == 0.5
+    assert type(told["threshold"]) is float

@@ -143,9 +143,10 @@ def _check_atlas(options: Options) -> None:
 def _plain(value: Any) -> Any:
     if isinstance(value, str):
         return path_text(value)
-    if isinstance(value, float):
-        return value if np.isfinite(value) else str(value)
-    if isinstance(value, list):
+    if isinstance(value, float | np.floating):
+        return float(value) if np.isfinite(value) else str(value)
+    named = isinstance(value, tuple) and all(isinstance(part, str | os.PathLike) for part in value)
+    if isinstance(value, list) or named:
         return [_plain(part) for part in value]
     if isinstance(value, os.PathLike):
         return path_text(os.fsdecode(value))

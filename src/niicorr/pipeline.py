@@ -526,7 +526,7 @@ def _nothing_left(sets: Sequence[Survey]) -> InputError:
     problems = _once([p for s in sets for p in s.problems])
     if problems:
         return UnusableMapsError(problems, sum(len(s.maps) for s in sets))
-    return InputError("no pair of maps has a number: every pair has too few common voxels or a constant map")
+    return InputError("no pair of maps has a number: every pair has too little in common, or a constant map")
 
 
 def _rules_mattered(sets: list[Survey]) -> bool:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import builtins
 import io
 import os
+import threading
 
+import numpy as np  # noqa: F401  (whose BLAS is looked at)
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from niicorr import machine
 
@@ -68,6 +71,38 @@ def test_the_limit_of_the_address_space(monkeypatch, files):
     for soft, expected in ((100 * page, 90 * page), (5 * page, 0), (resource.RLIM_INFINITY, None)):
         monkeypatch.setattr(resource, "getrlimit", lambda _which, soft=soft: (soft, soft))
         assert machine._address_space() == expected
+
+
+def blas_threads():
+    return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+
+def test_the_blas_has_one_thread_until_the_first_that_wanted_it_leaves():
+    def enter_and_leave():
+        with machine.one_blas_thread():
+            seen.append(blas_threads())
+
+    seen = []
+    with threadpool_limits(2, user_api="blas"):
+        before = blas_threads()
+        assert before, "numpy has a BLAS"
+        with machine.one_blas_thread():
+            other = threading.Thread(target=enter_and_leave)
+            other.start()
+            other.join()
+            enter_and_leave()
+            seen.append(blas_threads())
+        assert blas_threads() == before
+    assert seen == [[1] * len(before)] * 3
+
+
+def test_the_blas_gets_its_threads_back_after_an_error():
+    with threadpool_limits(2, user_api="blas"):
+        before = blas_threads()
+        for _ in range(2):
+            with pytest.raises(KeyError), machine.one_blas_thread():
+                raise KeyError
+            assert blas_threads() == before
 
 
 @pytest.mark.parametrize(("processors", "jobs"), [(1, 1), (3, 3), (64, machine.MAX_JOBS)])

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from niicorr.compute.device import choose_device
+from niicorr.compute.plan import TILE, cuts
 from niicorr.compute.similarity import MIN_COMMON, Correlation, Similarity
 from niicorr.compute.transforms import fine_values, no_spread
 from niicorr.errors import InputError, UsageError
@@ -17,7 +19,7 @@ from niicorr.matrix import Features, MapMatrix, same_place
 from niicorr.records import INDEPENDENT, Decision, MapRecord, NullModel, Provenance
 from niicorr.result import Comparison, CorrelationResult, Sensitivity
 from niicorr.tables import printable
-from niicorr.typing import BoolArray, Float64Array, FloatArray, Progress
+from niicorr.typing import BoolArray, DeviceOption, Float64Array, FloatArray, Progress
 
 LOW_OVERLAP = 0.5
 """A cell that uses less than this share of the mask is remarked upon."""
@@ -54,6 +56,7 @@ def analyse(
     provenance: Provenance | None = None,
     jobs: int = 1,
     memory: int | None = None,
+    device: DeviceOption = "cpu",
     progress: Progress = silent,
 ) -> CorrelationResult:
     """Correlate every map of y (rows) with every map of x (columns).
@@ -75,7 +78,9 @@ def analyse(
     jobs : int
         Threads.
     memory : int, optional
-        Bytes that null models may use; without it 60 % of what is free.
+        Bytes that products and null models may use; without it 60 % of what is free.
+    device : {'cpu', 'cuda', 'auto'}
+        Where products are made; see `niicorr.compute.device.choose_device`.
     progress : callable, optional
         Told of work that may take long.
 
@@ -94,7 +99,9 @@ def analyse(
     check_features(x, y)
     similarity = similarity or Similarity()
     model, why_none = _possible(model or NullModel("none"), similarity, x.features)
-    found = similarity(x, y, jobs=jobs)
+    gpu, of_device = choose_device(device, similarity.work(x, y))
+    means: dict[str, Any] = {"jobs": jobs, "memory": memory_budget(memory) // 2, "device": gpu, "progress": progress}
+    found = similarity(x, y, **means)
     r = found.r
     if same_set:
         np.fill_diagonal(r, np.where(np.isfinite(np.diag(r)), 1.0, np.nan))
@@ -102,7 +109,7 @@ def analyse(
     low = np.isfinite(r) & (found.n < LOW_OVERLAP * x.features.n)
     if same_set:
         low = np.tril(low, -1)  # each pair once, as in pairs.tsv
-    zeros_matter = _zeros_matter(r, x, y, similarity, jobs)
+    zeros_matter = _zeros_matter(r, x, y, similarity, means)
     remarks = _remarks(found, x, y, similarity, same, low, zeros_matter)
     inferred: dict[str, Float64Array] = {}
     of_null: tuple[Decision, ...] = ()
@@ -122,7 +129,8 @@ def analyse(
     provenance = provenance or Provenance()
     provenance = replace(
         provenance,
-        decisions=(*provenance.decisions, *_of_method(found, similarity, why_none, _unit(x.features)), *of_null),
+        decisions=(*provenance.decisions, *([] if of_device is None else [of_device]), *found.decisions,
+                   *_of_method(found, similarity, why_none, _unit(x.features)), *of_null),
         warnings=(*provenance.warnings, *_warnings(x, y, model, low, same_set),
                   *_overfull(found, similarity, _unit(x.features))))
     naive = _naive(x, y) if similarity.plain else None
@@ -288,15 +296,21 @@ def _same_files(x: MapMatrix, y: MapMatrix) -> Iterator[tuple[int, int]]:
             yield i, j
 
 
-def _zeros_matter(r: Float64Array, x: MapMatrix, y: MapMatrix, similarity: Similarity, jobs: int) -> Float64Array:
+def _zeros_matter(
+    r: Float64Array, x: MapMatrix, y: MapMatrix, similarity: Similarity, means: dict[str, Any]
+) -> Float64Array:
     """Find r under the other reading of one map's zeros, where that tells another story; NaN elsewhere."""
     other = np.full(r.shape, np.nan)
-    sides = [(x, np.array(sorted(x.zeros), dtype=np.intp), True), (y, np.array(sorted(y.zeros), dtype=np.intp), False)]
+    # As many at once as the memory holds, in whole tiles: a copy of all maps may not fit beside them.
+    bytes_per_map = x.features.n * (x.rows.itemsize + 3)
+    at_once = max(means["memory"] // 2 // max(bytes_per_map, 1) // TILE, 1) * TILE
+    sides = [(side, np.array(sorted(side.zeros), dtype=np.intp)[piece], columns)
+             for side, columns in ((x, True), (y, False)) for piece in cuts(len(side.zeros), at_once)]
     for side, which, columns in sides:
         if which.size == 0:
             continue
         swapped = side.with_zeros_read_otherwise(which)
-        found = (similarity(swapped, y, jobs=jobs) if columns else similarity(x, swapped, jobs=jobs)).r
+        found = (similarity(swapped, y, **means) if columns else similarity(x, swapped, **means)).r
         place = np.s_[:, which] if columns else np.s_[which, :]
         mine, best = r[place], other[place]
         differs = (np.abs(found - mine) > ZEROS_MATTER) | (np.sign(found) * np.sign(mine) < 0)
@@ -313,10 +327,13 @@ def _naive(x: MapMatrix, y: MapMatrix) -> Float64Array | None:
     if x.naive is None or y.naive is None:
         return None
     # Standard scores have length sqrt(n); rows of constant maps are all zero and have no correlation.
-    r = (y.naive @ x.naive.T).astype(np.float64) / max(x.naive.shape[1], 1)
+    r = np.empty((len(y), len(x)))
+    for rows in cuts(len(y), TILE):
+        r[rows] = y.naive[rows] @ x.naive.T
+    r /= max(x.naive.shape[1], 1)
     r[:, ~x.naive.any(axis=1)] = np.nan
     r[~y.naive.any(axis=1)] = np.nan
-    return np.asarray(np.clip(r, -1, 1))
+    return np.clip(r, -1, 1, out=r)
 
 
 def _unit(features: Features) -> str:

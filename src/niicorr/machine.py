@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 SHARE = 0.6
 """Of the free memory, unless ``--memory`` says otherwise."""
@@ -23,6 +26,28 @@ def memory_budget(option: int | None) -> int:
         return option
     free = [n for n in (_meminfo(), _cgroup(), _address_space()) if n is not None]
     return int(SHARE * min(free, default=2**31))
+
+
+_HOLDING = threading.Lock()
+"""Taken by whoever has changed the BLAS's setting, of which a process has one."""
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Hold the BLAS to one thread for a while: products are cut for our own threads, and those of both would fight.
+
+    Inside of another such context, of whichever thread, it does nothing: what the first one changed, it puts back.
+    """
+    if not _HOLDING.acquire(blocking=False):
+        yield
+        return
+    try:
+        from threadpoolctl import threadpool_limits
+
+        with threadpool_limits(limits=1, user_api="blas"):
+            yield
+    finally:
+        _HOLDING.release()
 
 
 def _meminfo() -> int | None:

@@ -16,6 +16,7 @@ from niicorr.records import NullModel
 from niicorr.tables import path_text
 from niicorr.typing import (
     Alternative,
+    DeviceOption,
     Fdr,
     Interpolation,
     Method,
@@ -53,6 +54,7 @@ class Options:
     max_map_size: int = MAX_MAP_SIZE
     memory: int | None = None
     jobs: int | None = None
+    device: DeviceOption = "cpu"
     cache: Any = None
 
     def resolved(self) -> dict[str, Any]:
@@ -104,7 +106,7 @@ def _whole(value: Any) -> bool:
 def _check_values(options: Options) -> None:
     for name, kind in (("zeros", Zeros), ("resample", Resample), ("interpolation", Interpolation),
                        ("method", Method), ("null", Null), ("fdr", Fdr), ("alternative", Alternative),
-                       ("on_error", OnError)):
+                       ("on_error", OnError), ("device", DeviceOption)):
         value = getattr(options, name)
         if not isinstance(value, str) or value not in get_args(kind):
             raise UsageError(f"{name} is one of {', '.join(get_args(kind))}, not {value!r}")

@@ -20,6 +20,7 @@ import numpy as np
 
 from niicorr._version import __version__
 from niicorr.analysis import analyse, check_features, silent
+from niicorr.compute.device import choose_device
 from niicorr.compute.similarity import Similarity
 from niicorr.errors import (
     DomainWarning,
@@ -202,6 +203,8 @@ def correlate(x: Any, y: Any = None, *, masker: Any = None, command: str | None 
         Bytes that may be used; without it 60 % of what is free.
     jobs : int, optional
         Threads; without it one for each processor, at most 8.
+    device : 'cpu', 'cuda' or 'auto'
+        Where products are made: ``auto`` takes a GPU if there is one and the work is worth it, through PyTorch or CuPy.
     cache : path, optional
         A folder where maps are kept as they were read, so that a later run need not read their files again; the
         numbers are the same with and without it.
@@ -240,11 +243,13 @@ def correlate(x: Any, y: Any = None, *, masker: Any = None, command: str | None 
     """
     chosen = options_of(options, masker)
     start = time.perf_counter()
+    _check_device(chosen)
     maps = extracted(x, y, chosen, command=command, progress=progress or silent)
     begun = time.perf_counter()
     result = analyse(maps.x, maps.y, similarity=maps.similarity, model=chosen.model, naive_step=maps.naive_step,
                      mask=None if maps.sampling is None else maps.sampling.mask, provenance=maps.provenance,
-                     jobs=chosen.jobs or default_jobs(), memory=chosen.memory, progress=progress or silent)
+                     jobs=chosen.jobs or default_jobs(), memory=chosen.memory, device=chosen.device,
+                     progress=progress or silent)
     if maps.parcellation is not None and maps.sampling is not None:
         result = replace(result, parcellation=maps.parcellation, grid=maps.sampling.grid)
     if maps.surveys and chosen.on_error == "skip" and not np.isfinite(result.estimate).any():
@@ -266,6 +271,7 @@ def check(x: Any, y: Any = None, *, progress: Progress | None = None, **options:
     cannot be used.
     """
     chosen = options_of(options, None)
+    _check_device(chosen)
     prepared = _prepare(x, y, chosen, progress or silent)
     failure, sampling, atlas = prepared.failure, prepared.sampling, prepared.atlas
     sets = [s for s in (prepared.x, prepared.y) if s is not None]
@@ -499,6 +505,12 @@ def _prepare(x: Any, y: Any, options: Options, progress: Progress) -> _Prepared:
         surveys = [settle(s, beside.sampling, options.resample) for s in surveys]
     timings = {"headers": headers - start, "read": time.perf_counter() - headers}
     return _Prepared(surveys[0], surveys[1] if len(surveys) > 1 else None, beside, failure, atlas, timings, cache)
+
+
+def _check_device(options: Options) -> None:
+    """Raise for a device that cannot be had before any map is read."""
+    if options.device == "cuda":
+        choose_device(options.device, 0)
 
 
 def _check_room(cells: int, options: Options) -> None:

@@ -53,7 +53,8 @@ class Decision:
     """One thing niicorr decided, in words.
 
     ``topic`` is a stable key (``file``, ``affine``, ``background``, ``zeros``, ``missing``, ``grid``,
-    ``resample``, ``mask``, ``weights``, ``partial``, ``method``, ``null``, ``atlas``, ``labels``, ``cache``, …);
+    ``resample``, ``mask``, ``weights``, ``partial``, ``method``, ``null``, ``atlas``, ``labels``, ``cache``,
+    ``device``, …);
     ``text`` is a sentence with numbers.
     """
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from niicorr.words import (
     Alternative,
+    DeviceOption,
     Fdr,
     Interpolation,
     Method,
@@ -38,6 +39,7 @@ __all__ = [
     "BitArray",
     "BoolArray",
     "ComplexArray",
+    "DeviceOption",
     "Fdr",
     "Float64Array",
     "FloatArray",

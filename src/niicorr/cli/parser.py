@@ -26,7 +26,7 @@ exit codes: 0 done; 2 wrong usage; 3 the input cannot be used; 4 no room, memory
 130/143 interrupted; 1 a bug."""
 
 _LATER = {
-    "--scheduler": "ADDRESS", "--device": "KIND",
+    "--scheduler": "ADDRESS",
 }
 """Options that come with later versions: refused by name, never ignored."""
 
@@ -87,7 +87,7 @@ def make_parser() -> Parser:
         _regions(command)
         _contributions(command)
         _figures(command)
-        _machine(command)
+        _machine(command, device=True)
         _talk(command)
     calibrate = commands.add_parser(
         "calibrate", help="how often each null model calls unrelated maps related, for maps such as these",
@@ -319,13 +319,18 @@ def _figures(parser: argparse.ArgumentParser, *, heatmap: bool = True, order: st
                            "page gives no map away (all; of more than 1000 maps top:200)")
 
 
-def _machine(parser: argparse.ArgumentParser, *, cache: bool = True) -> None:
+def _machine(parser: argparse.ArgumentParser, *, cache: bool = True, device: bool = False) -> None:
     # 2**30 is images.header.MAX_MAP_SIZE, which cannot be had without numpy.
     group = parser.add_argument_group("machine")
     group.add_argument("--memory", "--mem", type=size, metavar="SIZE", help="such as 2G (60 %% of what is free)")
     group.add_argument("--jobs", "--n-jobs", type=positive, metavar="N", help="threads (processors, at most 8)")
     group.add_argument("--max-map-size", type=size, default=2**30, metavar="SIZE",
                        help="a larger volume is refused before it is inflated (1GiB)")
+    if device:
+        from niicorr import words
+
+        group.add_argument("--device", default="cpu", choices=get_args(words.DeviceOption),
+                           help="where products are made; auto: on a GPU where there is one and it is faster (cpu)")
     if cache:
         group.add_argument("--cache", metavar="DIR", help="keep maps there as they were read, so that later runs need "
                            "not read files that have not changed (off)")

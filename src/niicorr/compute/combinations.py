@@ -6,11 +6,24 @@ need z alone; cosine, concordance and Dice need the maps in their own units, and
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 
 from niicorr.compute.sums import Sums
-from niicorr.matrix import MapMatrix
 from niicorr.typing import Float64Array
+
+
+class Scaled(Protocol):
+    """Maps of which mean and standard deviation are known, shape (maps,)."""
+
+    @property
+    def center(self) -> Float64Array:
+        """Means."""
+
+    @property
+    def scale(self) -> Float64Array:
+        """Standard deviations."""
 
 
 def centred(s: Sums) -> tuple[Float64Array, Float64Array, Float64Array]:
@@ -26,7 +39,7 @@ def correlation(s: Sums) -> Float64Array:
         return np.asarray(xy / np.sqrt(xx * yy))
 
 
-def cosine(s: Sums, x: MapMatrix, y: MapMatrix) -> Float64Array:
+def cosine(s: Sums, x: Scaled, y: Scaled) -> Float64Array:
     """``Σ x y / sqrt(Σ x² Σ y²)``: of the maps as they are, their means included."""
     (cx, sx), (cy, sy) = _unit(x)[:, None, :], _unit(y)[:, :, None]
     xx, yy, xy = _raw(s, cx, sx, cy, sy)
@@ -34,7 +47,7 @@ def cosine(s: Sums, x: MapMatrix, y: MapMatrix) -> Float64Array:
         return np.asarray(xy / np.sqrt(xx * yy))
 
 
-def concordance(s: Sums, x: MapMatrix, y: MapMatrix) -> Float64Array:
+def concordance(s: Sums, x: Scaled, y: Scaled) -> Float64Array:
     """``2 cov(x, y) / (var x + var y + (x̄ − ȳ)²)``, moments over n."""
     xx, yy, xy = centred(s)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -45,7 +58,7 @@ def concordance(s: Sums, x: MapMatrix, y: MapMatrix) -> Float64Array:
         return np.asarray(2 * sx * sy * xy / (sx**2 * xx + sy**2 * yy + s.weight * apart**2))
 
 
-def dice(s: Sums, x: MapMatrix, y: MapMatrix) -> Float64Array:
+def dice(s: Sums, x: Scaled, y: Scaled) -> Float64Array:
     """``2 |A ∩ B| / (|A| + |B|)`` of indicators; NaN where both are empty."""
     xx, yy, xy = _raw(s, x.center[None], x.scale[None], y.center[:, None], y.scale[:, None])
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -63,11 +76,11 @@ def _raw(
     return xx, yy, xy
 
 
-def _size(matrix: MapMatrix) -> Float64Array:
+def _size(matrix: Scaled) -> Float64Array:
     size = np.maximum(np.abs(matrix.center), matrix.scale)
     return np.where(size > 0, size, 1.0)
 
 
-def _unit(matrix: MapMatrix) -> Float64Array:
+def _unit(matrix: Scaled) -> Float64Array:
     """Mean and standard deviation, shape (2, maps), in units in which neither overflows when squared."""
     return np.stack([matrix.center, matrix.scale]) / _size(matrix)

@@ -3,8 +3,9 @@
     base → scores → sums → combination
 
 `base` is the map as the method sees it (ranks, robust scores), the one whose autocovariance null models fit;
-`scores` are what is multiplied (residuals, indicators). Missing data, precision and threads are solved once, in
-`pair_sums`; pairs that sums of standard scores are too coarse for are computed once more by the definition.
+`scores` are what is multiplied (residuals, indicators). Missing data and precision are solved once, in
+`niicorr.compute.sums`, memory and threads in `niicorr.compute.tiles`; pairs that sums of standard scores are too
+coarse for are computed once more by the definition.
 
 Ranks, robust scores and residuals of a voxel depend on which other voxels there are. Where two maps have different
 voxels, they are taken anew over those in common, as scipy or pandas would; only where that would take very long
@@ -14,18 +15,26 @@ voxels, they are taken anew over those in common, as scipy or pandas would; only
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 
 from niicorr.compute import combinations
+from niicorr.compute.combinations import Scaled
 from niicorr.compute.definitions import similarity_terms
-from niicorr.compute.sums import Sums, pair_sums
+from niicorr.compute.device import Device
+from niicorr.compute.on_device import Tile
+from niicorr.compute.plan import Sizes, planned
+from niicorr.compute.sums import Block, Sums
+from niicorr.compute.tiles import Side, execute, in_order
 from niicorr.compute.transforms import basis_of, biweight_scores, fine_values, residuals, transformed
-from niicorr.matrix import MapMatrix, OwnValues
+from niicorr.machine import memory_budget, one_blas_thread
+from niicorr.matrix import MapMatrix
 from niicorr.ranks import average_ranks
-from niicorr.typing import BoolArray, Float64Array, FloatArray, IntArray, Method
+from niicorr.records import Decision
+from niicorr.typing import BoolArray, Float64Array, FloatArray, IntArray, Method, Progress
 
 MIN_COMMON = 3
 """A similarity of fewer values is no number."""
@@ -43,7 +52,8 @@ class Correlation:
 
     ``r`` is NaN where there are fewer than three common values or either map is constant over them
     (``x_constant``, ``y_constant``; residuals that covariates leave nothing of are constant, too). In cells of
-    ``own`` each map was transformed over its own voxels though the two differ.
+    ``own`` each map was transformed over its own voxels though the two differ. ``decisions`` tell what did not go
+    as planned.
     """
 
     r: Float64Array
@@ -51,6 +61,30 @@ class Correlation:
     x_constant: BoolArray
     y_constant: BoolArray
     own: BoolArray
+    decisions: tuple[Decision, ...] = ()
+
+    @classmethod
+    def empty(cls, rows: int, columns: int) -> Correlation:
+        """Make room for so many cells, filled later."""
+        shape = rows, columns
+        x_constant, y_constant, own = (np.zeros(shape, np.bool_) for _ in range(3))
+        return cls(np.full(shape, np.nan), np.zeros(shape, np.int64), x_constant, y_constant, own)
+
+    def mirror(self, rows: slice, columns: slice) -> None:
+        """Of a set against itself: fill the cells on the other side of the diagonal."""
+        self.r[columns, rows], self.n[columns, rows] = self.r[rows, columns].T, self.n[rows, columns].T
+        self.x_constant[columns, rows] = self.y_constant[rows, columns].T
+        self.y_constant[columns, rows] = self.x_constant[rows, columns].T
+
+
+@dataclass(frozen=True)
+class _Means:
+    """What may be used: threads, bytes beyond the maps and the outcome, a GPU."""
+
+    jobs: int
+    memory: int
+    device: Device | None = None
+    advance: Callable[[int], None] = field(default=lambda _done: None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,17 +144,25 @@ class Similarity:
             return transformed(matrix, lambda i, row, valid: biweight_scores(fine_values(matrix, i, row, valid)), jobs)
         return matrix
 
-    def residual_of(self, like: MapMatrix, jobs: int = 1) -> Callable[[MapMatrix], MapMatrix]:
-        """Return what regresses the covariates (ranks of them, for ranks) out of maps with supports as ``like`` has."""
+    def residual_of(
+        self, like: MapMatrix, jobs: int = 1, *, often: bool = True
+    ) -> Callable[[MapMatrix], MapMatrix]:
+        """Return what regresses the covariates (ranks of them, for ranks) out of maps with supports as ``like`` has.
+
+        What that takes is large, and kept for every support if it is wanted ``often``, else for those of two or more
+        maps.
+        """
         if self.covariates is None:
             return lambda matrix: matrix
-        bases = {support.tobytes(): self._basis_on(support) for support in like.supports}
+        wanted = np.bincount(like.support_of, minlength=len(like.supports)) > (0 if often else 1)
+        bases = {support.tobytes(): self._basis_on(support) for support in like.supports[wanted]}
 
         def of(matrix: MapMatrix) -> MapMatrix:
-            known = [bases[support.tobytes()] for support in matrix.supports]
+            known = [bases.get(support.tobytes()) for support in matrix.supports]
 
             def left(i: int, values: FloatArray, _valid: BoolArray | None) -> Float64Array:
-                basis, weights = known[matrix.support_of[i]]
+                support = matrix.support_of[i]
+                basis, weights = known[support] or self._basis_on(matrix.supports[support])
                 return residuals(values, basis, weights)
 
             return transformed(matrix, left, jobs)
@@ -130,7 +172,7 @@ class Similarity:
     def scores(self, base: MapMatrix, jobs: int = 1) -> MapMatrix:
         """What is multiplied: residuals; for Dice 1 where a map exceeds the threshold; else the base itself."""
         if self.method != "dice":
-            return self.residual_of(base, jobs)(base)
+            return self.residual_of(base, jobs, often=False)(base)
 
         def exceeds(i: int, values: FloatArray, valid: BoolArray | None) -> FloatArray:
             # Scores put back into their own units would not be exactly 0 where the map is.
@@ -140,27 +182,47 @@ class Similarity:
 
         return transformed(base, exceeds, 1 if base.exact is not None else jobs)
 
-    def __call__(self, x: MapMatrix, y: MapMatrix, *, jobs: int = 1) -> Correlation:
+    def __call__(
+        self, x: MapMatrix, y: MapMatrix, *, jobs: int = 1, memory: int | None = None, device: Device | None = None,
+        progress: Progress | None = None,
+    ) -> Correlation:
         """Compare every map of x with every map of y over their common features.
 
         Parameters
         ----------
         x, y : MapMatrix
-            Same features.
+            Same features. Where y is x, half of the pairs are computed.
         jobs : int
             Threads. The outcome does not depend on it.
+        memory : int, optional
+            Bytes that may be used beyond the maps and the outcome, which does not depend on it; without it half of
+            what may be used at all.
+        device : Device, optional
+            Makes the products in place of the processor.
+        progress : callable, optional
+            Told of pairs compared.
 
         Returns
         -------
         Correlation
             Arrays of shape (maps of y, maps of x).
         """
-        found = self._own(x, y, jobs)
-        if self._holistic and not (x.complete and y.complete):
-            self._anew(found, x, y, jobs)
+        means = _Means(jobs, memory_budget(None) // 2 if memory is None else memory, device)
+        side_x = self._side(x)
+        side_y = side_x if y is x else self._side(y)
+        with one_blas_thread():
+            with _told(progress, len(x) * len(y), "comparing maps") as advance:
+                found = self._compare(side_x, side_y, replace(means, advance=advance))
+            if self._holistic and not (x.complete and y.complete):
+                self._anew(found, x, y, means, progress)
         return found
 
-    def of_scores(self, x: MapMatrix, y: MapMatrix, sums: Sums) -> Float64Array:
+    def work(self, x: MapMatrix, y: MapMatrix) -> float:
+        """Additions and multiplications that all products take."""
+        side = self._side(x)
+        return self._sizes(side, side if y is x else self._side(y)).work
+
+    def of_scores(self, x: Scaled, y: Scaled, sums: Sums) -> Float64Array:
         """Combine sums over scores to the similarity, not bounded."""
         if self.method in ("cosine", "bicor"):
             return combinations.cosine(sums, x, y)
@@ -181,52 +243,110 @@ class Similarity:
         """Whether the transform of one voxel depends on which others there are."""
         return self.method in ("spearman", "bicor") or self.covariates is not None
 
-    def _own(self, x: MapMatrix, y: MapMatrix, jobs: int) -> Correlation:
-        """Compare maps, each transformed over its own features."""
-        tx = self.scores(self.base(x, jobs), jobs)
-        ty = tx if y is x else self.scores(self.base(y, jobs), jobs)
-        sums = pair_sums(tx, ty, self.weights, jobs=jobs)
+    @property
+    def _moves(self) -> bool:
+        """Whether maps are compared as something else than their standard scores."""
+        return self._holistic or self.method == "dice"
+
+    def _side(self, matrix: MapMatrix, common: BoolArray | None = None, places: IntArray | None = None) -> Side:
+        """Return maps, or those at some places narrowed to common features, on their way to scores."""
+        scores = (lambda maps, jobs: self.scores(self.base(maps, jobs), jobs)) if self._moves else None
+        # An indicator may be constant: no voxel above the threshold is a finding, not a failure.
+        return Side(matrix, scores, common, places, keeps_constant=self.method == "dice")
+
+    def _sizes(self, x: Side, y: Side) -> Sizes:
+        itemsize = np.result_type(x.matrix.rows, y.matrix.rows).itemsize
+        missing = self.weights is not None or not (x.complete and y.complete)
+        return Sizes(len(y), len(x), x.n, itemsize, missing=missing, weighted=self.weights is not None,
+                     transformed=x.transformed, same=y is x,
+                     covariates=0 if self.covariates is None else len(self.covariates))
+
+    def _compare(self, x: Side, y: Side, means: _Means) -> Correlation:
+        """Compare maps, each transformed over the features of its side."""
+        found = Correlation.empty(len(y), len(x))
+        doubtful: list[IntArray] = []
+
+        def finish(tile: Tile, part_x: Block, part_y: Block, sums: Sums) -> None:
+            doubtful.append(self._fill(found, tile, part_x, part_y, sums) + np.array([tile[0].start, tile[1].start]))
+            mirrored = y is x and tile[0] != tile[1]
+            if mirrored:
+                found.mirror(*tile)
+            means.advance(len(part_x) * len(part_y) * (1 + mirrored))
+
+        sizes = self._sizes(x, y)
+        decisions = execute(planned(sizes, means.memory, means.jobs), sizes, x, y, finish, weights=self.weights,
+                            device=means.device)
+        cells = np.concatenate(doubtful)
+        if y is x:
+            cells = np.sort(cells, axis=1)[:, ::-1]
+        # Row by row, since a map read anew for one cell is kept for the next; and each cell once.
+        for i, j in np.unique(cells, axis=0) if len(cells) else ():
+            self._by_definition(found, int(i), int(j), x, y)
+        return replace(found, decisions=tuple(decisions))
+
+    def _fill(self, found: Correlation, tile: Tile, x: Block, y: Block, sums: Sums) -> IntArray:
+        """Combine the sums of a tile; return its cells, shape (k, 2), that the sums are too coarse for."""
         n = sums.n
-        r = self.of_scores(tx, ty, sums)
+        r = self.of_scores(x, y, sums)
         xx, yy, _ = combinations.centred(sums)
-        limit = CONDITION[np.result_type(tx.rows, ty.rows).itemsize]
+        limit = CONDITION[np.result_type(x.rows, y.rows).itemsize]
         with np.errstate(invalid="ignore"):
             doubtful = ~(xx * limit > sums.xx) | ~(yy * limit > sums.yy) | ~np.isfinite(r)
-        # An indicator may be constant: no voxel above the threshold is a finding, not a failure.
-        flat_x, flat_y = (x.scale, y.scale) if self.method == "dice" else (tx.scale, ty.scale)
-        x_constant = np.broadcast_to(flat_x == 0, n.shape).copy()
-        y_constant = np.broadcast_to((flat_y == 0)[:, None], n.shape).copy()
-        enough = n >= MIN_COMMON
-        x_values, y_values = OwnValues(x), OwnValues(y)
-        for i, j in np.argwhere(doubtful & enough & ~x_constant & ~y_constant):
-            common = x.supports[x.support_of[j]] & y.supports[y.support_of[i]]
-            a, b = x_values(j)[common], y_values(i)[common]
-            x_constant[i, j], y_constant[i, j] = a.min() == a.max(), b.min() == b.max()
-            terms = self.terms(a, b, common)
-            r[i, j] = np.nan if terms is None else terms.sum()
-        r[~enough | x_constant | y_constant] = np.nan
-        return Correlation(np.clip(r, -1, 1), n, x_constant, y_constant, np.zeros(n.shape, np.bool_))
+        varying = ~x.constant[None] & ~y.constant[:, None]
+        comparable = (n >= MIN_COMMON) & varying
+        r[~comparable] = np.nan
+        found.r[tile], found.n[tile] = np.clip(r, -1, 1, out=r), n
+        found.x_constant[tile], found.y_constant[tile] = x.constant[None], y.constant[:, None]
+        return np.argwhere(doubtful & comparable)
 
-    def _anew(self, found: Correlation, x: MapMatrix, y: MapMatrix, jobs: int) -> None:
+    def _by_definition(self, found: Correlation, i: int, j: int, x: Side, y: Side) -> None:
+        """Compute one cell from the maps' own values; in place."""
+        common = x.support(j) & y.support(i)
+        a, b = x.values(j)[common], y.values(i)[common]
+        constant = a.min() == a.max(), b.min() == b.max()
+        terms = self.terms(a, b, common)
+        r = np.nan if terms is None or any(constant) else np.clip(terms.sum(), -1, 1)
+        found.r[i, j], found.x_constant[i, j], found.y_constant[i, j] = r, *constant
+        if y is x and i != j:
+            found.mirror(slice(i, i + 1), slice(j, j + 1))
+
+    def _anew(self, found: Correlation, x: MapMatrix, y: MapMatrix, means: _Means, progress: Progress | None) -> None:
         """Compare maps of different features over those in common, transformed anew; in place."""
-        pairs, work = [], 0.0
-        for i in np.unique(y.support_of):
-            for j in np.unique(x.support_of):
-                common = x.supports[j] & y.supports[i]
-                size = int(np.count_nonzero(common))
-                rows, columns = np.flatnonzero(y.support_of == i), np.flatnonzero(x.support_of == j)
-                if size >= MIN_COMMON and not (np.array_equal(common, x.supports[j])
-                                               and np.array_equal(common, y.supports[i])):
-                    pairs.append((rows, columns))
-                    work += size * (len(rows) + len(columns))
-        for rows, columns in pairs:
-            here = np.ix_(rows, columns)
-            if work > ANEW:
-                found.own[here] = True
-                continue
-            common = x.supports[x.support_of[columns[0]]] & y.supports[y.support_of[rows[0]]]
-            part = self.on(common)._own(x.within(common, columns), y.within(common, rows), jobs)
-            found.r[here], found.x_constant[here], found.y_constant[here] = part.r, part.x_constant, part.y_constant
+        (used_x, first_x, of_x, maps_x), (used_y, first_y, of_y, maps_y) = (
+            np.unique(side.support_of, return_index=True, return_inverse=True, return_counts=True) for side in (x, y))
+        whole_x, whole_y = (np.count_nonzero(side.supports, axis=1)[used] for side, used in ((x, used_x), (y, used_y)))
+        differ, work = np.zeros((len(used_y), len(used_x)), np.bool_), 0.0
+        for i, first in enumerate(first_y):  # row by row: thousands of supports make millions of pairs
+            common = found.n[first, first_x]
+            differ[i] = (common >= MIN_COMMON) & ((common < whole_x) | (common < whole_y[i]))
+            if y is x:
+                differ[i, i:] = False  # they mirror those below
+            work += float((common * (maps_y[i] + maps_x))[differ[i]].sum())
+        if work > ANEW:
+            found.own[...] = (differ | differ.T if y is x else differ)[np.ix_(of_y, of_x)]
+            return
+        groups_x, groups_y = (np.split(np.argsort(of, kind="stable"), np.cumsum(maps)[:-1])
+                              for of, maps in ((of_x, maps_x), (of_y, maps_y)))
+        blocks = list(np.argwhere(differ))
+        threads = means.jobs if len(blocks) >= means.jobs else 1
+        each = _Means(means.jobs // threads, means.memory // threads)
+
+        def compare(block: IntArray) -> Correlation:
+            i, j = block
+            features = x.supports[used_x[j]] & y.supports[used_y[i]]
+            within = self.on(features)
+            return within._compare(within._side(x, features, groups_x[j]), within._side(y, features, groups_y[i]), each)
+
+        with _told(progress, len(blocks), "comparing maps of different coverage") as advance:
+            for (i, j), part in zip(blocks, in_order(compare, blocks, threads), strict=True):
+                rows, columns = groups_y[i], groups_x[j]
+                here = np.ix_(rows, columns)
+                found.r[here], found.x_constant[here], found.y_constant[here] = part.r, part.x_constant, part.y_constant
+                if y is x:
+                    there = np.ix_(columns, rows)
+                    found.r[there], found.x_constant[there] = part.r.T, part.y_constant.T
+                    found.y_constant[there] = part.x_constant.T
+                advance(1)
 
     def on(self, features: BoolArray) -> Similarity:
         """The same similarity on some of the features."""
@@ -246,3 +366,8 @@ class Similarity:
         if self.method == "spearman":
             covariates = np.array([average_ranks(row) for row in covariates])
         return basis_of(covariates, weights), weights
+
+
+def _told(progress: Progress | None, total: int, what: str) -> AbstractContextManager[Callable[[int], None]]:
+    """Tell how far the work has come, if anybody wants to know."""
+    return nullcontext(lambda _done: None) if progress is None else progress(total, what)

@@ -1,0 +1,280 @@
+"""Plans carried out: sums over common features of sets of any size, tile by tile, by threads or on a device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TypeVar
+
+import numpy as np
+
+from niicorr.compute.device import SHARE, Device, ran_out
+from niicorr.compute.on_device import Tile, device_sums, tiles_of
+from niicorr.compute.plan import DEVICE_TILE, PIECE, DevicePlan, Plan, Sizes, cuts, planned_on_device
+from niicorr.compute.sums import Block, Sums, block_sums
+from niicorr.errors import ResourceError
+from niicorr.matrix import MapMatrix, OwnValues
+from niicorr.records import Decision
+from niicorr.typing import BoolArray, Float64Array, FloatArray, IntArray
+
+Finish = Callable[[Tile, Block, Block, Sums], None]
+"""Takes the places of a tile among all maps, its maps of x and of y, and their sums; called from several threads."""
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """One of two sets, and what its maps become before they are multiplied.
+
+    Parameters
+    ----------
+    matrix : MapMatrix
+        The maps.
+    scores : callable, optional
+        Transforms a matrix, with so many threads; without it rows are multiplied as they are.
+    common, places : ndarray of bool, shape (features,); ndarray of int, shape (k,), optional
+        Only these maps, narrowed to these features, of which they miss none.
+    keeps_constant : bool
+        Whether a transform that is constant, of a map that is not, has a similarity (Dice's indicators have).
+    """
+
+    matrix: MapMatrix
+    scores: Callable[[MapMatrix, int], MapMatrix] | None = None
+    common: BoolArray | None = None
+    places: IntArray | None = None
+    keeps_constant: bool = False
+
+    def __len__(self) -> int:
+        return len(self.matrix) if self.places is None else len(self.places)
+
+    @property
+    def n(self) -> int:
+        """Features that are multiplied."""
+        return self.matrix.features.n if self.common is None else int(np.count_nonzero(self.common))
+
+    @property
+    def complete(self) -> bool:
+        """Whether no value is missing."""
+        return self.common is not None or bool(self._whole.gapless[np.unique(self.matrix.support_of)].all())
+
+    @property
+    def transformed(self) -> bool:
+        """Whether what is multiplied has to be made first."""
+        return self.scores is not None or self.common is not None
+
+    def block(self, part: slice, jobs: int = 1) -> Block:
+        """Make some of the maps ready for products: a view where rows are taken as they are."""
+        if not self.transformed:
+            return self._whole.part(part)
+        n = part.stop - part.start
+        pieces = [slice(part.start + p.start, part.start + p.stop) for p in cuts(n, PIECE)]
+        if len(pieces) == 1:
+            block = self._piece(pieces[0], jobs)
+        else:
+            made = np.empty((n, self.n), self.matrix.rows.dtype)
+            center, scale, constant = np.empty(n), np.empty(n), np.empty(n, np.bool_)
+            for piece in pieces:
+                block, here = self._piece(piece, jobs), slice(piece.start - part.start, piece.stop - part.start)
+                made[here], center[here], scale[here], constant[here] = (block.rows, block.center, block.scale,
+                                                                         block.constant)
+            block = replace(block, rows=made, center=center, scale=scale, constant=constant)
+        if self.common is None:
+            # Transforms leave supports as they are; those of the whole set are stored once.
+            return replace(block, supports=self.matrix.supports, support_of=self.matrix.support_of[part],
+                           gapless=self._whole.gapless)
+        return replace(block, support_of=np.zeros(n, dtype=np.intp))
+
+    def values(self, index: int) -> FloatArray:
+        """Return one map in its own units at the features in use, shape (n,), as exactly as it can be had."""
+        own = self._own(index if self.places is None else int(self.places[index]))
+        return own if self.common is None else own[self.common]
+
+    def support(self, index: int) -> BoolArray:
+        """Where one map has data among the features in use, shape (n,)."""
+        if self.common is not None:
+            return np.ones(self.n, dtype=np.bool_)
+        return np.asarray(self.matrix.supports[self.matrix.support_of[index]])
+
+    @cached_property
+    def _own(self) -> OwnValues:
+        return OwnValues(self.matrix)
+
+    @cached_property
+    def _whole(self) -> Block:
+        return Block.of(self.matrix)
+
+    def _piece(self, piece: slice, jobs: int) -> Block:
+        if self.common is None:
+            exact = self.matrix.exact
+            maps = replace(self.matrix.part(piece), exact=None if exact is None else lambda k: exact(piece.start + k))
+        else:
+            places = np.arange(len(self)) if self.places is None else self.places
+            maps = self.matrix.within(self.common, places[piece])
+        block = Block.of(maps if self.scores is None else self.scores(maps, jobs))
+        return replace(block, constant=maps.scale == 0) if self.keeps_constant else block
+
+
+def execute(
+    plan: Plan,
+    sizes: Sizes,
+    x: Side,
+    y: Side,
+    finish: Finish,
+    *,
+    weights: Float64Array | None = None,
+    device: Device | None = None,
+) -> list[Decision]:
+    """Make the sums of all tiles of a plan, and give each tile to what makes numbers of it.
+
+    Parameters
+    ----------
+    plan : Plan
+        How.
+    sizes : Sizes
+        What it was made for.
+    x, y : Side
+        The two sets. Where y is x, tiles above the diagonal are left out: they mirror those below it.
+    finish : callable
+        Called once for each tile.
+    weights : ndarray, shape (features,), float64, optional
+        Positive.
+    device : Device, optional
+        Makes the products, if given.
+
+    Returns
+    -------
+    list of Decision
+        What did not go as planned.
+    """
+    kept = x.block(plan.columns[0], plan.threads) if len(plan.columns) == 1 else None
+    room = None if device is None else _Room(device, DEVICE_TILE, DEVICE_TILE)
+
+    def panel(rows: slice, columns: slice, ty: Block) -> None:
+        on_diagonal = y is x and rows == columns
+        tx = kept if kept is not None else ty if on_diagonal else x.block(columns, plan.threads)
+        origin = rows.start, columns.start
+        if room is None:
+            _by_threads(plan, origin, tx, ty, finish, weights, lower=on_diagonal)
+        else:
+            _by_device(room, sizes, origin, tx, ty, finish, weights, lower=on_diagonal)
+
+    def band(rows: slice) -> None:
+        # A function of its own, so that no panel outlives its turn.
+        ty = kept if kept is not None and y is x else y.block(rows, plan.threads)
+        for columns in plan.columns:
+            if y is not x or columns.start <= rows.start:
+                panel(rows, columns, ty)
+
+    for rows in plan.rows:
+        band(rows)
+    return [] if room is None else room.decisions
+
+
+def in_order(of: Callable[[T], R], items: Sequence[T], threads: int) -> Iterator[R]:
+    """Apply a function to all items, in threads where there are several, and yield the outcomes in order."""
+    if threads <= 1 or len(items) <= 1:
+        yield from map(of, items)
+        return
+    pool = ThreadPoolExecutor(threads)
+    try:
+        # A few ahead, no more: outcomes wait for their turn in memory.
+        for start in range(0, len(items), 4 * threads):
+            yield from pool.map(of, items[start : start + 4 * threads])
+    finally:
+        # Whoever interrupts does not wait for what has not begun.
+        pool.shutdown(cancel_futures=True)
+
+
+def _by_threads(
+    plan: Plan, origin: tuple[int, int], x: Block, y: Block, finish: Finish, weights: Float64Array | None, *,
+    lower: bool,
+) -> None:
+    """Make the tiles of a panel by the processor."""
+
+    def work(tile: Tile) -> None:
+        part_y, part_x = y.part(tile[0]), x.part(tile[1])
+        sums = block_sums(part_x, part_y, weights, jobs=1 if plan.by_tile else plan.threads)
+        finish(_placed(tile, origin), part_x, part_y, sums)
+
+    for _ in in_order(work, tiles_of(len(y), len(x), plan.tile, lower=lower), plan.threads if plan.by_tile else 1):
+        pass
+
+
+@dataclass
+class _Room:
+    """What is known of the memory of a device: it is asked once for a panel, and believed only until it runs out."""
+
+    device: Device
+    wanted: int
+    tile: int
+    most: float = np.inf
+    ran_out: bool = False
+
+    @property
+    def memory(self) -> int:
+        return int(min(SHARE * self.device.free(), self.most))
+
+    @property
+    def decisions(self) -> list[Decision]:
+        if not self.ran_out and self.tile == self.wanted:
+            return []
+        return [Decision("device", f"{self.device.name} {'ran out of' if self.ran_out else 'has little'} memory: its "
+                         f"products were made in smaller parts, of {self.tile} × {self.tile} maps")]
+
+
+def _by_device(
+    room: _Room, sizes: Sizes, origin: tuple[int, int], x: Block, y: Block, finish: Finish,
+    weights: Float64Array | None, *, lower: bool,
+) -> None:
+    """Make the tiles of a panel on a device, in smaller parts if it has less room than it said."""
+    sizes = replace(sizes, rows=len(y), columns=len(x))
+    done: set[tuple[int, int]] = set()
+    while True:
+        plan = planned_on_device(sizes, room.memory, room.tile)
+        if plan is None:
+            raise ResourceError(f"{room.device.name} has too little memory left ({room.device.free() / 2**20:.0f} MiB) "
+                                "to multiply maps on it: close what else uses it, or use --device cpu")
+        if plan.tile < room.tile:
+            room.tile = plan.tile
+            done.clear()  # tiles lie elsewhere now
+        try:
+            _parts_on_device(room.device, plan, origin, x, y, finish, weights, done, lower=lower)
+            return
+        except Exception as error:
+            if not ran_out(error):
+                raise
+        # Not before the error and with it all that its frames hold has gone.
+        room.most, room.ran_out = plan.bytes // 2, True
+
+
+def _parts_on_device(
+    device: Device, plan: DevicePlan, origin: tuple[int, int], x: Block, y: Block, finish: Finish,
+    weights: Float64Array | None, done: set[tuple[int, int]], *, lower: bool,
+) -> None:
+    """Make the tiles of a panel that are not done yet, as many at once as the device holds."""
+    for rows in cuts(len(y), plan.rows):
+        for columns in cuts(len(x), plan.columns):
+            offset = rows.start, columns.start
+            tiles = [t for t in tiles_of(rows.stop - rows.start, columns.stop - columns.start, plan.tile)
+                     if not (lower and columns.start + t[1].start > rows.start + t[0].start)
+                     and _corner(_placed(t, offset)) not in done]
+            if not tiles:
+                continue
+            part_x, part_y = x.part(columns), y.part(rows)
+            for tile, sums in device_sums(device, part_x, part_y, weights, tiles):
+                here = _placed(tile, offset)
+                finish(_placed(here, origin), part_x.part(tile[1]), part_y.part(tile[0]), sums)
+                done.add(_corner(here))
+
+
+def _placed(tile: Tile, origin: tuple[int, int]) -> Tile:
+    (a, b), (row, column) = tile, origin
+    return slice(a.start + row, a.stop + row), slice(b.start + column, b.stop + column)
+
+
+def _corner(tile: Tile) -> tuple[int, int]:
+    return tile[0].start, tile[1].start

@@ -9,9 +9,11 @@ from contextlib import nullcontext
 import numpy as np
 import pytest
 
+from niicorr.bare_arrays import is_matrix
 from niicorr.errors import DomainWarning, InputError, UnusableMapsError, UsageError
+from niicorr.machine import versions
 from niicorr.options import Options
-from niicorr.pipeline import check, correlate, is_matrix, versions
+from niicorr.pipeline import check, correlate
 
 AFFINE = np.diag([18.0, 18, 18, 1])
 

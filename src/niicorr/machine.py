@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import platform
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from niicorr._version import __version__
 
 SHARE = 0.6
 """Of the free memory, unless ``--memory`` says otherwise."""
@@ -26,6 +30,16 @@ def memory_budget(option: int | None) -> int:
         return option
     free = [n for n in (_meminfo(), _cgroup(), _address_space()) if n is not None]
     return int(SHARE * min(free, default=2**31))
+
+
+def versions() -> dict[str, str]:
+    """What the numbers were made with: Python and the packages that are loaded."""
+    found = {"niicorr": __version__, "python": platform.python_version(), "platform": platform.platform()}
+    for name in ("numpy", "scipy", "nibabel", "nilearn", "zlib_ng", "pandas", "matplotlib", "seaborn"):
+        module = sys.modules.get(name)
+        if module is not None:
+            found[name] = str(getattr(module, "__version__", "unknown"))
+    return found
 
 
 _HOLDING = threading.Lock()

@@ -23,12 +23,12 @@ from niicorr.analysis import silent
 from niicorr.calibration.fields import fields_of, imitated, part_of
 from niicorr.calibration.rates import Calibration, TriedNull
 from niicorr.errors import DomainWarning, InputError, NiicorrWarning, UsageError
+from niicorr.extraction import Extracted, extracted
 from niicorr.inference import pvalues
 from niicorr.machine import default_jobs, memory_budget
 from niicorr.matrix import MapMatrix, same_place
 from niicorr.nulls.effective import EffectiveNull, effective_null
 from niicorr.options import Options, options_of
-from niicorr.pipeline import Extracted, extracted
 from niicorr.records import NullModel
 from niicorr.significance import LEAST_VOXELS, infer
 from niicorr.typing import BoolArray, Float64Array, Null, Progress

@@ -31,8 +31,7 @@ from niicorr.images.region_names import count, listed
 from niicorr.images.region_runs import RegionRuns, RunSignal, region_runs
 from niicorr.images.regions import MIN_COVERAGE
 from niicorr.images.runs import RunSource, find_runs, read_runs
-from niicorr.machine import default_jobs
-from niicorr.pipeline import versions
+from niicorr.machine import default_jobs, versions
 from niicorr.records import Decision
 from niicorr.result import CorrelationResult, RunSeries
 from niicorr.rois.options import RoiOptions, checked

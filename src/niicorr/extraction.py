@@ -1,0 +1,172 @@
+"""Maps become matrices of the same features, voxels or regions, with what is to be computed of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from niicorr.bare_arrays import from_matrices, is_matrix
+from niicorr.compute.similarity import Similarity
+from niicorr.errors import InputError, UsageError
+from niicorr.images.atlas import Atlas
+from niicorr.images.extract import extract, naive_step
+from niicorr.images.region_names import listed
+from niicorr.images.region_runs import in_mni
+from niicorr.images.regions import MIN_COVERAGE, Regional, region_averages, regional_means
+from niicorr.images.sampling import Sampling
+from niicorr.images.survey import Survey
+from niicorr.machine import default_jobs, versions
+from niicorr.matrix import MapMatrix
+from niicorr.options import Options
+from niicorr.preparing import Prepared, prepare, refusal, rules_mattered
+from niicorr.records import Decision, Provenance
+from niicorr.result import Parcellation
+from niicorr.typing import BoolArray, Progress
+
+
+@dataclass(frozen=True, eq=False)
+class Extracted:
+    """Two sets of maps as matrices of the same features, and what is to be computed of them.
+
+    Attributes
+    ----------
+    x : MapMatrix
+        The first set.
+    y : MapMatrix or None
+        The second; None for a set against itself.
+    similarity : Similarity
+        With weights and covariates at these features.
+    provenance : Provenance
+        How far the maps have come.
+    naive_step : int
+        The step of ``x.naive`` and ``y.naive``; 0 where there are none.
+    surveys : tuple of Survey
+        What was read; empty where maps came as matrices.
+    sampling : Sampling or None
+        Where they were compared; None where maps came as matrices.
+    parcellation : Parcellation or None
+        The regions that they were averaged over.
+    """
+
+    x: MapMatrix
+    y: MapMatrix | None
+    similarity: Similarity
+    provenance: Provenance
+    naive_step: int = 0
+    surveys: tuple[Survey, ...] = ()
+    sampling: Sampling | None = None
+    parcellation: Parcellation | None = None
+
+
+def extracted(
+    x: Any, y: Any, options: Options, *, command: str | None, progress: Progress, naive: bool = True
+) -> Extracted:
+    """Read, judge and extract two sets of maps, or take matrices as they are.
+
+    Parameters
+    ----------
+    x, y
+        As for `correlate`.
+    options : Options
+        Checked.
+    command : str or None
+        The command line.
+    progress : callable
+        Told of maps read.
+    naive : bool
+        Whether rows of the whole grid are taken along where the rules mattered.
+    """
+    if is_matrix(x) and (y is None or is_matrix(y)):
+        if options.atlas is not None:
+            raise UsageError("the maps came as arrays, which no atlas fits: give images, or (array, affine)")
+        first, second, similarity = from_matrices(x, y, options)
+        return Extracted(first, second, similarity, Provenance(options.resolved(), command, versions()))
+    return _from_files(x, y, options, command, progress, naive)
+
+
+def min_coverage_of(options: Options) -> float:
+    """Which share of a region a map must cover."""
+    return MIN_COVERAGE if options.min_coverage is None else float(options.min_coverage)
+
+
+def _from_files(
+    x: Any, y: Any, options: Options, command: str | None, progress: Progress, naive: bool
+) -> Extracted:
+    prepared = prepare(x, y, options, progress)
+    sets = [s for s in (prepared.x, prepared.y) if s is not None]
+    problem = prepared.failure or refusal(sets, options)
+    if problem is not None:
+        raise problem
+    sampling = prepared.sampling
+    assert sampling is not None  # without a failure there is one
+    jobs = options.jobs or default_jobs()
+    n_maps = sum(len(s.maps) for s in sets)
+    start = time.perf_counter()
+    if prepared.atlas is not None:
+        return _regional(prepared, prepared.atlas, sets, options, command, start)
+    step = naive_step(sampling.grid.size, n_maps) if naive and rules_mattered(sets) else 0
+    matrices = [extract(s, sampling, resample_option=options.resample, naive_step=step, n_maps=n_maps, jobs=jobs)
+                for s in sets]
+    beside = prepared.beside
+    assert beside is not None  # it holds the sampling
+    provenance = Provenance(options.resolved(), command, versions(), prepared.decisions, sampling.warnings,
+                            {**prepared.timings, "extract": time.perf_counter() - start}, beside.records)
+    similarity = Similarity(options.method, float(options.threshold), beside.weights, beside.covariates)
+    return Extracted(matrices[0], matrices[1] if len(matrices) > 1 else None, similarity, provenance, step,
+                     tuple(sets), sampling)
+
+
+def _regional(
+    prepared: Prepared, atlas: Atlas, sets: list[Survey], options: Options, command: str | None, start: float
+) -> Extracted:
+    """Average both sets over the regions of an atlas; weights and covariates, too."""
+    beside = prepared.beside
+    assert beside is not None  # callers have a sampling
+    sampling, jobs = beside.sampling, options.jobs or default_jobs()
+    means = [regional_means(s, sampling, atlas, min_coverage=min_coverage_of(options), resample_option=options.resample,
+                            jobs=jobs) for s in sets]
+    weights, covariates = (None if values is None else region_averages(values, sampling, atlas)
+                           for values in (beside.weights, beside.covariates))
+    matrices = [part.matrix for part in means]
+    similarity = Similarity(options.method, float(options.threshold), weights, covariates)
+    keep = np.ones(len(atlas), dtype=bool)
+    for values in (weights, covariates):
+        if values is not None:
+            keep &= np.isfinite(values).reshape(-1, len(atlas)).all(axis=0)
+    if not keep.all():
+        matrices, similarity = [matrix.within(keep) for matrix in matrices], similarity.on(keep)
+    parcellation = _parcellation(sets, means, atlas)
+    decisions = (*prepared.decisions, *_coverage_decisions(parcellation, options, keep))
+    provenance = Provenance(options.resolved(), command, versions(), decisions, sampling.warnings,
+                            {**prepared.timings, "extract": time.perf_counter() - start}, beside.records)
+    return Extracted(matrices[0], matrices[1] if len(matrices) > 1 else None, similarity, provenance,
+                     int(rules_mattered(sets)), tuple(sets), sampling, parcellation)
+
+
+def _parcellation(sets: list[Survey], means: list[Regional], atlas: Atlas) -> Parcellation:
+    labels = tuple(label for s in sets for label in s.maps.labels)
+    coverage = np.concatenate([part.coverage for part in means])
+    if not (coverage > 0).any():
+        raise InputError(f"no map has data in any region of {atlas.path}: check that atlas and maps are in one space")
+    return Parcellation(atlas.path, atlas.regions, atlas.held, labels, coverage,
+                        np.concatenate([part.values for part in means]), in_mni(atlas))
+
+
+def _coverage_decisions(parcellation: Parcellation, options: Options, keep: BoolArray) -> Iterator[Decision]:
+    """Say which regions no map has, and which do not count for want of a weight or a covariate."""
+    n, names = len(parcellation.regions), parcellation.names
+    values = parcellation.values
+    assert values is not None  # of maps there are
+    yield Decision("atlas", f"a map's value of a region is its mean over the region's voxels with data; missing where "
+                   f"they are less than {min_coverage_of(options):.0%} of it")
+    without = [names[k] for k in np.flatnonzero(~np.isfinite(values).any(axis=0) & (parcellation.n_voxels > 0))]
+    if without:
+        yield Decision("atlas", f"{len(without)} of {n} regions are missing in every map: {listed(without)}")
+    if not keep.all():
+        dropped = [names[k] for k in np.flatnonzero(~keep)]
+        yield Decision("atlas", f"{len(dropped)} of {n} regions do not count, since weights or covariates have no "
+                       f"value there: {listed(dropped)}")

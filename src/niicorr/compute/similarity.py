@@ -25,8 +25,9 @@ from niicorr.compute import combinations
 from niicorr.compute.combinations import Scaled
 from niicorr.compute.definitions import similarity_terms
 from niicorr.compute.device import Device
-from niicorr.compute.on_device import Tile
-from niicorr.compute.plan import Sizes, planned
+from niicorr.compute.on_device import Tile, tiles_of
+from niicorr.compute.outcome import Elsewhere, TileOutcome
+from niicorr.compute.plan import DEVICE_TILE, TILE, Sizes, planned
 from niicorr.compute.sums import Block, Sums
 from niicorr.compute.tiles import Side, execute, in_order
 from niicorr.compute.transforms import basis_of, biweight_scores, fine_values, residuals, transformed
@@ -70,6 +71,11 @@ class Correlation:
         x_constant, y_constant, own = (np.zeros(shape, np.bool_) for _ in range(3))
         return cls(np.full(shape, np.nan), np.zeros(shape, np.int64), x_constant, y_constant, own)
 
+    def place(self, tile: Tile, outcome: TileOutcome) -> None:
+        """Fill the cells of a tile."""
+        self.r[tile], self.n[tile] = outcome.r, outcome.n
+        self.x_constant[tile], self.y_constant[tile] = outcome.x_constant, outcome.y_constant
+
     def mirror(self, rows: slice, columns: slice) -> None:
         """Of a set against itself: fill the cells on the other side of the diagonal."""
         self.r[columns, rows], self.n[columns, rows] = self.r[rows, columns].T, self.n[rows, columns].T
@@ -85,6 +91,7 @@ class _Means:
     memory: int
     device: Device | None = None
     advance: Callable[[int], None] = field(default=lambda _done: None)
+    elsewhere: Elsewhere | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,7 +191,7 @@ class Similarity:
 
     def __call__(
         self, x: MapMatrix, y: MapMatrix, *, jobs: int = 1, memory: int | None = None, device: Device | None = None,
-        progress: Progress | None = None,
+        progress: Progress | None = None, elsewhere: Elsewhere | None = None,
     ) -> Correlation:
         """Compare every map of x with every map of y over their common features.
 
@@ -201,6 +208,8 @@ class Similarity:
             Makes the products in place of the processor.
         progress : callable, optional
             Told of pairs compared.
+        elsewhere : Elsewhere, optional
+            Knows outcomes of tiles, which are then not made here, and takes notice of those that are.
 
         Returns
         -------
@@ -212,7 +221,7 @@ class Similarity:
         side_y = side_x if y is x else self._side(y)
         with one_blas_thread():
             with _told(progress, len(x) * len(y), "comparing maps") as advance:
-                found = self._compare(side_x, side_y, replace(means, advance=advance))
+                found = self._compare(side_x, side_y, replace(means, advance=advance, elsewhere=elsewhere))
             if self._holistic and not (x.complete and y.complete):
                 self._anew(found, x, y, means, progress)
         return found
@@ -266,16 +275,29 @@ class Similarity:
         found = Correlation.empty(len(y), len(x))
         doubtful: list[IntArray] = []
 
-        def finish(tile: Tile, part_x: Block, part_y: Block, sums: Sums) -> None:
-            doubtful.append(self._fill(found, tile, part_x, part_y, sums) + np.array([tile[0].start, tile[1].start]))
+        def place(tile: Tile, outcome: TileOutcome) -> None:
+            found.place(tile, outcome)
+            doubtful.append(outcome.doubtful + np.array([tile[0].start, tile[1].start]))
             mirrored = y is x and tile[0] != tile[1]
             if mirrored:
                 found.mirror(*tile)
-            means.advance(len(part_x) * len(part_y) * (1 + mirrored))
+            means.advance(outcome.r.size * (1 + mirrored))
+
+        def finish(tile: Tile, part_x: Block, part_y: Block, sums: Sums) -> None:
+            outcome = self.outcome(part_x, part_y, sums)
+            if means.elsewhere is not None:
+                means.elsewhere.keep(tile, outcome)
+            place(tile, outcome)
 
         sizes = self._sizes(x, y)
+        known: set[tuple[int, int]] = set()
+        if means.elsewhere is not None:
+            side = TILE if means.device is None else DEVICE_TILE
+            for tile, outcome in means.elsewhere.known(sizes, tiles_of(len(y), len(x), side, lower=y is x)):
+                place(tile, outcome)
+                known.add((tile[0].start, tile[1].start))
         decisions = execute(planned(sizes, means.memory, means.jobs), sizes, x, y, finish, weights=self.weights,
-                            device=means.device)
+                            device=means.device, skip=lambda tile: (tile[0].start, tile[1].start) in known)
         cells = np.concatenate(doubtful)
         if y is x:
             cells = np.sort(cells, axis=1)[:, ::-1]
@@ -284,8 +306,8 @@ class Similarity:
             self._by_definition(found, int(i), int(j), x, y)
         return replace(found, decisions=tuple(decisions))
 
-    def _fill(self, found: Correlation, tile: Tile, x: Block, y: Block, sums: Sums) -> IntArray:
-        """Combine the sums of a tile; return its cells, shape (k, 2), that the sums are too coarse for."""
+    def outcome(self, x: Block, y: Block, sums: Sums) -> TileOutcome:
+        """Combine the sums of a tile."""
         n = sums.n
         r = self.of_scores(x, y, sums)
         xx, yy, _ = combinations.centred(sums)
@@ -295,9 +317,8 @@ class Similarity:
         varying = ~x.constant[None] & ~y.constant[:, None]
         comparable = (n >= MIN_COMMON) & varying
         r[~comparable] = np.nan
-        found.r[tile], found.n[tile] = np.clip(r, -1, 1, out=r), n
-        found.x_constant[tile], found.y_constant[tile] = x.constant[None], y.constant[:, None]
-        return np.argwhere(doubtful & comparable)
+        return TileOutcome(np.clip(r, -1, 1, out=r), n, np.broadcast_to(x.constant[None], r.shape),
+                           np.broadcast_to(y.constant[:, None], r.shape), np.argwhere(doubtful & comparable))
 
     def _by_definition(self, found: Correlation, i: int, j: int, x: Side, y: Side) -> None:
         """Compute one cell from the maps' own values; in place."""

@@ -127,6 +127,7 @@ def execute(
     *,
     weights: Float64Array | None = None,
     device: Device | None = None,
+    skip: Callable[[Tile], bool] = lambda _tile: False,
 ) -> list[Decision]:
     """Make the sums of all tiles of a plan, and give each tile to what makes numbers of it.
 
@@ -144,33 +145,44 @@ def execute(
         Positive.
     device : Device, optional
         Makes the products, if given.
+    skip : callable, optional
+        Tells which tiles are not wanted. Panels without a wanted tile are not transformed; a device makes a panel
+        whole.
 
     Returns
     -------
     list of Decision
         What did not go as planned.
     """
-    kept = x.block(plan.columns[0], plan.threads) if len(plan.columns) == 1 else None
-    room = None if device is None else _Room(device, DEVICE_TILE, DEVICE_TILE)
+    tile = plan.tile if device is None else DEVICE_TILE
+    room = None if device is None else _Room(device, tile, tile)
 
-    def panel(rows: slice, columns: slice, ty: Block) -> None:
-        on_diagonal = y is x and rows == columns
-        tx = kept if kept is not None else ty if on_diagonal else x.block(columns, plan.threads)
+    def wanted(rows: slice, columns: slice) -> list[Tile]:
+        here = tiles_of(rows.stop - rows.start, columns.stop - columns.start, tile, lower=y is x and rows == columns)
+        return [t for t in here if not skip(_placed(t, (rows.start, columns.start)))]
+
+    bands = {rows.start: [(columns, tiles) for columns in plan.columns
+                          if (y is not x or columns.start <= rows.start) and (tiles := wanted(rows, columns))]
+             for rows in plan.rows}
+    kept = x.block(plan.columns[0], plan.threads) if len(plan.columns) == 1 and any(bands.values()) else None
+
+    def panel(rows: slice, columns: slice, tiles: list[Tile], ty: Block) -> None:
+        tx = kept if kept is not None else ty if y is x and rows == columns else x.block(columns, plan.threads)
         origin = rows.start, columns.start
         if room is None:
-            _by_threads(plan, origin, tx, ty, finish, weights, lower=on_diagonal)
+            _by_threads(plan, tiles, origin, tx, ty, finish, weights)
         else:
-            _by_device(room, sizes, origin, tx, ty, finish, weights, lower=on_diagonal)
+            _by_device(room, sizes, origin, tx, ty, finish, weights, lower=y is x and rows == columns)
 
     def band(rows: slice) -> None:
         # A function of its own, so that no panel outlives its turn.
         ty = kept if kept is not None and y is x else y.block(rows, plan.threads)
-        for columns in plan.columns:
-            if y is not x or columns.start <= rows.start:
-                panel(rows, columns, ty)
+        for columns, tiles in bands[rows.start]:
+            panel(rows, columns, tiles, ty)
 
     for rows in plan.rows:
-        band(rows)
+        if bands[rows.start]:
+            band(rows)
     return [] if room is None else room.decisions
 
 
@@ -190,8 +202,8 @@ def in_order(of: Callable[[T], R], items: Sequence[T], threads: int) -> Iterator
 
 
 def _by_threads(
-    plan: Plan, origin: tuple[int, int], x: Block, y: Block, finish: Finish, weights: Float64Array | None, *,
-    lower: bool,
+    plan: Plan, tiles: list[Tile], origin: tuple[int, int], x: Block, y: Block, finish: Finish,
+    weights: Float64Array | None,
 ) -> None:
     """Make the tiles of a panel by the processor."""
 
@@ -200,7 +212,7 @@ def _by_threads(
         sums = block_sums(part_x, part_y, weights, jobs=1 if plan.by_tile else plan.threads)
         finish(_placed(tile, origin), part_x, part_y, sums)
 
-    for _ in in_order(work, tiles_of(len(y), len(x), plan.tile, lower=lower), plan.threads if plan.by_tile else 1):
+    for _ in in_order(work, tiles, plan.threads if plan.by_tile else 1):
         pass
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from niicorr.errors import LISTED_PROBLEMS, InputError, MapError
 from niicorr.images.discover import discover, make_unique, shorten
 from niicorr.images.header import MAX_MAP_SIZE, ImageHeader, image_suffix
+from niicorr.images.load import FileFacts, volumes
 from niicorr.images.sampling import one_header
 from niicorr.images.series import SECONDS, TABLES, RegionSeries, axes_of_volumes, is_table, read_series
 from niicorr.matrix import plain_array
@@ -164,7 +165,8 @@ def read_runs(sources: Sequence[RunSource], *, max_map_size: int = MAX_MAP_SIZE)
         else:
             runs.append(run)
     if problems:
-        raise unusable(problems, len(sources))
+        # What is wrong in the middle of the others is named along, not after these have been mended.
+        raise unusable([*problems, *_damaged(runs)], len(sources))
     if not runs:
         others = f" and {len(passed) - 1} others have" if len(passed) > 1 else " has"
         raise InputError(f"no time series in the folder: {passed[0]}{others} one volume")
@@ -282,6 +284,17 @@ def _read(source: RunSource, max_map_size: int) -> Run:
         raise MapError(path, f"its volumes lie on {len(axes)} axes ({'×'.join(map(str, axes))}), and time is one: "
                        "these may be echoes", "give a 4-D image for each run")
     return Run(source, path, header, None, _time_step(source.item))
+
+
+def _damaged(runs: Sequence[Run]) -> Iterator[MapError]:
+    """Read images to their ends, for nothing but what is wrong with them."""
+    for run in runs:
+        if run.header is not None:
+            try:
+                for _ in volumes(run.header, (), FileFacts()):
+                    pass
+            except MapError as problem:
+                yield problem
 
 
 def _time_step(image: Any) -> float | None:

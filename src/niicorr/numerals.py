@@ -33,6 +33,11 @@ def value_text(value: float) -> str:
     return "NaN" if value != value else f"{value:.6g}".replace("-", "−")  # noqa: PLR0124  (NaN's definition)
 
 
+def short_text(value: float) -> str:
+    """``0.000123``, ``−1230``: three digits of a number of any size."""
+    return value_text(float(f"{value:.3g}"))
+
+
 def r_text(value: float) -> str:
     """``.42``, ``−.42``, ``1.00``: two digits, no leading zero, no minus at zero."""
     text = f"{abs(value):.2f}"

@@ -9,16 +9,22 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from niicorr.numerals import r_text, short_text
 from niicorr.words import Alternative, Fdr, Null
 
 
 @dataclass(frozen=True)
 class Measure:
-    """What a similarity is called: one, several, and on a scale."""
+    """What a similarity is called: one, several, and on a scale; and whether it lies between −1 and 1."""
 
     name: str
     names: str
     symbol: str
+    bounded: bool = True
+
+    def text(self, value: float) -> str:
+        """Write one: ``.42``; of those without bounds three digits."""
+        return r_text(value) if self.bounded else short_text(value)
 
 
 MEASURES = {
@@ -29,9 +35,11 @@ MEASURES = {
     "bicor": Measure("biweight midcorrelation", "biweight midcorrelations", "bicor"),
     "dice": Measure("Dice coefficient", "Dice coefficients", "Dice"),
     "partial correlation": Measure("partial correlation", "partial correlations", "partial r"),
-    "covariance": Measure("covariance", "covariances", "covariance"),
-    "tangent": Measure("geometric mean of covariances", "geometric means of covariances", "covariance"),
+    "covariance": Measure("covariance", "covariances", "covariance", bounded=False),
+    "tangent": Measure("geometric mean of covariances", "geometric means of covariances", "covariance",
+                       bounded=False),
 }
+
 
 def measure_of(method: str) -> Measure:
     """Return what a similarity is called; one of a newer niicorr goes by its own word."""

@@ -14,8 +14,8 @@ import niicorr as nc
 from niicorr.cli import rois as module
 from niicorr.cli.main import main
 from niicorr.cli.parser import parse
-from niicorr.cli.rois_account import plain_number
 from niicorr.connectivity import Kind, SeriesNull
+from niicorr.numerals import short_text
 from niicorr.rois import RoiOptions
 
 SHAPE = (8, 6, 5)
@@ -125,7 +125,7 @@ def test_values_of_any_size_are_shown(call, kind):
     assert "3 runs, 60 volumes each" in err
     result = nc.load("niicorr-rois")
     below = np.tril_indices(4, -1)
-    low, high = (plain_number(float(f(result.estimate[below]))) for f in (np.min, np.max))
+    low, high = (short_text(float(f(result.estimate[below]))) for f in (np.min, np.max))
     assert f"covariance from {low} to {high}" in err
     assert f"null {kind}: no p-values" in err
     assert "rows: regions" not in err
@@ -133,7 +133,7 @@ def test_values_of_any_size_are_shown(call, kind):
 
 
 def test_numbers_of_any_size():
-    assert [plain_number(v) for v in (0.000123456, -1234.5, 0.5, 266.74)] == ["0.000123", "−1230", "0.5", "267"]
+    assert [short_text(v) for v in (0.000123456, -1234.5, 0.5, 266.74)] == ["0.000123", "−1230", "0.5", "267"]
 
 
 def test_matrices_of_many_runs_are_counted(call, folder):

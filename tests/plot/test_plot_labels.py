@@ -5,7 +5,6 @@ import pytest
 from niicorr.plot.labels import (
     exponent_of,
     natural_key,
-    number_text,
     power_text,
     rounded_up,
     scaled_text,
@@ -16,15 +15,6 @@ from niicorr.plot.labels import (
 from niicorr.records import MapRecord
 
 FAMILIES = ["DejaVu Sans"]
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(0.424, ".42"), (-0.066, "−.07"), (1.0, "1.00"), (-1.0, "−1.00"), (0.999, "1.00"), (0.0, ".00"), (-0.004, ".00"),
-     (-0.0, ".00"), (12.5, "12.50")],
-)
-def test_numbers_as_papers_print_them(value, text):
-    assert number_text(value) == text
 
 
 def test_natural_order_survives_any_name():

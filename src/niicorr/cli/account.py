@@ -27,7 +27,7 @@ from niicorr.result.sentences import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from niicorr.cli.page import Line, Page, Style
     from niicorr.records import Decision, MapRecord
@@ -188,16 +188,14 @@ def empty_cells(result: CorrelationResult, page: Page) -> Iterator[Line]:
     yield from page.paragraph("no number", text)
 
 
-def strongest_pairs(
-    result: CorrelationResult, page: Page, show: Callable[[float], str] = r_text
-) -> Iterator[Line]:
-    """Name the strongest pairs, with what the null model says of them; ``show`` writes their numbers."""
+def strongest_pairs(result: CorrelationResult, page: Page) -> Iterator[Line]:
+    """Name the strongest pairs, with what the null model says of them."""
     rows = []
     for i, j in result.strongest(STRONGEST):
         value = float(result.estimate[i, j])
         style: Style = "positive" if value > 0 else "negative" if value < 0 else ""
         n = f"n = {integer(int(result.counts[i, j]))}{_certainty(result, i, j)}"
-        rows.append((page.text(show(value)), style, result.x_labels[j], result.y_labels[i], n))
+        rows.append((page.text(result.measure.text(value)), style, result.x_labels[j], result.y_labels[i], n))
     digits = max(5, *(columns(row[0]) for row in rows)) if rows else 5
     room = page.width - HEADING - digits - 1 - 2 - max((len(row[4]) for row in rows), default=0)
     names = [_pair(x, y, page, room) for _, _, x, y, _ in rows]

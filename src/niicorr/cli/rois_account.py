@@ -18,7 +18,7 @@ from niicorr.cli.account import (
     warning_lines,
 )
 from niicorr.cli.matrix_view import ROWS_OF_MORE, matrix_lines
-from niicorr.numerals import NARROW, duration, integer, plural, r_text, value_text
+from niicorr.numerals import NARROW, duration, integer, plural
 from niicorr.result.alike import remarks
 from niicorr.result.sentences import pairs
 from niicorr.space import format_mm
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from niicorr.cli.page import Line, Page
     from niicorr.records import MapRecord
     from niicorr.result import CorrelationResult
-
-BOUNDED = ("pearson", "partial correlation")
-"""Methods whose values lie between −1 and 1, and are shown with two digits."""
 
 _READ = ("t_r",)
 """Topics of single runs that the line on what was read tells already."""
@@ -57,11 +54,11 @@ def rois_account(
     if verbose:
         yield from every_decision([("run", runs), ("region", result.x_maps)], page)
     yield []
-    bounded = result.method in BOUNDED
-    if bounded and len(result.x_maps) <= ROWS_OF_MORE:  # a part of a larger one tells less than its strongest pairs
+    # A part of a larger one tells less than its strongest pairs.
+    if result.measure.bounded and len(result.x_maps) <= ROWS_OF_MORE:
         yield from matrix_lines(result, page)
     yield from empty_cells(result, page)
-    yield from strongest_pairs(result, page, r_text if bounded else plain_number)
+    yield from strongest_pairs(result, page)
     yield from surviving(result, page)
     more = [decision.text for decision in result.decisions if decision.topic == "null"] if result.null != "none" else []
     untested = _untested(result)
@@ -99,11 +96,6 @@ def read_runs_text(result: CorrelationResult) -> str:
     return ", ".join(parts)
 
 
-def plain_number(value: float) -> str:
-    """Write a number of any size with three digits."""
-    return value_text(float(f"{value:.3g}"))
-
-
 def _title(result: CorrelationResult, page: Page, seconds: float) -> Iterator[Line]:
     n, measure = len(result.x_maps), result.measure
     cells = n * (n - 1) // 2
@@ -111,7 +103,7 @@ def _title(result: CorrelationResult, page: Page, seconds: float) -> Iterator[Li
     shown = np.isfinite(numbers)
     rest = ""
     if shown.any():
-        show, name = (r_text, "r") if result.method in BOUNDED else (plain_number, measure.symbol)
+        show, name = measure.text, "r" if measure.bounded else measure.symbol
         low, high = show(float(numbers[shown].min())), show(float(numbers[shown].max()))
         rest = f", {name} from {low} to {high}" if low != high else f", {name} = {low}"
         counts = result.counts[shown]

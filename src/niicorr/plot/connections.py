@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from niicorr.errors import UsageError
-from niicorr.plot.labels import number_text
-from niicorr.plot.picture import UNBOUNDED
+from niicorr.numerals import r_text
 from niicorr.plot.significance import LEVELS
 
 if TYPE_CHECKING:
@@ -76,7 +75,7 @@ def why_none(result: CorrelationResult, threshold: float | None = None) -> str:
         raise UsageError(f"threshold is a correlation from 0 to 1, not {threshold!r}")
     if not result.series or result.parcellation is None:
         return "the result is not one of regions with each other"
-    if result.method in UNBOUNDED:
+    if not result.measure.bounded:
         return f"{result.measure.names} grow with the signals of the regions: the largest tell nothing of the pair"
     places = centroids(result)
     known: BoolArray = np.asarray(np.isfinite(places).all(axis=1))
@@ -91,7 +90,7 @@ def why_none(result: CorrelationResult, threshold: float | None = None) -> str:
     if len(lines.pairs):
         return ""
     if lines.among:
-        return f"no pair of regions with |r| of at least {number_text(threshold or 0.0)}"
+        return f"no pair of regions with |r| of at least {r_text(threshold or 0.0)}"
     return "no pair of regions reaches q ≤ .05" if lines.tested else "no pair of regions has a number"
 
 

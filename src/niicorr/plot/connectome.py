@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from niicorr.errors import UsageError
+from niicorr.numerals import r_text
 from niicorr.plot import captions, labels
 from niicorr.plot.colormaps import VIK
 from niicorr.plot.connections import Lines, centroids, strongest_lines, why_none
@@ -143,11 +144,11 @@ def small_print(result: CorrelationResult, lines: Lines, strip: Strip | None, un
     how = captions.CORRECTIONS.get(str(options.get("fdr", "bh")), str(options.get("fdr")))
     least, n = float(np.abs(lines.values).min()), len(lines.values)
     whose = f"with q ≤ .05 ({how})" if lines.tested else "of regions (there are no p-values)"
-    size = f"|r| ≥ {labels.number_text(least if lines.threshold is None else lines.threshold)}"
+    size = f"|r| ≥ {r_text(least if lines.threshold is None else lines.threshold)}"
     negative = int((lines.values < 0).sum())
     signs = f"{captions.grouped(negative)} of them negative" if negative else "none is negative"
     if n == lines.among == 1:
-        chosen = f"Line: the only pair {whose}, r = {labels.number_text(float(lines.values[0]))}"
+        chosen = f"Line: the only pair {whose}, r = {r_text(float(lines.values[0]))}"
     elif n == lines.among:
         chosen = f"Lines: all {captions.grouped(n)} pairs {whose}, {size}; {signs}"
     else:
@@ -215,7 +216,7 @@ def _draw_bar(
     bar: Any = figure.colorbar(ScalarMappable(Normalize(-limit, limit), colours), cax=axes)
     axes.set_ylim(-limit if negative else floor, limit if positive else -floor)
     at = [*((-limit, -floor) if negative else ()), *((floor, limit) if positive else ())]
-    bar.set_ticks(at, labels=[labels.number_text(value) for value in at])
+    bar.set_ticks(at, labels=[r_text(value) for value in at])
     axes.tick_params(labelsize=SMALL_SIZE + 0.5, length=2.5, width=0.6)
     bar.set_label(symbol, fontsize=SMALL_SIZE + 0.5, parse_math=False)
     bar.outline.set_linewidth(0.5)

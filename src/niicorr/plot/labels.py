@@ -9,6 +9,7 @@ from collections import Counter
 from math import ceil, floor, log10
 from typing import TYPE_CHECKING, Any
 
+from niicorr.numerals import r_text
 from niicorr.tables import printable
 
 if TYPE_CHECKING:
@@ -73,17 +74,6 @@ def set_name(records: Sequence[MapRecord], fallback: str) -> str:
     return shorten_middle(printable(name)) if name.strip(".") else fallback
 
 
-def number_text(value: float) -> str:
-    """Two decimals as papers print correlations: ``.42``, ``−.07``, ``1.00``; zero has no sign.
-
-    >>> number_text(0.4249), number_text(-0.001), number_text(-1.0)
-    ('.42', '.00', '−1.00')
-    """
-    text = f"{abs(value):.2f}"
-    digits = text[1:] if text.startswith("0.") else text
-    return digits if float(text) == 0 or value > 0 else MINUS + digits
-
-
 def scaled_text(value: float, exponent: int) -> str:
     """Return three digits of a number of any size, in units of 10 to a power.
 
@@ -93,7 +83,7 @@ def scaled_text(value: float, exponent: int) -> str:
     scaled = value / 10.0**exponent
     size = abs(scaled)
     if size < 9.995:
-        return number_text(scaled)
+        return r_text(scaled)
     return f"{size:.{1 if size < 99.95 else 0}f}" if scaled > 0 else f"{MINUS}{size:.{1 if size < 99.95 else 0}f}"
 
 

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from niicorr.numerals import integer, p_text
+from niicorr.numerals import integer, p_text, r_text
 from niicorr.plot import labels
 from niicorr.plot.colormaps import diverging
-from niicorr.plot.picture import UNBOUNDED
 from niicorr.plot.slices import LETTERS, PLANES, slices, two_sided, voxel_coords
 from niicorr.result.pair_values import PairValues, pair_values
 from niicorr.result.picturing import LINEAR
@@ -80,10 +79,10 @@ def _numbers(result: CorrelationResult, row: int, column: int, values: PairValue
     r, told = float(result.estimate[row, column]), {name: float(v[row, column]) for name, v in result.inferred.items()}
     if not np.isfinite(r):
         return [printable(f"no number: {result.notes.get((row, column), 'it is missing')}")]
-    shown = f"{r:.3g}".replace("-", labels.MINUS) if result.method in UNBOUNDED else labels.number_text(r)
+    shown = result.measure.text(r)
     text = f"{result.measure.symbol} = {shown}"
     if np.isfinite(told.get("ci_low", np.nan)):
-        text += f" (95 %: {labels.number_text(told['ci_low'])} to {labels.number_text(told['ci_high'])})"
+        text += f" (95 %: {r_text(told['ci_low'])} to {r_text(told['ci_high'])})"
     parts = [text, *(f"{name} {p_text(told[key])}" for name, key in (("p", "p"), ("q", "p_fdr"))
                      if np.isfinite(told.get(key, np.nan)))]
     count = f"{integer(int(result.counts[row, column]))} {result.unit}s"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from niicorr.errors import UsageError
+from niicorr.numerals import r_text
 from niicorr.plot import captions, labels
 from niicorr.plot.colormaps import diverging
 from niicorr.plot.layout import VALUES_UP_TO
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from niicorr.plot.groups import Groups, Strip
     from niicorr.result import CorrelationResult
     from niicorr.typing import BoolArray, Float64Array, Order
-
-UNBOUNDED = frozenset({"covariance", "tangent"})
-"""Methods whose values are no correlations and may be of any size."""
 
 USUAL = 0.99
 """Share of covariances that the colours span."""
@@ -129,7 +127,7 @@ class Picture:
 
     def number(self, value: float) -> str:
         """Write a number as it stands in a cell or beside the colour bar."""
-        return labels.number_text(value) if self.exponent is None else labels.scaled_text(value, self.exponent)
+        return r_text(value) if self.exponent is None else labels.scaled_text(value, self.exponent)
 
     def lines_below(self, values: bool) -> list[str]:
         """Return the small print, for cells with numbers or without; stars stand only beside numbers."""
@@ -176,7 +174,7 @@ def prepare(
     missing = ~np.isfinite(values)
     diagonal = np.equal.outer(arrangement.rows, arrangement.columns) & ~missing & result.same_set
     visible = values[~missing & ~diagonal]
-    unbounded = result.method in UNBOUNDED
+    unbounded = not result.measure.bounded
     limit = colour_limit(visible, unbounded) if vmax is None else float(vmax)
     exponent = labels.exponent_of(limit) if unbounded else None
     small_print = [line for line in (captions.footer(result), arrangement.reason) if line]

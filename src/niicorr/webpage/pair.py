@@ -15,7 +15,6 @@ from niicorr.result.picturing import pictures_of
 from niicorr.tables import printable
 from niicorr.webpage.part import part_of
 from niicorr.webpage.payload import payload
-from niicorr.webpage.words import value_of
 from niicorr.webpage.write import page_text
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ class Pair:
         result = self.result
         x, y = printable(result.x_labels[self.column]), printable(result.y_labels[self.row])
         value = float(result.estimate[self.row, self.column])
-        shown = value_of(result, value) if np.isfinite(value) else "no number"
+        shown = result.measure.text(value) if np.isfinite(value) else "no number"
         return (f"Pair: {x} × {y}, {result.measure.symbol} {shown}, n = "
                 f"{integer(int(result.counts[self.row, self.column]))} {result.unit}s; .plot() or .view()")
 

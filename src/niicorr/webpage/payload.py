@@ -16,7 +16,7 @@ from niicorr._version import __version__
 from niicorr.compute.cluster import average_linkage
 from niicorr.plot import captions
 from niicorr.plot.order import arrange
-from niicorr.plot.picture import UNBOUNDED, colour_limit
+from niicorr.plot.picture import colour_limit
 from niicorr.result.methods import methods
 from niicorr.result.sentences import naive_text
 from niicorr.result.vectors import Quantised
@@ -134,7 +134,7 @@ def _limit(result: CorrelationResult) -> float:
     shown = np.isfinite(result.estimate)
     if result.same_set:
         shown &= ~np.eye(len(shown), dtype=np.bool_)
-    return float(colour_limit(result.estimate[shown], result.method in UNBOUNDED))
+    return float(colour_limit(result.estimate[shown], not result.measure.bounded))
 
 
 def _nulls(result: CorrelationResult, pictures: Pictures | None) -> dict[str, Any] | None:

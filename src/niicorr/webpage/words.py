@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from niicorr.errors import LISTED_PROBLEMS
-from niicorr.numerals import NARROW, integer, listed, percent, plural, r_text
+from niicorr.numerals import NARROW, integer, listed, percent, plural
 from niicorr.plot import captions
 from niicorr.result.alike import kind, merged
 from niicorr.result.sentences import (
@@ -108,13 +108,8 @@ def facts(result: CorrelationResult) -> list[dict[str, Any]]:
     if tests := int(np.isfinite(q).sum()):
         shown.append({"label": "q ≤ .05", "value": f"{integer(int((q <= 0.05).sum()))} of {integer(tests)}"})
     i, j = np.unravel_index(int(np.argmax(np.where(np.isfinite(numbers), np.abs(numbers), -1))), numbers.shape)
-    shown.append({"label": "strongest", "value": value_of(result, float(numbers[i, j])), "cell": [int(i), int(j)]})
+    shown.append({"label": "strongest", "value": result.measure.text(float(numbers[i, j])), "cell": [int(i), int(j)]})
     return shown
-
-
-def value_of(result: CorrelationResult, value: float) -> str:
-    """Return a similarity as it is read: ``.42``, or ``3.1e−05`` of covariances."""
-    return f"{value:.2g}".replace("-", "−") if result.method in ("covariance", "tangent") else r_text(value)
 
 
 def _skipped(result: CorrelationResult) -> Iterator[str]:

@@ -11,7 +11,8 @@ import pytest
 
 from niicorr._version import __version__
 from niicorr.cli import parser as module
-from niicorr.cli.parser import background, formats, parse, positive, size
+from niicorr.cli.parser import parse
+from niicorr.cli.values import background, formats, positive, size
 from niicorr.errors import UsageError
 from niicorr.options import Options
 

@@ -13,6 +13,7 @@ from niicorr._version import __version__
 from niicorr.cli.cache_command import add_cache_parser
 from niicorr.cli.report import add_report_parser, report_maps
 from niicorr.cli.rois import add_rois_parser
+from niicorr.cli.values import background, formats, from_two, from_zero, positive, share, size, threshold
 from niicorr.errors import UsageError
 
 _EPILOG = """examples:
@@ -142,87 +143,6 @@ def _joined(argv: list[str]) -> list[str]:
         if words[i] == "--background":
             words[i : i + 2] = [f"--background={words[i + 1]}"]
     return words
-
-
-def size(text: str) -> int:
-    """Read ``500M``, ``2GiB`` or plain bytes.
-
-    Examples
-    --------
-    >>> size("2G"), size("1.5 MiB"), size("4096")
-    (2147483648, 1572864, 4096)
-    """
-    powers = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
-    plain = text.strip().upper().removesuffix("IB").removesuffix("B").strip()
-    number, unit = (plain[:-1], plain[-1]) if plain[-1:] in powers and plain else (plain, "")
-    try:
-        value = float(number) * 1024 ** powers[unit]
-        if not 0 < value < 2**62:
-            raise ValueError
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no size such as 500M or 2GiB") from None
-    return int(value)
-
-
-def background(text: str) -> Any:
-    """``auto``, ``none`` or a number (``nan`` is one)."""
-    if text in ("auto", "none"):
-        return text
-    try:
-        return float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is neither auto, none nor a number") from None
-
-
-def positive(text: str) -> int:
-    """Read a whole number from 1 on."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
-    return int(text)
-
-
-def from_zero(text: str) -> int:
-    """Read a whole number from 0 on."""
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 on")
-    return int(text)
-
-
-def from_two(text: str) -> int:
-    """Read a whole number from 2 on."""
-    if not text.isdecimal() or int(text) < 2:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 2 on")
-    return int(text)
-
-
-def threshold(text: str) -> float:
-    """Read a finite number from 0 on."""
-    try:
-        value = float(text)
-        if not 0 <= value < float("inf"):
-            raise ValueError
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 on") from None
-    return value
-
-
-def share(text: str) -> float:
-    """Read a share from 0 to 1."""
-    try:
-        value = float(text)
-        if not 0 <= value <= 1:
-            raise ValueError
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no share from 0 to 1") from None
-    return value
-
-
-def formats(text: str) -> tuple[str, ...]:
-    """Read a list of figure formats, such as ``png,svg``."""
-    chosen = tuple(dict.fromkeys(part.strip().lower() for part in text.split(",") if part.strip()))
-    if not chosen or set(chosen) - {"png", "svg", "pdf"}:
-        raise argparse.ArgumentTypeError(f"{text!r}: formats are png, svg and pdf, such as png,pdf")
-    return chosen
 
 
 def _inputs(parser: argparse.ArgumentParser) -> None:

@@ -8,6 +8,8 @@ import shlex
 import time
 from typing import TYPE_CHECKING, Any, get_args
 
+from niicorr.cli.values import above_zero, share
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -76,7 +78,7 @@ def _regions(parser: argparse.ArgumentParser) -> None:
                        help="an image with a whole number for each region, or a volume of probabilities; or a name "
                        f"that nilearn fetches: {SUMMARY}. Needed for images")
     group.add_argument("--labels", metavar="FILE", help="names of its regions (a table beside it is found)")
-    group.add_argument("--min-coverage", default=0.5, type=_share, metavar="F",
+    group.add_argument("--min-coverage", default=0.5, type=share, metavar="F",
                        help="a region of which a run has data in a smaller share is missing (0.5)")
 
 
@@ -90,9 +92,9 @@ def _cleaning(parser: argparse.ArgumentParser) -> None:
         "names and patterns of columns (all columns of small tables)")
     add("--detrend", action="store_true", help="take a straight line off every series")
     add("--standardize", action="store_true", help="divide every series by its standard deviation")
-    add("--low-pass", type=_positive, metavar="HZ", help="take faster changes out")
-    add("--high-pass", type=_positive, metavar="HZ", help="take slower changes out")
-    add("--t-r", type=_positive, metavar="S", help="seconds from volume to volume (the header's)")
+    add("--low-pass", type=above_zero, metavar="HZ", help="take faster changes out")
+    add("--high-pass", type=above_zero, metavar="HZ", help="take slower changes out")
+    add("--t-r", type=above_zero, metavar="S", help="seconds from volume to volume (the header's)")
     add("--volumes", metavar="A:B", help="volumes that count, from 0, B not included; 5: leaves the first five out")
 
 
@@ -111,29 +113,6 @@ def _comparison(parser: argparse.ArgumentParser) -> None:
         help="what fills p_fdr: Benjamini-Hochberg or -Yekutieli (bh)")
     add("--alternative", default="two-sided", choices=get_args(words.Alternative),
         help="which correlations count as far from 0 (two-sided)")
-
-
-def _share(text: str) -> float:
-    """Read a share from 0 to 1."""
-    value = _number(text)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no share from 0 to 1")
-    return value
-
-
-def _positive(text: str) -> float:
-    """Read a finite number above 0."""
-    value = _number(text)
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
-    return value
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
 
 
 def _inputs(options: argparse.Namespace) -> list[str]:

@@ -15,3 +15,7 @@ Interpolation = Literal["auto", "linear", "nearest", "cubic"]
 OnError = Literal["stop", "skip"]
 Order = Literal["given", "name", "cluster", "group"]
 DeviceOption = Literal["cpu", "cuda", "auto"]
+
+ATLASES = ("aal, aal3, basc7 … basc444, destrieux, difumo64 … difumo1024, harvard-oxford, harvard-oxford-sub, "
+           "harvard-oxford-prob, juelich, msdl, schaefer100 … schaefer1000, yeo7, yeo17")
+"""Names of atlases that are fetched, as short as a help text needs them."""

@@ -202,12 +202,12 @@ def _analysis(parser: argparse.ArgumentParser, *, nulls: bool = True) -> None:
 
 
 def _regions(parser: argparse.ArgumentParser) -> None:
-    from niicorr.images.fetch import SUMMARY
+    from niicorr.words import ATLASES
 
     group = parser.add_argument_group("regions instead of voxels")
     group.add_argument("--atlas", metavar="FILE|NAME",
                        help="compare means over the regions of an atlas: an image with a whole number per region, or "
-                       f"4-D with probabilities; or a name that nilearn fetches: {SUMMARY}")
+                       f"4-D with probabilities; or a name that nilearn fetches: {ATLASES}")
     group.add_argument("--labels", metavar="FILE", help="names of its regions: CSV, TSV, TXT, XML or JSON (a table "
                        "that lies beside the atlas and fits is found)")
     group.add_argument("--min-coverage", type=share, metavar="F",

@@ -71,12 +71,12 @@ def rois(options: argparse.Namespace, argv: list[str], terminal: Terminal) -> in
 
 
 def _regions(parser: argparse.ArgumentParser) -> None:
-    from niicorr.images.fetch import SUMMARY
+    from niicorr.words import ATLASES
 
     group = parser.add_argument_group("regions")
     group.add_argument("--atlas", metavar="FILE|NAME",
                        help="an image with a whole number for each region, or a volume of probabilities; or a name "
-                       f"that nilearn fetches: {SUMMARY}. Needed for images")
+                       f"that nilearn fetches: {ATLASES}. Needed for images")
     group.add_argument("--labels", metavar="FILE", help="names of its regions (a table beside it is found)")
     group.add_argument("--min-coverage", default=0.5, type=share, metavar="F",
                        help="a region of which a run has data in a smaller share is missing (0.5)")

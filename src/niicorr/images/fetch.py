@@ -14,10 +14,7 @@ from typing import Any
 
 from niicorr.errors import InputError, UsageError
 from niicorr.tables import printable
-
-SUMMARY = ("aal, aal3, basc7 … basc444, destrieux, difumo64 … difumo1024, harvard-oxford, harvard-oxford-sub, "
-           "harvard-oxford-prob, juelich, msdl, schaefer100 … schaefer1000, yeo7, yeo17")
-"""The names, as short as a help text needs them."""
+from niicorr.words import ATLASES
 
 SHORT = {"basc": "basc122", "difumo": "difumo64", "schaefer": "schaefer400", "yeo": "yeo7"}
 """What a family's bare name stands for."""
@@ -87,7 +84,7 @@ def unknown_name(name: str) -> UsageError:
     """Say that a word is neither a file nor the name of an atlas."""
     known = [*known_names(), *SHORT]
     close = difflib.get_close_matches(name.casefold(), known, n=3)
-    hint = f"Did you mean {' or '.join(close)}?" if close else f"Names are {SUMMARY}."
+    hint = f"Did you mean {' or '.join(close)}?" if close else f"Names are {ATLASES}."
     return UsageError(f"{printable(name)!r} is neither a file nor the name of an atlas. {hint}")
 
 

@@ -24,7 +24,6 @@ from niicorr.connectivity import CONSTANT, LEAST_FITTED, LEAST_POINTS, Kind, Ser
 from niicorr.errors import DomainWarning, IndependenceWarning, InputError, MapError, UsageError
 from niicorr.images.atlas import Atlas, read_atlas
 from niicorr.images.confounds import Confounds, clean, read_confounds
-from niicorr.images.fetch import SUMMARY
 from niicorr.images.header import MAX_MAP_SIZE
 from niicorr.images.mapset import parse_volumes
 from niicorr.images.region_names import count, listed
@@ -38,6 +37,7 @@ from niicorr.rois.options import RoiOptions, checked
 from niicorr.rois.outcome import INDEPENDENT, CleanedRun, outcome
 from niicorr.tables import path_text
 from niicorr.typing import Alternative, Fdr, Float64Array, Progress
+from niicorr.words import ATLASES
 
 _ENTITIES = ("sub", "ses", "task", "acq", "run")
 """What in a BIDS name must agree between a run and its confounds."""
@@ -189,7 +189,7 @@ def _demand_atlas(sources: Sequence[RunSource], options: RoiOptions) -> None:
                          "image: correlate either images or ready-made series")
     if images and options.atlas is None:
         raise UsageError(f"{images[0].path or images[0].label} is an image, and only an atlas says where its regions "
-                         f"are: give one with --atlas, a file or one of these names: {SUMMARY}")
+                         f"are: give one with --atlas, a file or one of these names: {ATLASES}")
 
 
 def _confound_tables(given: Any, sources: Sequence[RunSource]) -> list[str]:

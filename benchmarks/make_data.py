@@ -40,7 +40,7 @@ def main():
 
 def small(folder):
     """20 x 4 maps of 57x66x40, float64, 0 outside the experiments and -1 outside the activity maps."""
-    from niicorr.demo import AFFINE, brain_mask, write_demo_data  # M and L need no niicorr
+    from niicorr.datasets.demo import AFFINE, brain_mask, write_demo_data  # M and L need no niicorr
 
     for paths, name in zip(write_demo_data(folder), ("x", "y"), strict=True):
         shutil.rmtree(os.path.join(folder, name), ignore_errors=True)

@@ -24,7 +24,7 @@ import chromium  # noqa: E402
 import page_payloads  # noqa: E402
 
 import niicorr as nc  # noqa: E402
-from niicorr.demo import write_demo_data  # noqa: E402
+from niicorr.datasets.demo import write_demo_data  # noqa: E402
 from niicorr.webpage.page import page_html  # noqa: E402
 
 DRAG = """

@@ -81,7 +81,7 @@ def calibrate(options: argparse.Namespace, argv: list[str], terminal: Terminal) 
 
 def demo(options: argparse.Namespace, argv: list[str], terminal: Terminal) -> int:
     """``niicorr demo``: the README's first command."""
-    from niicorr.demo import write_demo_data
+    from niicorr.datasets.demo import write_demo_data
 
     # The folder is judged before the data are written, and again with them in it.
     OutputFolder(options.out, own=(DEMO_DATA,))

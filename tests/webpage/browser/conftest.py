@@ -10,7 +10,7 @@ import page_payloads
 import pytest
 
 import niicorr as nc
-from niicorr.demo import write_demo_data
+from niicorr.datasets.demo import write_demo_data
 from niicorr.webpage.page import page_html
 
 

@@ -10,7 +10,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from niicorr import demo
+from niicorr.datasets import demo
 
 PLANNED = np.array([correlations for _, _, correlations in demo.EXPERIMENTS]).T
 
@@ -51,7 +51,7 @@ def test_every_map_lies_on_the_questions_grid(written):
 
 def test_the_same_bytes_every_time_in_any_process(written, tmp_path):
     folder, experiments, activity = written
-    call = "import sys; from niicorr.demo import write_demo_data; write_demo_data(sys.argv[1])"
+    call = "import sys; from niicorr.datasets.demo import write_demo_data; write_demo_data(sys.argv[1])"
     subprocess.run([sys.executable, "-c", call, str(tmp_path)], check=True)
     for path in experiments + activity:
         again = tmp_path / os.path.relpath(path, folder)

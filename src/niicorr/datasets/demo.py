@@ -8,14 +8,12 @@ the number says mostly how large the mean of each map is.
 
 from __future__ import annotations
 
-import gzip
 import os
-from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from niicorr.errors import UsageError
+from niicorr.datasets.files import demand_ours, write_map
 
 if TYPE_CHECKING:
     from niicorr.typing import BoolArray, Float64Array
@@ -71,9 +69,6 @@ EXPERIMENTS = (  # file, mean in standard deviations, correlation with the four 
     ("exp-20_rest.nii", -0.30, (-0.45, 0.26, 0.32, -0.24)),
 )
 
-SIGNATURE = b"niicorr demo, simulated"
-"""Stands in the description of every demo map."""
-
 
 def write_demo_data(folder: str) -> tuple[list[str], list[str]]:
     """Write the example maps: 20 experiments and 4 activity maps, the same ones on every call.
@@ -91,27 +86,30 @@ def write_demo_data(folder: str) -> tuple[list[str], list[str]]:
     Raises
     ------
     UsageError
-        Where a file of that name exists that is none of the demo's; nothing is written then.
+        Where a file of that name exists that niicorr did not make; nothing is written then.
     """
     x_paths = [os.path.join(folder, "experiments", name) for name, _, _ in EXPERIMENTS]
     y_paths = [os.path.join(folder, "activity", name) for name, _, _ in ACTIVITY]
-    for path in (*x_paths, *y_paths):
-        if os.path.lexists(path) and not _is_demo(path):
-            raise UsageError(f"{path} is not the demo's and would be overwritten: name another folder with -o")
+    demand_ours([*x_paths, *y_paths])
     brain = brain_mask()
     activity, experiments = _planned_scores(brain)
     for path, (_, mean, _), scores in zip(x_paths, EXPERIMENTS, experiments, strict=True):
-        _write(path, _volume(brain, 1.6 * (scores + mean), background=0.0))
+        write_map(path, _volume(brain, 1.6 * (scores + mean), background=0.0), AFFINE)
     for path, (_, mean, deviation), scores in zip(y_paths, ACTIVITY, activity, strict=True):
-        _write(path, _volume(brain, deviation * scores + mean, background=-1.0))
+        write_map(path, _volume(brain, deviation * scores + mean, background=-1.0), AFFINE)
     return x_paths, y_paths
 
 
 def brain_mask() -> BoolArray:
     """Return the simulated brain, shape `SHAPE`: solid, about 1.5 litres, its midline dented."""
-    axes = (np.arange(n) * 3.0 + AFFINE[axis][3] for axis, n in enumerate(SHAPE))
-    x, y, z = np.meshgrid(*axes, indexing="ij", sparse=True)
-    brain = np.zeros(SHAPE, dtype=np.bool_)
+    return brain_at(np.array(AFFINE), SHAPE)
+
+
+def brain_at(affine: Float64Array, shape: tuple[int, int, int]) -> BoolArray:
+    """Return the simulated brain on any grid, given by its affine (voxels to mm, RAS+) and shape."""
+    voxels = np.meshgrid(*map(np.arange, shape), indexing="ij", sparse=True)
+    x, y, z = (sum(affine[row, axis] * n for axis, n in enumerate(voxels)) + affine[row, 3] for row in range(3))
+    brain = np.zeros(shape, dtype=np.bool_)
     for centre, half_axes in _ELLIPSOIDS:
         position = (abs(x), y, z)
         terms = [((p - c) / a) ** 2 for p, c, a in zip(position, centre, half_axes, strict=True)]
@@ -157,41 +155,3 @@ def _volume(brain: BoolArray, values: Float64Array, background: float) -> Float6
     volume = np.full(SHAPE, background)
     volume[brain] = values.astype(np.float32)
     return volume
-
-
-def _write(path: str, volume: Float64Array) -> None:
-    """Write one map; the same bytes for the same values, gzip's time stamp and file name left out."""
-    import nibabel as nib  # a quarter of a second that only this step needs
-
-    nifti: Any = nib.Nifti1Image  # nibabel's types stop half-way
-    image = nifti(volume, np.array(AFFINE))
-    image.set_sform(image.affine, code=4)
-    image.set_qform(image.affine, code=4)
-    image.header.set_xyzt_units("mm")
-    image.header["descrip"] = SIGNATURE
-    content = image.to_bytes()
-    if path.endswith(".gz"):
-        compressed = BytesIO()
-        with gzip.GzipFile("", "wb", compresslevel=4, fileobj=compressed, mtime=0) as stream:
-            stream.write(content)
-        content = compressed.getvalue()
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    unfinished = f"{path}.{os.getpid()}"
-    try:
-        with open(unfinished, "wb") as file:
-            file.write(content)
-        os.replace(unfinished, path)
-    finally:
-        if os.path.exists(unfinished):
-            os.remove(unfinished)
-
-
-def _is_demo(path: str) -> bool:
-    """Whether a file carries the demo's signature in its header."""
-    try:
-        with open(path, "rb") as plain:
-            start = plain.read(2)
-        with gzip.open(path) if start == b"\x1f\x8b" else open(path, "rb") as file:
-            return SIGNATURE in file.read(348)
-    except (OSError, EOFError):
-        return False

@@ -1,6 +1,6 @@
 """Compare the matrices that the rows of one benchmark found.
 
-python agreement.py REFERENCE.npy OTHER...        (.npy, or niicorr's correlations.csv)
+python agreement.py REFERENCE.npy OTHER...        (.npy, .txt, or niicorr's correlations.csv)
 """
 
 import csv
@@ -14,6 +14,8 @@ def read(path):
     """Return a matrix, y by x, from either kind of file."""
     if path.endswith(".npy"):
         return np.load(path)
+    if path.endswith(".txt"):
+        return np.loadtxt(path)
     with open(path, encoding="utf-8", newline="") as file:
         header, *rows = csv.reader(file)
     if header != ["", *sorted(header[1:])] or [row[0] for row in rows] != sorted(row[0] for row in rows):

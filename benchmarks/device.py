@@ -2,6 +2,7 @@
 
     python benchmarks/device.py                              # 500 and 2000 maps a side at 4 mm, 500 at 2 mm
     python benchmarks/device.py --maps 5000 --mm 2 --gaps complete many
+    python benchmarks/device.py --surrogates 100 --maps 20   # surrogates of 8 maps against so many others
     python benchmarks/device.py --torch-on-cpu --maps 500    # the same code without a GPU: numbers, not speed
 
 Wall seconds of `Similarity.__call__` with maps in memory, the middle one of the runs, after one that does not count (in
@@ -13,6 +14,7 @@ import os
 import statistics
 import sys
 import time
+from contextlib import nullcontext
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
@@ -33,6 +35,7 @@ def main():
     parser.add_argument("--mm", type=int, choices=VOXELS, default=4, help="voxel size")
     parser.add_argument("--gaps", choices=GAPS, nargs="+", default=list(GAPS))
     parser.add_argument("--methods", nargs="+", default=["pearson"])
+    parser.add_argument("--surrogates", type=int, default=0, help="draw so many in place of comparing maps")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--torch-on-cpu", action="store_true", help="try the code of the device without one")
     options = parser.parse_args()
@@ -42,6 +45,8 @@ def main():
         sys.exit(str(error))
     print(f"{device.name}, {device.free() / 2**30:.1f} GiB free; processor: {default_jobs()} threads")
     cases = [(count, options.mm) for count in options.maps] if options.maps else [(500, 4), (2000, 4), (500, 2)]
+    if options.surrogates:
+        sys.exit(max(draw(device, count, mm, options.surrogates) for count, mm in cases) > TOLERANCE)
     worst = max(compare(device, count, mm, gap, method, options.runs)
                 for count, mm in cases for gap in options.gaps for method in options.methods)
     sys.exit(0 if worst <= TOLERANCE else 1)
@@ -68,6 +73,33 @@ def compare(device, count, mm, gap, method, runs):
     for decision in found["device"].decisions:
         print(f"       {decision.text}")
     return off if same else np.inf
+
+
+def draw(device, count, mm, surrogates):
+    """Print what surrogates take on the device and on the processor; return the largest difference of a p."""
+    from calibration import Fields, matrix, read_brain
+
+    from niicorr.draws import count_draws
+    from niicorr.records import NullModel
+
+    brain = read_brain(None, mm, False)
+    fields = Fields(brain, 0)
+    maps = fields.make(count + 8, fields.gaussian(12))
+    x, y = matrix(maps[8:], brain.features), matrix(maps[:8], brain.features)
+    similarity, seconds, found = similarity_of("pearson", brain.features.n), {}, {}
+    r = similarity(x, y)
+    for name, where in (("device", device), ("processor", None)):
+        start = time.perf_counter()
+        found[name] = count_draws(x, y, r, np.isfinite(r.r), similarity=similarity, jobs=default_jobs(),
+                                  model=NullModel("surrogate", n_surrogates=surrogates), memory=2**33, device=where,
+                                  progress=lambda _total, _what: nullcontext(lambda _done: None))
+        seconds[name] = time.perf_counter() - start
+    off = float(np.nanmax(np.abs(found["device"].p - found["processor"].p)))
+    print(f"{surrogates} surrogates of 8 maps against {count}, {mm} mm: device {seconds['device']:.2f} s, processor "
+          f"{seconds['processor']:.2f} s; p off by {off:.1e}{peak_of_device()}", flush=True)
+    for decision in found["device"].decisions:
+        print(f"       {decision.text}")
+    return off
 
 
 def peak_of_device():

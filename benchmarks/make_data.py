@@ -1,10 +1,10 @@
 """Make the data of one benchmark; what is there already is left alone.
 
-    python make_data.py S|M|L FOLDER [--suffix .nii]
+    python make_data.py S|M|L|P20|P100|P2000 FOLDER [--suffix .nii]
 
-S is niicorr's own example data. M and L are smooth Gaussian fields in nilearn's MNI152 mask at 2 mm, float32,
-0 outside, gzip level 6; a few shared fields make the correlations differ from 0. Each folder gets x/, y/ and
-mask.nii.gz, and `complete` when all is written.
+S is niicorr's own example data. The others are smooth Gaussian fields in nilearn's MNI152 mask, of 2 mm (M, L) or 4 mm
+(P…), float32, 0 outside, gzip level 6; a few shared fields make the correlations differ from 0. Each folder
+gets x/, y/ and mask.nii.gz, and `complete` when all is written.
 """
 
 import argparse
@@ -15,14 +15,16 @@ import shutil
 import nibabel as nib
 import numpy as np
 
-MAPS = {"M": (30, 30), "L": (500, 500)}
+MAPS = {"M": (30, 30, 2), "L": (500, 500, 2), "P20": (20, 20, 4), "P100": (100, 100, 4), "P2000": (2000, 2000, 4)}
+"""Maps of x and of y, and mm of a voxel."""
+
 SHARED = 4
 
 
 def main():
     """Make what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("work", choices=["S", "M", "L"])
+    parser.add_argument("work", choices=["S", *MAPS])
     parser.add_argument("folder")
     parser.add_argument("--suffix", choices=[".nii", ".nii.gz"], default=".nii.gz")
     options = parser.parse_args()
@@ -48,11 +50,11 @@ def small(folder):
     nib.save(nib.Nifti1Image(brain_mask().astype(np.uint8), np.array(AFFINE)), os.path.join(folder, "mask.nii.gz"))
 
 
-def large(folder, n_x, n_y, suffix):
+def large(folder, n_x, n_y, mm, suffix):
     """Smooth fields in the MNI152 mask, two from each transform."""
     from nilearn.datasets import load_mni152_brain_mask  # two seconds that S need not spend
 
-    image = load_mni152_brain_mask(resolution=2)
+    image = load_mni152_brain_mask(resolution=mm)
     mask = np.asarray(image.dataobj) != 0
     header = nib.Nifti1Image(np.zeros(mask.shape, np.float32), image.affine)
     header.set_sform(image.affine, code=4)
@@ -60,7 +62,7 @@ def large(folder, n_x, n_y, suffix):
     header.header.set_xyzt_units("mm")
     nib.save(nib.Nifti1Image(mask.astype(np.uint8), None, header.header), os.path.join(folder, "mask.nii.gz"))
     squared = sum(f**2 for f in np.meshgrid(*map(np.fft.fftfreq, mask.shape), indexing="ij", sparse=True))
-    kernel = np.exp(-2 * (np.pi * 2.5) ** 2 * squared)  # 12 mm FWHM
+    kernel = np.exp(-2 * (np.pi * 5 / mm) ** 2 * squared)  # 12 mm FWHM
 
     def fields(seed):
         noise = np.random.default_rng(seed).standard_normal((*mask.shape, 2)).view(np.complex128)[..., 0]

@@ -76,7 +76,9 @@ def repeated(described, count):
     traits = described.traits
     if traits is not None:
         traits = replace(traits, directions=traits.directions[at], windows=traits.windows[at],
-                         squares=traits.squares[at])
+                         squares=traits.squares[at],
+                         pooled=replace(traits.pooled, lengths=traits.pooled.lengths[:, at],
+                                        ranges=traits.pooled.ranges[:, at], deviation=traits.pooled.deviation[:, at]))
     return replace(described, of=described.of[at], coefficients=described.coefficients[at], traits=traits)
 
 

@@ -63,6 +63,63 @@ def doctests(session: nox.Session) -> None:
 
 
 @nox.session
+def fuzz(session: nox.Session) -> None:
+    """Damage many files and flip many bits; the number of each (100 000) may be given: nox -s fuzz -- 5000."""
+    _install(session, ".[test]")
+    number = session.posargs[0] if session.posargs else "100000"
+    session.run("python", "-m", "tests.fuzz", number)
+    session.run("python", "-m", "tests.fuzz", number, "--bit-flips")
+
+
+@nox.session
+def kills(session: nox.Session) -> None:
+    """Kill and interrupt 50 runs at random moments, continue them, and compare; another number may be given."""
+    _install(session, ".[test]")
+    session.run("python", "tests/resume/kill_runs.py", "--times", session.posargs[0] if session.posargs else "50")
+
+
+@nox.session(name="min-deps", python="3.11")
+def min_deps(session: nox.Session) -> None:
+    """Run the tests with the oldest versions that pyproject.toml allows."""
+    session.install("-c", "constraints-oldest.txt", "-e", ".[test]")
+    session.run("python", "-m", "pytest", "-q", *session.posargs)
+
+
+@nox.session
+def newest(session: nox.Session) -> None:
+    """Run the tests with the newest versions there are."""
+    session.install("--upgrade", "--upgrade-strategy", "eager", "-e", ".[test]")
+    session.run("python", "-m", "pytest", "-q", *session.posargs)
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Build twice: the same bytes, and in the wheel what it should hold."""
+    session.install("build", "hatchling>=1.24")
+    session.run("python", ".ci/built.py")
+
+
+@nox.session
+def sbom(session: nox.Session) -> None:
+    """Write niicorr.cdx.json: everything that an installation consists of, as CycloneDX."""
+    session.install("cyclonedx-bom>=5")
+    home = session.create_tmp()
+    # An environment of its own, without pip in it: what is listed is what a user gets.
+    session.run("python", "-m", "venv", "--clear", "--without-pip", f"{home}/venv")
+    session.run("python", "-m", "pip", "--python", f"{home}/venv/bin/python", "install", "-q", "-c", "constraints.txt",
+                ".")
+    session.run("cyclonedx-py", "environment", "--output-reproducible", "--pyproject", "pyproject.toml",
+                "--of", "JSON", "-o", "niicorr.cdx.json", f"{home}/venv/bin/python")
+
+
+@nox.session
+def audit(session: nox.Session) -> None:
+    """Ask for known vulnerabilities of the versions in constraints.txt; needs a network."""
+    session.install("pip-audit>=2.7")
+    session.run("pip-audit", "--requirement", "constraints.txt", "--no-deps", "--disable-pip")
+
+
+@nox.session
 def startup(session: nox.Session) -> None:
     """Check what `niicorr --help` costs."""
     _install(session, ".")

@@ -15,7 +15,7 @@ example = datasets.question("niicorr-data/question")
 methods = ("spearman", "bicor", "concordance")
 pearson = nc.correlate(list(example.x), list(example.y), null="none").r.to_numpy().ravel()
 figure, axes = plt.subplots(1, 3, figsize=(9, 3.2), sharey=True, layout="constrained")
-for panel, method in zip(axes, methods):
+for panel, method in zip(axes, methods, strict=True):
     other = nc.correlate(list(example.x), list(example.y), method=method, null="none")
     panel.plot([-0.7, 0.7], [-0.7, 0.7], color="0.7", linewidth=1)
     panel.scatter(pearson, other.r.to_numpy().ravel(), s=14, color="#3b6e8f")

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from niicorr.analysis import Remarks, analyse
+from niicorr.analysis import analyse
 from niicorr.errors import InputError
 from niicorr.matrix import MapMatrix
 from niicorr.records import Provenance
@@ -134,10 +134,3 @@ def test_naive_numbers_are_carried_and_constant_maps_have_none():
     sensitivity = analyse(x, y, naive_step=3).sensitivity
     np.testing.assert_allclose(sensitivity.naive, [[1, np.nan]])
     assert sensitivity.step == 3
-
-
-def test_several_remarks_on_a_cell_are_joined():
-    remarks = Remarks()
-    remarks.add(0, 1, "one")
-    remarks.add(0, 1, "two")
-    assert remarks.notes == {(0, 1): "one; two"}

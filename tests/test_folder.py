@@ -15,7 +15,7 @@ import pytest
 
 from niicorr import folder as module
 from niicorr.errors import ResourceError, UsageError
-from niicorr.folder import OutputFolder, is_result, resource_text
+from niicorr.folder import OutputFolder, hidden_folder, is_result, resource_text
 
 
 @pytest.fixture
@@ -60,6 +60,16 @@ def test_a_new_folder_appears_at_once_with_its_parents(out):
         assert folder.commit() == ["a.csv", "run.json"]
     assert set(contents(out)) == {"a.csv", "run.json"}
     assert os.listdir(out.parent) == ["out"]
+
+
+def test_a_hidden_folder_goes_with_the_next_run_if_its_own_was_killed(tmp_path):
+    made = subprocess.run([sys.executable, "-c", "import sys; from niicorr.folder import hidden_folder; "
+                           "print(hidden_folder(sys.argv[1]))", str(tmp_path)], capture_output=True, text=True,
+                          check=True)
+    assert os.listdir(tmp_path) == [os.path.basename(made.stdout.strip())]
+    mine = hidden_folder(str(tmp_path))
+    assert os.listdir(tmp_path) == [os.path.basename(mine)]
+    assert os.path.basename(mine).startswith(".")
 
 
 def test_its_mode_is_that_of_any_new_folder(out):

@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import special, stats
 
+from niicorr import inference
 from niicorr.inference import (
     benjamini_hochberg,
     benjamini_yekutieli,
@@ -133,3 +134,25 @@ def test_cells_without_a_test_do_not_count():
     np.testing.assert_allclose(holm(p), [[0.03, np.nan], [0.04, 0.04]])
     assert np.isnan(benjamini_hochberg(np.full((2, 2), np.nan))).all()
     assert holm(np.empty((0, 3))).shape == (0, 3)
+
+
+@pytest.mark.parametrize("at_once", [1, 7, 1000])
+@pytest.mark.parametrize("fdr", ["bh", "by"])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(p=p_matrices)
+def test_what_is_adjusted_piece_by_piece_is_what_is_adjusted_at_once(monkeypatch, at_once, fdr, p):
+    with monkeypatch.context() as patch:
+        patch.setattr(inference, "AT_ONCE", at_once)
+        by_fdr, by_holm = inference.adjusted(p, fdr)
+    tested = np.isfinite(p)
+    if tested.any():
+        order = np.argsort(p[tested], kind="stable")
+        m = order.size
+        factor = float(np.sum(1 / np.arange(1, m + 1))) if fdr == "by" else 1.0
+        scaled = p[tested][order] * (factor * m) / np.arange(1, m + 1)
+        expected = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1)
+        np.testing.assert_array_equal(by_fdr[tested][order], expected)
+        expected = np.minimum(np.maximum.accumulate(p[tested][order] * np.arange(m, 0, -1)), 1)
+        np.testing.assert_array_equal(by_holm[tested][order], expected)
+    for adjusted in (by_fdr, by_holm):
+        np.testing.assert_array_equal(np.isnan(adjusted), ~tested)

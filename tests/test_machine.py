@@ -107,8 +107,16 @@ def test_the_blas_gets_its_threads_back_after_an_error():
 
 @pytest.mark.parametrize(("processors", "jobs"), [(1, 1), (3, 3), (64, machine.MAX_JOBS)])
 def test_jobs_follow_the_processors_this_process_may_use(monkeypatch, processors, jobs):
+    monkeypatch.delenv("SLURM_CPUS_PER_TASK", raising=False)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: set(range(processors)), raising=False)
     assert machine.default_jobs() == jobs
     monkeypatch.delattr(os, "sched_getaffinity")
     monkeypatch.setattr(os, "cpu_count", lambda: None)
     assert machine.default_jobs() == 1
+
+
+@pytest.mark.parametrize(("given", "jobs"), [("3", 3), ("1", 1), ("64", 6), ("0", 1), ("", 6), ("two", 6), ("-1", 6)])
+def test_a_task_of_slurm_has_the_processors_it_was_given(monkeypatch, given, jobs):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: set(range(6)), raising=False)
+    monkeypatch.setenv("SLURM_CPUS_PER_TASK", given)
+    assert machine.default_jobs() == jobs

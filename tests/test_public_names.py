@@ -15,9 +15,10 @@ from niicorr import words
 from niicorr.cli.parser import parse
 
 EXPORTED = """
-Calibration CheckReport CorrelationResult DomainWarning IndependenceWarning InputError MapError MapMatrix MapSet
-NiicorrError NiicorrWarning ResourceError Sampling Survey UnusableMapsError UsageError __version__ calibrate check
-choose_sampling correlate correlate_rois extract heatmap load read_maps report survey
+Calibration CheckReport CorrelationResult DomainWarning IndependenceWarning IndexReport InputError Library MapError
+MapMatrix MapSet NiicorrError NiicorrWarning ResourceError Sampling SearchResult Survey UnusableMapsError UsageError
+__version__ calibrate check choose_sampling correlate correlate_rois extract heatmap index load open_library read_maps
+report search survey
 """
 
 OPTIONS = {"zeros": words.Zeros, "resample": words.Resample, "interpolation": words.Interpolation,

@@ -207,7 +207,7 @@ def test_a_set_against_itself(study, tmp_path, codes):
 def test_random_maps_in_both_directions(study, tmp_path, null):
     folder, _ = study
     assert run(folder, tmp_path / "out", "--null", null, "--n-surrogates", "60", "--no-figures") == 0
-    pairs = pd.read_csv(tmp_path / "out" / "pairs.tsv", sep="\t")
+    pairs = pd.read_csv(tmp_path / "out" / "pairs.tsv", sep="\t", float_precision="round_trip")
     assert pairs.columns.tolist()[-2:] == ["p_x_random", "p_y_random"]
     np.testing.assert_array_equal(pairs["p"], pairs[["p_x_random", "p_y_random"]].max(axis=1))
     assert pairs["p"].between(1 / 61, 1).all()

@@ -10,7 +10,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from niicorr.tables import PAIR_COLUMNS, cell_text, number, pair_rows, path_text, printable, write_matrix, write_tsv
+from niicorr.tables import (
+    DIRECTION_COLUMNS,
+    INFERRED_COLUMNS,
+    PAIR_COLUMNS,
+    cell_text,
+    number,
+    pair_columns,
+    pair_rows,
+    path_text,
+    printable,
+    write_matrix,
+    write_pairs,
+    write_tsv,
+)
 from strategies import MODEST
 
 
@@ -105,3 +118,63 @@ def test_pairs_name_x_and_y_in_the_order_of_the_columns():
     assert (second["x"], second["y"], second["r"], second["n"], second["note"]) == ("x0", "y1", 0.3, 7, "")
     assert (first["p"], second["p"]) == (0.25, 0.125)
     assert first["p_fdr"] is None
+
+
+def both(tmp_path, x_labels, y_labels, notes, seed, lower=False, names=INFERRED_COLUMNS):
+    """What `write_pairs` writes, and what the csv module makes of the same rows."""
+    rng = np.random.default_rng(seed)
+    shape = len(y_labels), len(x_labels)
+
+    def column():
+        values = rng.standard_normal(shape) ** rng.integers(1, 30, shape)
+        return np.where(rng.random(shape) < 0.1, np.nan, np.where(rng.random(shape) < 0.1, 1.0, values))
+
+    estimate, counts, inferred = column(), rng.integers(0, 300_000, shape), {name: column() for name in names}
+    cells = [(i, j) for i in range(shape[0]) for j in range(i if lower else shape[1])]
+    plain, fast = str(tmp_path / "plain.tsv"), str(tmp_path / "fast.tsv")
+    write_tsv(plain, pair_columns(inferred), pair_rows(x_labels, y_labels, estimate, counts, notes, cells, inferred))
+    write_pairs(fast, x_labels, y_labels, estimate, counts, notes, inferred, lower=lower)
+    with open(plain, "rb") as one, open(fast, "rb") as other:
+        return one.read(), other.read()
+
+
+NASTY = ["=1+1", 'say "so"', "a\tb", "é 脳", "line\nbreak", "back\rspace", "", "-", "ordinary", "x" * 300]
+
+
+@pytest.mark.parametrize("lower", [False, True])
+@pytest.mark.parametrize("names", [(), INFERRED_COLUMNS, (*INFERRED_COLUMNS, *DIRECTION_COLUMNS)])
+def test_pairs_are_written_as_the_csv_module_would(tmp_path, lower, names):
+    notes = {(i, j): NASTY[(i * 7 + j) % len(NASTY)] for i in range(10) for j in range(10) if (i + j) % 3 == 0}
+    plain, fast = both(tmp_path, NASTY, NASTY[::-1], notes, 0, lower, names)
+    assert fast == plain
+
+
+@pytest.mark.parametrize(("columns", "rows", "lower"), [(1, 1, False), (1, 1, True), (3, 2500, False), (9001, 2, False),
+                                                        (130, 130, True)])
+def test_pairs_of_any_number_are_written_alike(tmp_path, columns, rows, lower):
+    notes = {(rows - 1, columns - 1): "last", (0, 0): "first", (rows // 2, 0): "=between"}
+    plain, fast = both(tmp_path, [f"x{j}" for j in range(columns)], [f"map {i}" for i in range(rows)], notes, 1, lower)
+    assert fast == plain
+
+
+@pytest.mark.parametrize("name", ["nul\0l", "mark\1ed"])
+def test_names_that_hold_what_is_no_letter_are_written_none_the_less(tmp_path, name):
+    plain, fast = both(tmp_path, ["a", name], ["b", "c", name], {(2, 1): "why"}, 2)
+    assert fast == plain
+    assert name.encode() in fast
+
+
+def test_no_pairs_are_a_header(tmp_path):
+    for x_labels, y_labels in (([], ["y"]), (["x"], [])):
+        plain, fast = both(tmp_path, x_labels, y_labels, {}, 3)
+        assert fast == plain == ("\t".join(PAIR_COLUMNS) + "\n").encode()
+
+
+def test_a_wide_matrix_is_written_as_a_narrow_one_is(tmp_path):
+    rng = np.random.default_rng(4)
+    values = np.where(rng.random((2, 400)) < 0.1, np.nan, rng.standard_normal((2, 400)))
+    wide = tmp_path / "wide.csv"
+    write_matrix(str(wide), [f"x{j}" for j in range(400)], ["=a", 'b"'], values)
+    lines = wide.read_text().splitlines()
+    assert lines[1] == ",".join(["'=a", *map(number, values[0])])
+    assert lines[2] == ",".join(['"b"""', *map(number, values[1])])

@@ -9,11 +9,14 @@ Names are loaded when they are first used, so that ``import niicorr`` costs noth
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from niicorr._version import __version__
 
+TYPE_CHECKING = False
+"""As in typing, which would cost more than all else here."""
+
 if TYPE_CHECKING:
+    from typing import Any
+
     from niicorr.calibration import Calibration, calibrate
     from niicorr.errors import (
         DomainWarning,
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from niicorr.images.mapset import MapSet, read_maps
     from niicorr.images.sampling import Sampling, choose_sampling
     from niicorr.images.survey import Survey, survey
+    from niicorr.library import IndexReport, Library, SearchResult, index, open_library, search
     from niicorr.matrix import MapMatrix
     from niicorr.pipeline import CheckReport, check, correlate
     from niicorr.plot.heatmap import heatmap
@@ -57,6 +61,12 @@ _HOME = {
     "choose_sampling": "images.sampling",
     "Survey": "images.survey",
     "survey": "images.survey",
+    "IndexReport": "library",
+    "index": "library",
+    "Library": "library",
+    "open_library": "library",
+    "SearchResult": "library",
+    "search": "library",
     "MapMatrix": "matrix",
     "CheckReport": "pipeline",
     "check": "pipeline",
@@ -74,7 +84,9 @@ __all__ = [
     "CorrelationResult",
     "DomainWarning",
     "IndependenceWarning",
+    "IndexReport",
     "InputError",
+    "Library",
     "MapError",
     "MapMatrix",
     "MapSet",
@@ -82,6 +94,7 @@ __all__ = [
     "NiicorrWarning",
     "ResourceError",
     "Sampling",
+    "SearchResult",
     "Survey",
     "UnusableMapsError",
     "UsageError",
@@ -93,9 +106,12 @@ __all__ = [
     "correlate_rois",
     "extract",
     "heatmap",
+    "index",
     "load",
+    "open_library",
     "read_maps",
     "report",
+    "search",
     "survey",
 ]
 

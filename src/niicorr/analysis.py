@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from niicorr.compute.device import choose_device
+from niicorr.compute.outcome import Elsewhere
 from niicorr.compute.plan import TILE, cuts
 from niicorr.compute.similarity import MIN_COMMON, Correlation, Similarity
 from niicorr.compute.transforms import fine_values, no_spread
@@ -18,8 +19,17 @@ from niicorr.machine import memory_budget
 from niicorr.matrix import Features, MapMatrix, same_place
 from niicorr.records import INDEPENDENT, Decision, MapRecord, NullModel, Provenance
 from niicorr.result import Comparison, CorrelationResult, Sensitivity
+from niicorr.result.notes import Layer, Notes
+from niicorr.scratch import unknown
 from niicorr.tables import printable
 from niicorr.typing import BoolArray, DeviceOption, Float64Array, FloatArray, Progress
+
+if TYPE_CHECKING:  # who needs neither need not load them
+    from niicorr.cluster.session import Cluster
+    from niicorr.resume.kept import KeptWork
+
+RESULT, HELD_PER_CELL = 0.25, 72
+"""Share of the memory that the numbers of all pairs may take, and their bytes a pair."""
 
 LOW_OVERLAP = 0.5
 """A cell that uses less than this share of the mask is remarked upon."""
@@ -31,18 +41,6 @@ ZEROS_MATTER = 0.1
 def silent(_total: int, _what: str) -> AbstractContextManager[Callable[[int], None]]:
     """Tell nobody how far long work has come."""
     return nullcontext(lambda _done: None)
-
-
-@dataclass
-class Remarks:
-    """Notes on cells, several to a cell joined by "; "."""
-
-    notes: dict[tuple[int, int], str] = field(default_factory=dict)
-
-    def add(self, i: int, j: int, text: str) -> None:
-        """Add a note to cell (row i, column j)."""
-        before = self.notes.get((i, j))
-        self.notes[i, j] = f"{before}; {text}" if before else text
 
 
 def analyse(
@@ -58,6 +56,8 @@ def analyse(
     memory: int | None = None,
     device: DeviceOption = "cpu",
     progress: Progress = silent,
+    kept: KeptWork | None = None,
+    cluster: Cluster | None = None,
 ) -> CorrelationResult:
     """Correlate every map of y (rows) with every map of x (columns).
 
@@ -83,6 +83,10 @@ def analyse(
         Where products are made; see `niicorr.compute.device.choose_device`.
     progress : callable, optional
         Told of work that may take long.
+    kept : KeptWork, optional
+        Has what an interrupted run finished, and takes what is finished here.
+    cluster : Cluster, optional
+        Workers that extracted the maps: they make tiles, and describe maps for the null model.
 
     Returns
     -------
@@ -99,17 +103,31 @@ def analyse(
     check_features(x, y)
     similarity = similarity or Similarity()
     model, why_none = _possible(model or NullModel("none"), similarity, x.features)
-    gpu, of_device = choose_device(device, similarity.work(x, y))
-    means: dict[str, Any] = {"jobs": jobs, "memory": memory_budget(memory) // 2, "device": gpu, "progress": progress}
-    found = similarity(x, y, **means)
+    # Every surrogate is multiplied as the maps are.
+    times = 1 + model.n_surrogates * (model.null == "surrogate")
+    gpu, of_device = choose_device(device, times * similarity.work(x, y))
+    large = _too_large(len(x), len(y), memory)
+    on_disk = large is not None
+    means: dict[str, Any] = {"jobs": jobs, "memory": memory_budget(memory) // 2, "device": gpu, "progress": progress,
+                             "on_disk": on_disk}
+
+    def compare(first: MapMatrix, second: MapMatrix) -> Correlation:
+        tiles: Elsewhere | None = None if kept is None else kept.tiles(similarity, first, second, gpu, jobs)
+        if cluster is not None:
+            tiles = cluster.tiles(similarity, first, second, tiles)
+        return similarity(first, second, **means, elsewhere=tiles)
+
+    found = compare(x, y)
     r = found.r
     if same_set:
         np.fill_diagonal(r, np.where(np.isfinite(np.diag(r)), 1.0, np.nan))
-    same = [] if same_set else list(_same_files(x, y))
+    same = np.zeros(r.shape, dtype=np.bool_)
+    for cell in () if same_set else _same_files(x, y):
+        same[cell] = True
     low = np.isfinite(r) & (found.n < LOW_OVERLAP * x.features.n)
     if same_set:
         low = np.tril(low, -1)  # each pair once, as in pairs.tsv
-    zeros_matter = _zeros_matter(r, x, y, similarity, means)
+    zeros_matter = _zeros_matter(r, x, y, compare, means["memory"], on_disk=on_disk)
     remarks = _remarks(found, x, y, similarity, same, low, zeros_matter)
     inferred: dict[str, Float64Array] = {}
     of_null: tuple[Decision, ...] = ()
@@ -117,33 +135,41 @@ def analyse(
     if model.null != "none":
         from niicorr.significance import infer  # and with it scipy
 
-        tested = np.isfinite(r)
-        tested[tuple(np.array(same, dtype=int).reshape(-1, 2).T)] = False
+        tested = np.isfinite(r) & ~same
         if same_set:
             np.fill_diagonal(tested, False)
         inference = infer(x, y, found, tested, similarity=similarity, model=model, same_set=same_set, jobs=jobs,
-                          memory=memory_budget(memory) // 2, progress=progress)
+                          memory=memory_budget(memory) // 2, progress=progress, device=gpu, kept=kept, cluster=cluster,
+                          on_disk=on_disk)
         inferred, of_null, shape = inference.columns, inference.decisions, inference.shape
-        for i, j, text in inference.flags:
-            remarks.add(i, j, text)
+        remarks += inference.notes
     provenance = provenance or Provenance()
     provenance = replace(
         provenance,
-        decisions=(*provenance.decisions, *([] if of_device is None else [of_device]), *found.decisions,
+        decisions=(*provenance.decisions, *(one for one in (large, of_device) if one is not None), *found.decisions,
                    *_of_method(found, similarity, why_none, _unit(x.features)), *of_null),
         warnings=(*provenance.warnings, *_warnings(x, y, model, low, same_set),
                   *_overfull(found, similarity, _unit(x.features))))
-    naive = _naive(x, y) if similarity.plain else None
+    naive = _naive(x, y, on_disk=on_disk) if similarity.plain else None
     sensitivity = None
     if naive is not None or np.isfinite(zeros_matter).any():
-        unknown = np.full(r.shape, np.nan)
-        sensitivity = Sensitivity(unknown if naive is None else naive, max(naive_step, 1), zeros_matter)
+        sensitivity = Sensitivity(unknown(r.shape, on_disk=on_disk) if naive is None else naive, max(naive_step, 1),
+                                  zeros_matter)
     x_records = _with_remarks(x, similarity)
     y_records = x_records if same_set else _with_remarks(y, similarity)
-    return CorrelationResult(r, found.n, x_records, y_records, similarity.method, model.null, same_set, remarks.notes,
-                             x.features.grid, mask, sensitivity, provenance, inferred,
+    return CorrelationResult(r, found.n, x_records, y_records, similarity.method, model.null, same_set,
+                             Notes(r.shape, remarks), x.features.grid, mask, sensitivity, provenance, inferred,
                              Comparison(replace(x, naive=None), replace(y, naive=None), similarity),
                              null_shape=shape)
+
+
+def _too_large(columns: int, rows: int, memory: int | None) -> Decision | None:
+    """Say that the result lies in files, where it would take much of the memory; None where it does not."""
+    size, budget = columns * rows * HELD_PER_CELL, memory_budget(memory)
+    if size <= RESULT * budget:
+        return None
+    return Decision("memory", f"the numbers of {rows * columns} pairs take {size / 2**30:.2g} GiB, more than a quarter "
+                    f"of the {budget / 2**30:.2g} GiB that may be used: they lie in temporary files (TMPDIR)")
 
 
 def check_features(x: MapMatrix, y: MapMatrix) -> None:
@@ -158,21 +184,21 @@ def check_features(x: MapMatrix, y: MapMatrix) -> None:
 
 
 def _remarks(
-    found: Correlation, x: MapMatrix, y: MapMatrix, similarity: Similarity, same: list[tuple[int, int]],
-    low: BoolArray, zeros_matter: Float64Array,
-) -> Remarks:
+    found: Correlation, x: MapMatrix, y: MapMatrix, similarity: Similarity, same: BoolArray, low: BoolArray,
+    zeros_matter: Float64Array,
+) -> list[Layer]:
     """Say of each cell what must be known of it."""
-    remarks = Remarks()
-    for i, j, text in _empty_cells(found, x, y, similarity):
-        remarks.add(i, j, text)
-    for i, j in same:
-        remarks.add(i, j, "same file")
     whole = f"{x.features.n} regions" if _unit(x.features) == "region" else f"{x.features.n} voxels of the mask"
-    for i, j in np.argwhere(low):
-        remarks.add(int(i), int(j), f"low overlap: {found.n[i, j]} of the {whole}")
-    for i, j in np.argwhere(np.isfinite(zeros_matter)):
-        remarks.add(int(i), int(j), f"zeros matter: {_short(found.r[i, j])} / {_short(zeros_matter[i, j])}")
-    return remarks
+
+    def zeros(i: int, j: int) -> str:
+        return f"zeros matter: {_short(found.r[i, j])} / {_short(zeros_matter[i, j])}"
+
+    return [
+        Layer.saying(np.isnan(found.r), lambda i, j: _why_empty(i, j, found, x, y, similarity)),
+        Layer.of(same, "same file"),
+        Layer.of(low, f"low overlap: {{}} of the {whole}", found.n),
+        Layer.saying(np.isfinite(zeros_matter), zeros, "zeros matter: "),
+    ]
 
 
 def _warnings(x: MapMatrix, y: MapMatrix, model: NullModel, low: BoolArray, same_set: bool) -> Iterator[str]:
@@ -262,28 +288,26 @@ def _fine(matrix: MapMatrix, index: int) -> FloatArray:
     return fine_values(matrix, index, matrix.rows[index][valid], valid)
 
 
-def _empty_cells(
-    found: Correlation, x: MapMatrix, y: MapMatrix, similarity: Similarity
-) -> Iterator[tuple[int, int, str]]:
+def _why_empty(
+    i: int, j: int, found: Correlation, x: MapMatrix, y: MapMatrix, similarity: Similarity
+) -> str:
     """Say why a cell has no number."""
-    unit = _unit(x.features)
-    for i, j in np.argwhere(np.isnan(found.r)):
-        reasons = []
-        for name, record in (("x", x.records[j]), ("y", y.records[i])):
-            if record.error:
-                reasons.append(f"{name} not used: {printable(record.error)}")
-        if not reasons and found.n[i, j] < MIN_COMMON:
-            reasons.append(f"fewer than {MIN_COMMON} common {unit}s (n = {found.n[i, j]})")
-        if not reasons:
-            constant = [n for n, flags in (("x", found.x_constant), ("y", found.y_constant)) if flags[i, j]]
-            if similarity.method == "dice" and not constant:
-                reasons.append(f"neither map exceeds the threshold {similarity.threshold:g} in any common {unit}")
-            elif similarity.covariates is not None and x.scale[j] > 0 and y.scale[i] > 0:
-                reasons.append(f"{' and '.join(constant) or 'a map'} constant over the common {unit}s once the "
-                               "covariates are regressed out: they explain it entirely")
-            else:
-                reasons.append(f"{' and '.join(constant) or 'a map'} constant over the common {unit}s")
-        yield int(i), int(j), "; ".join(reasons)
+    unit, reasons = _unit(x.features), []
+    for name, record in (("x", x.records[j]), ("y", y.records[i])):
+        if record.error:
+            reasons.append(f"{name} not used: {printable(record.error)}")
+    if not reasons and found.n[i, j] < MIN_COMMON:
+        reasons.append(f"fewer than {MIN_COMMON} common {unit}s (n = {found.n[i, j]})")
+    if not reasons:
+        constant = [n for n, flags in (("x", found.x_constant), ("y", found.y_constant)) if flags[i, j]]
+        if similarity.method == "dice" and not constant:
+            reasons.append(f"neither map exceeds the threshold {similarity.threshold:g} in any common {unit}")
+        elif similarity.covariates is not None and x.scale[j] > 0 and y.scale[i] > 0:
+            reasons.append(f"{' and '.join(constant) or 'a map'} constant over the common {unit}s once the "
+                           "covariates are regressed out: they explain it entirely")
+        else:
+            reasons.append(f"{' and '.join(constant) or 'a map'} constant over the common {unit}s")
+    return "; ".join(reasons)
 
 
 def _same_files(x: MapMatrix, y: MapMatrix) -> Iterator[tuple[int, int]]:
@@ -297,20 +321,21 @@ def _same_files(x: MapMatrix, y: MapMatrix) -> Iterator[tuple[int, int]]:
 
 
 def _zeros_matter(
-    r: Float64Array, x: MapMatrix, y: MapMatrix, similarity: Similarity, means: dict[str, Any]
+    r: Float64Array, x: MapMatrix, y: MapMatrix, compare: Callable[[MapMatrix, MapMatrix], Correlation], memory: int,
+    *, on_disk: bool,
 ) -> Float64Array:
     """Find r under the other reading of one map's zeros, where that tells another story; NaN elsewhere."""
-    other = np.full(r.shape, np.nan)
+    other = unknown(r.shape, on_disk=on_disk)
     # As many at once as the memory holds, in whole tiles: a copy of all maps may not fit beside them.
     bytes_per_map = x.features.n * (x.rows.itemsize + 3)
-    at_once = max(means["memory"] // 2 // max(bytes_per_map, 1) // TILE, 1) * TILE
+    at_once = max(memory // 2 // max(bytes_per_map, 1) // TILE, 1) * TILE
     sides = [(side, np.array(sorted(side.zeros), dtype=np.intp)[piece], columns)
              for side, columns in ((x, True), (y, False)) for piece in cuts(len(side.zeros), at_once)]
     for side, which, columns in sides:
         if which.size == 0:
             continue
         swapped = side.with_zeros_read_otherwise(which)
-        found = (similarity(swapped, y, **means) if columns else similarity(x, swapped, **means)).r
+        found = (compare(swapped, y) if columns else compare(x, swapped)).r
         place = np.s_[:, which] if columns else np.s_[which, :]
         mine, best = r[place], other[place]
         differs = (np.abs(found - mine) > ZEROS_MATTER) | (np.sign(found) * np.sign(mine) < 0)
@@ -322,12 +347,12 @@ def _zeros_matter(
     return other
 
 
-def _naive(x: MapMatrix, y: MapMatrix) -> Float64Array | None:
+def _naive(x: MapMatrix, y: MapMatrix, *, on_disk: bool) -> Float64Array | None:
     """Correlate over the whole grid, background and zeros as data."""
     if x.naive is None or y.naive is None:
         return None
     # Standard scores have length sqrt(n); rows of constant maps are all zero and have no correlation.
-    r = np.empty((len(y), len(x)))
+    r = unknown((len(y), len(x)), on_disk=on_disk)
     for rows in cuts(len(y), TILE):
         r[rows] = y.naive[rows] @ x.naive.T
     r /= max(x.naive.shape[1], 1)

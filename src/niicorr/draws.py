@@ -16,24 +16,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 
 import numpy as np
 
 from niicorr.compute.combinations import centred
+from niicorr.compute.device import Device, ran_out
+from niicorr.compute.on_device import Held
 from niicorr.compute.similarity import Correlation, Similarity
-from niicorr.compute.sums import Sums, pair_sums
+from niicorr.compute.sums import Block, Sums, pair_sums
 from niicorr.matrix import MapMatrix
+from niicorr.nulls.device_surrogates import DeviceSurrogates
 from niicorr.nulls.effective import effective_null
 from niicorr.nulls.regional import regional_null
 from niicorr.nulls.regional_draws import RegionalSurrogates, regional_surrogates
 from niicorr.nulls.regional_fields import regional_fields
 from niicorr.nulls.stationary import in_order
-from niicorr.nulls.surrogate import surrogates_of
+from niicorr.nulls.surrogate import Surrogates, surrogates_of
 from niicorr.nulls.variogram import VariogramFit
-from niicorr.records import NullModel
+from niicorr.records import Decision, NullModel
 from niicorr.result.null_shape import MOST_CELLS, Histogram
 from niicorr.typing import BoolArray, Float64Array, FloatArray, IntArray, Progress
+
+if TYPE_CHECKING:  # who keeps nothing need not load it
+    from niicorr.resume.kept import KeptWork
 
 MAPS = 64
 """Maps of one draw compared at once; fixed, so that no number depends on the memory."""
@@ -50,8 +56,15 @@ ROUNDING = 1e-7
 FLAT = 100.0
 """Of its squares, in steps of the precision: a random map that varies less over the common features is constant."""
 
+DEVICE_DRAWS = 2
+"""So much more a device takes than the processor: transforms there are not made in place."""
+
 FITS = 50
 """So many surrogates of each map tell how well their variograms follow its own."""
+
+
+A = ParamSpec("A")
+R = TypeVar("R")
 
 
 class Source(Protocol):
@@ -75,19 +88,20 @@ class Draws:
 
     ``counts``, shape (maps of y, maps of x, bins), tells how many draws fell where; None of very many cells.
     ``n_effective`` is 1 + 1/mean(r*²), and one more for each covariate, at most n; for similarities that have a
-    formula, and from a hundred draws on.
+    formula, and from a hundred draws on. ``decisions`` tell what a device made of it.
     """
 
     p: Float64Array
     p_fwe: Float64Array
     n_effective: Float64Array
     counts: IntArray | None = None
+    decisions: tuple[Decision, ...] = ()
 
     @property
     def turned(self) -> Draws:
         """The same with rows for columns."""
         counts = None if self.counts is None else self.counts.transpose(1, 0, 2)
-        return Draws(self.p.T, self.p_fwe.T, self.n_effective.T, counts)
+        return Draws(self.p.T, self.p_fwe.T, self.n_effective.T, counts, self.decisions)
 
     @property
     def histogram(self) -> Histogram | None:
@@ -139,6 +153,8 @@ def count_draws(
     jobs: int,
     memory: int,
     progress: Progress,
+    device: Device | None = None,
+    kept: KeptWork | None = None,
 ) -> Draws:
     """Compare random maps in place of the smaller set with the larger one.
 
@@ -158,13 +174,17 @@ def count_draws(
         Threads, and bytes that they may take together. The outcome does not depend on them.
     progress : callable
         Told of each surrogate drawn.
+    device : Device, optional
+        Where surrogates of voxels are drawn and multiplied, if there is room for that.
+    kept : KeptWork, optional
+        Has what an interrupted run counted, and takes what is counted here.
 
     References
     ----------
     p : Davison AC & Hinkley DV (1997), doi 10.1017/CBO9780511802843. Maximum statistic: Nichols TE & Holmes AP (2002),
     doi 10.1002/hbm.1058. With covariates: Freedman D & Lane D (1983), doi 10.1080/07350015.1983.10487354.
     """
-    counting = _Counting(similarity, model, jobs, memory)
+    counting = _Counting(similarity, model, jobs, memory, device, kept)
     with progress(model.n_surrogates, "drawing surrogates") as advance:
         if len(x) < len(y):
             return counting(x, y, found.r.T, found.n.T, [tested.T], advance)[0][0].turned
@@ -182,13 +202,14 @@ def count_directions(
     jobs: int,
     memory: int,
     progress: Progress,
+    kept: KeptWork | None = None,
 ) -> Directions:
     """Compare randomised maps of x with the maps of y, and those of y with the maps of x.
 
     Parameters are those of `count_draws`, for regions and the null models ``moran`` and ``variogram``. Where y is x,
     every map is randomised once and serves both directions.
     """
-    counting = _Counting(similarity, model, jobs, memory)
+    counting = _Counting(similarity, model, jobs, memory, None, kept)
     sides = 1 if y is x else 2
     with progress(sides * model.n_surrogates, "drawing surrogates") as advance:
         if y is x:
@@ -207,6 +228,8 @@ class _Counting:
     model: NullModel
     jobs: int
     memory: int
+    device: Device | None = None
+    kept: KeptWork | None = None
 
     def __call__(
         self, randomised: MapMatrix, fixed: MapMatrix, r: Float64Array, n: IntArray, families: list[BoolArray],
@@ -229,16 +252,24 @@ class _Counting:
         far = _far(self.model.alternative)
         # An untested cell neither wins nor raises the maximum.
         real = np.where(tested, far(r), np.inf) - ROUNDING
-        compare = _comparison(scores, against, similarity)
+        means = self._means(source, scores, against)
+        compare = _comparison(scores, against, similarity, means.multiply)
         blocks = [np.arange(start, min(start + MAPS, len(base))) for start in range(0, len(base), MAPS)]
         row_bytes = base.features.n * base.rows.itemsize
         each = source.draw_bytes + 4 * min(len(base), MAPS) * row_bytes
         threads = max(1, min(jobs, int(self.memory / each)))
 
         def draw(number: int) -> Float64Array:
-            return np.concatenate([compare(source.draw(number, maps), maps) for maps in blocks], axis=1)
+            return np.concatenate([compare(means.draw(number, maps), maps) for maps in blocks], axis=1)
 
-        for number, pair in enumerate(in_order(draw, range((count + 1) // 2), threads)):
+        tally: list[np.ndarray[Any, Any]] = [exceeding, squares, *greater, *([] if seen is None else [seen])]
+        drawn_before = None if self.kept is None else self.kept.draws(
+            randomised, fixed, r, similarity.method, float(similarity.threshold), similarity.weights,
+            similarity.covariates, self.model, means.device, *families)
+        begun = 0 if drawn_before is None else drawn_before.taken_up(tally, count)
+        advance(begun)
+        for number, pair in enumerate(in_order(draw, range((begun + 1) // 2, (count + 1) // 2), threads),
+                                      (begun + 1) // 2):
             for drawn in pair[: count - 2 * number]:
                 # A draw without a number (a random map constant over the few common features) counts against us.
                 reached = np.where(np.isfinite(drawn), far(drawn), np.inf)
@@ -251,6 +282,8 @@ class _Counting:
                     at = ((drawn.ravel()[known] + 1) * (BINS // 2)).astype(np.intp)
                     seen[known, np.clip(at, 0, BINS - 1)] += 1
             advance(min(2, count - 2 * number))
+            if drawn_before is not None:
+                drawn_before.count(min(2 * number + 2, count), tally)
         with np.errstate(divide="ignore"):
             n_effective = np.minimum(1 + similarity.n_covariates + count / squares, n)
         if not similarity.has_formula or count < ENOUGH:
@@ -260,7 +293,7 @@ class _Counting:
         for family, times in zip(families, greater, strict=True):
             columns = [np.where(family, a, np.nan) for a in (p, (1 + times) / (1 + count), n_effective)]
             counts = None if seen is None else np.where(family[..., None], seen.reshape(*r.shape, BINS), 0)
-            found.append(Draws(columns[0], columns[1], columns[2], counts))
+            found.append(Draws(columns[0], columns[1], columns[2], counts, means.decisions))
         return found, self._fits(source, tested.any(axis=1))
 
     def _source(self, base: MapMatrix, scores: MapMatrix) -> Source | None:
@@ -284,6 +317,23 @@ class _Counting:
         return surrogates_of(base, scores, voxels.describe(base, self.jobs).coefficients, correlations,
                              atoms=voxels.stationary.atoms, lattice=voxels.stationary.lattice, seed=seed)
 
+    def _means(self, source: Source, scores: MapMatrix, against: MapMatrix) -> _Means:
+        """Find who draws and who multiplies."""
+        weights, device = self.similarity.weights, self.device
+
+        def multiply(random: MapMatrix) -> Sums:
+            return pair_sums(against, random, weights)
+
+        if device is None or not isinstance(source, Surrogates):
+            return _Means(source.draw, multiply)
+        held = Held.of(device, Block.of(against), weights, min(MAPS, len(scores)),
+                       gaps=not (scores.complete and against.complete), besides=DEVICE_DRAWS * source.draw_bytes)
+        if held is None:
+            return _Means(source.draw, multiply, device.name)
+        there, full = held, list[str]()
+        return _Means(_until_full(DeviceSurrogates(source, device).draw, source.draw, full),
+                      _until_full(lambda random: there.sums_with(Block.of(random)), multiply, full), device.name, full)
+
     def _fits(self, source: Source, tested: BoolArray) -> tuple[VariogramFit | None, ...]:
         if not isinstance(source, RegionalSurrogates):
             return (None,) * len(tested)
@@ -291,12 +341,50 @@ class _Counting:
         return tuple(source.fit(k, draws) if use else None for k, use in enumerate(tested))
 
 
+@dataclass(frozen=True, eq=False)
+class _Means:
+    """Who draws and who multiplies: the processor, or a device until its memory is full."""
+
+    draw: Callable[[int, IntArray], FloatArray]
+    multiply: Callable[[MapMatrix], Sums]
+    device: str = ""
+    full: list[str] | None = None
+
+    @property
+    def decisions(self) -> tuple[Decision, ...]:
+        """What to say of it, in the end."""
+        if not self.device:
+            return ()
+        if self.full is None:
+            return (Decision("device", f"{self.device} has too little memory for surrogates: the processor drew them"),)
+        if self.full:
+            return (Decision("device", f"{self.device} ran out of memory: the processor drew the rest of the "
+                             "surrogates"),)
+        return (Decision("device", f"surrogates on {self.device}: drawn there from random numbers of the processor"),)
+
+
+def _until_full(there: Callable[A, R], here: Callable[A, R], full: list[str]) -> Callable[A, R]:
+    """Return what works on a device until its memory has been full once, and by the processor from then on."""
+
+    def work(*args: A.args, **kwargs: A.kwargs) -> R:
+        if not full:
+            try:
+                return there(*args, **kwargs)
+            except Exception as error:
+                if not ran_out(error):
+                    raise
+                full.append(str(error))
+        return here(*args, **kwargs)
+
+    return work
+
+
 def _unknown(shape: tuple[int, ...]) -> Draws:
     return Draws(*np.full((3, *shape), np.nan))
 
 
 def _comparison(
-    scores: MapMatrix, against: MapMatrix, similarity: Similarity
+    scores: MapMatrix, against: MapMatrix, similarity: Similarity, multiply: Callable[[MapMatrix], Sums]
 ) -> Callable[[FloatArray, IntArray], Float64Array]:
     """Return what compares rows of two draws, shape (2, k, features), with all fixed maps: (2, k, fixed maps)."""
     finish = similarity.residual_of(scores)
@@ -306,7 +394,7 @@ def _comparison(
         result = []
         for drawn in rows:
             random = finish(replace(part, rows=drawn))
-            sums = pair_sums(against, random, similarity.weights)
+            sums = multiply(random)
             r = np.clip(similarity.of_scores(against, random, sums), -1, 1)
             result.append(np.where(_flat(sums, random.rows), np.nan, r) if similarity.has_formula else r)
         return np.stack(result)

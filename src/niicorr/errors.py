@@ -21,6 +21,9 @@ from __future__ import annotations
 LISTED_PROBLEMS = 10
 """So many bad files are named on the terminal; the rest are counted (run.json names all)."""
 
+TOO_MANY_FILES = "too many open files: let this process open more of them (ulimit -n), or give --jobs less"
+"""What to say where a process may open no more."""
+
 
 class NiicorrError(Exception):
     """Parent of all errors; ``exit_code`` is what the command line ends with."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,13 +19,22 @@ from niicorr.images.region_runs import in_mni
 from niicorr.images.regions import MIN_COVERAGE, Regional, region_averages, regional_means
 from niicorr.images.sampling import Sampling
 from niicorr.images.survey import Survey
-from niicorr.machine import default_jobs, versions
-from niicorr.matrix import MapMatrix
+from niicorr.machine import default_jobs, memory_budget, versions
+from niicorr.matrix import MapMatrix, row_dtype
 from niicorr.options import Options
 from niicorr.preparing import Prepared, prepare, refusal, rules_mattered
 from niicorr.records import Decision, Provenance
 from niicorr.result import Parcellation
 from niicorr.typing import BoolArray, Progress
+
+if TYPE_CHECKING:  # who asks for no scheduler need not load it
+    from niicorr.cluster.session import Cluster
+
+ROWS = 0.5
+"""Share of the memory that rows may take; the rest is for products and null models."""
+
+READ_BY = ("nibabel", "scipy")
+"""What files go through, also those that a cache has, which need not load it again."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +72,8 @@ class Extracted:
 
 
 def extracted(
-    x: Any, y: Any, options: Options, *, command: str | None, progress: Progress, naive: bool = True
+    x: Any, y: Any, options: Options, *, command: str | None, progress: Progress, naive: bool = True,
+    cluster: Cluster | None = None,
 ) -> Extracted:
     """Read, judge and extract two sets of maps, or take matrices as they are.
 
@@ -79,13 +89,15 @@ def extracted(
         Told of maps read.
     naive : bool
         Whether rows of the whole grid are taken along where the rules mattered.
+    cluster : Cluster, optional
+        Workers that read files and bring maps to the grid.
     """
     if is_matrix(x) and (y is None or is_matrix(y)):
         if options.atlas is not None:
             raise UsageError("the maps came as arrays, which no atlas fits: give images, or (array, affine)")
         first, second, similarity = from_matrices(x, y, options)
         return Extracted(first, second, similarity, Provenance(options.resolved(), command, versions()))
-    return _from_files(x, y, options, command, progress, naive)
+    return _from_files(x, y, options, command, progress, naive, cluster)
 
 
 def min_coverage_of(options: Options) -> float:
@@ -94,9 +106,9 @@ def min_coverage_of(options: Options) -> float:
 
 
 def _from_files(
-    x: Any, y: Any, options: Options, command: str | None, progress: Progress, naive: bool
+    x: Any, y: Any, options: Options, command: str | None, progress: Progress, naive: bool, cluster: Cluster | None
 ) -> Extracted:
-    prepared = prepare(x, y, options, progress)
+    prepared = prepare(x, y, options, progress, cluster)
     sets = [s for s in (prepared.x, prepared.y) if s is not None]
     problem = prepared.failure or refusal(sets, options)
     if problem is not None:
@@ -109,15 +121,31 @@ def _from_files(
     if prepared.atlas is not None:
         return _regional(prepared, prepared.atlas, sets, options, command, start)
     step = naive_step(sampling.grid.size, n_maps) if naive and rules_mattered(sets) else 0
-    matrices = [extract(s, sampling, resample_option=options.resample, naive_step=step, n_maps=n_maps, jobs=jobs)
-                for s in sets]
+    on_disk = _too_large(n_maps, sampling, options)
+    how: dict[str, Any] = {"resample_option": options.resample, "naive_step": step, "n_maps": n_maps,
+                           "on_disk": on_disk is not None}
+    if cluster is None:
+        matrices = [extract(s, sampling, **how, jobs=jobs) for s in sets]
+    else:
+        matrices = cluster.extract(sets, sampling, **how, progress=progress)
     beside = prepared.beside
     assert beside is not None  # it holds the sampling
-    provenance = Provenance(options.resolved(), command, versions(), prepared.decisions, sampling.warnings,
+    provenance = Provenance(options.resolved(), command, versions(*READ_BY),
+                            (*prepared.decisions, *([] if on_disk is None else [on_disk])), sampling.warnings,
                             {**prepared.timings, "extract": time.perf_counter() - start}, beside.records)
     similarity = Similarity(options.method, float(options.threshold), beside.weights, beside.covariates)
     return Extracted(matrices[0], matrices[1] if len(matrices) > 1 else None, similarity, provenance, step,
                      tuple(sets), sampling)
+
+
+def _too_large(n_maps: int, sampling: Sampling, options: Options) -> Decision | None:
+    """Say that maps lie in a file, where they would take more than half of the memory; None where they do not."""
+    n = sampling.indices.size
+    size, budget = n_maps * n * np.dtype(row_dtype(n_maps, n)).itemsize, memory_budget(options.memory)
+    if size <= ROWS * budget:
+        return None
+    return Decision("memory", f"{n_maps} maps of {n} voxels take {size / 2**30:.2g} GiB, more than half of the "
+                    f"{budget / 2**30:.2g} GiB that may be used: they lie in a temporary file (TMPDIR)")
 
 
 def _regional(
@@ -141,7 +169,7 @@ def _regional(
         matrices, similarity = [matrix.within(keep) for matrix in matrices], similarity.on(keep)
     parcellation = _parcellation(sets, means, atlas)
     decisions = (*prepared.decisions, *_coverage_decisions(parcellation, options, keep))
-    provenance = Provenance(options.resolved(), command, versions(), decisions, sampling.warnings,
+    provenance = Provenance(options.resolved(), command, versions(*READ_BY), decisions, sampling.warnings,
                             {**prepared.timings, "extract": time.perf_counter() - start}, beside.records)
     return Extracted(matrices[0], matrices[1] if len(matrices) > 1 else None, similarity, provenance,
                      int(rules_mattered(sets)), tuple(sets), sampling, parcellation)

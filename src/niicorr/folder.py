@@ -20,11 +20,14 @@ import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from niicorr.errors import ResourceError, UsageError
+from niicorr.errors import TOO_MANY_FILES, ResourceError, UsageError
 
 RECORD = "run.json"
 PROGRAM = "niicorr"
 """Who wrote it: its entry ``program``."""
+
+LIBRARY = "library.json"
+"""What a folder of `niicorr.library` holds in place of it."""
 
 CALIBRATION = "calibration"
 """What the entry ``kind`` says where a folder holds no correlations but a calibration of null models."""
@@ -82,7 +85,7 @@ class OutputFolder:
                     parent = os.path.dirname(parent)
                     self._make_parents(parent)
                 _sweep(parent)
-                label = f"{_MARK}{socket.gethostname()[:32]}-{os.getpid()}-{secrets.token_hex(4)}"
+                label = _hidden_name()
                 self.work = os.path.join(parent, label)
                 os.mkdir(self.work)
         except BaseException:
@@ -162,6 +165,14 @@ class OutputFolder:
             self._created.append(folder)
 
 
+def hidden_folder(parent: str) -> str:
+    """Make a folder for a run to work in, and remove those of killed runs; raises `OSError`."""
+    _sweep(parent)
+    path = os.path.join(parent, _hidden_name())
+    os.mkdir(path)
+    return path
+
+
 @contextlib.contextmanager
 def result_stands(path: str) -> Iterator[None]:
     """Let whatever breaks off in here carry the note that the result was complete before."""
@@ -182,6 +193,11 @@ def is_result(path: str) -> bool:
     return _read_record(path).get("program") == PROGRAM
 
 
+def is_library(path: str) -> bool:
+    """Whether a folder holds the ``library.json`` of ``niicorr index``."""
+    return _read_record(path, LIBRARY).get("program") == PROGRAM
+
+
 def resource_text(path: str, error: OSError) -> str:
     """Say what a failed write means and what to do."""
     known = {
@@ -193,6 +209,8 @@ def resource_text(path: str, error: OSError) -> str:
         errno.ENAMETOOLONG: "the name is too long: name another folder with -o",
         errno.ENOTDIR: "a part of the path is a file: name another folder with -o",
         errno.EFBIG: "a file would be larger than this system allows: name another folder with -o",
+        errno.EMFILE: TOO_MANY_FILES,
+        errno.ENFILE: TOO_MANY_FILES,
         errno.ENOENT: "the folder above it is gone: name another folder with -o",
     }
     return f"{path}: {known.get(error.errno or 0, error.strerror or str(error))}"
@@ -206,9 +224,9 @@ def _written_before(path: str) -> set[str]:
             and not n.startswith(".")}
 
 
-def _read_record(path: str) -> dict[str, Any]:
-    """Read a folder's ``run.json``; empty where it is none that niicorr could have written."""
-    place = os.path.join(path, RECORD)
+def _read_record(path: str, name: str = RECORD) -> dict[str, Any]:
+    """Read a folder's ``run.json``, or another; empty where it is none that niicorr could have written."""
+    place = os.path.join(path, name)
     try:
         facts = os.stat(place)
         if not stat.S_ISREG(facts.st_mode) or facts.st_size > LARGEST_RECORD:
@@ -218,6 +236,11 @@ def _read_record(path: str) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError):
         return {}
     return record if isinstance(record, dict) else {}
+
+
+def _hidden_name() -> str:
+    """Name a folder by machine, process and chance."""
+    return f"{_MARK}{socket.gethostname()[:32]}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
 def _sweep(parent: str) -> None:

@@ -9,7 +9,11 @@ from __future__ import annotations
 import numpy as np
 from scipy import special
 
-from niicorr.typing import Alternative, Float64Array, FloatArray, IntArray
+from niicorr.scratch import unknown
+from niicorr.typing import Alternative, Fdr, Float64Array, FloatArray, IntArray
+
+AT_ONCE = 1 << 18
+"""p-values adjusted at once: of millions, temporary copies would take more room than the outcome."""
 
 
 def pvalues(
@@ -144,7 +148,7 @@ def benjamini_hochberg(p: FloatArray) -> Float64Array:
     >>> benjamini_hochberg(np.array([0.01, 0.04, np.nan, 0.03]))
     array([0.03, 0.04,  nan, 0.04])
     """
-    return _step_up(p, 1.0)
+    return _step_up(p, _ascending(p), 1.0)
 
 
 def benjamini_yekutieli(p: FloatArray) -> Float64Array:
@@ -164,8 +168,8 @@ def benjamini_yekutieli(p: FloatArray) -> Float64Array:
     ----------
     Benjamini Y & Yekutieli D (2001), doi 10.1214/aos/1013699998.
     """
-    tests = int(np.count_nonzero(np.isfinite(p)))
-    return _step_up(p, float(np.sum(1 / np.arange(1, tests + 1))))
+    places = _ascending(p)
+    return _step_up(p, places, _harmonic(len(places)))
 
 
 def holm(p: FloatArray) -> Float64Array:
@@ -195,25 +199,69 @@ def holm(p: FloatArray) -> Float64Array:
     >>> holm(np.array([0.01, 0.04, np.nan, 0.03]))
     array([0.03, 0.06,  nan, 0.06])
     """
-    ascending, places = _ascending(p)
-    return _put_back(np.maximum.accumulate(ascending * np.arange(len(places), 0, -1)), places, p)
+    return _step_down(p, _ascending(p))
 
 
-def _step_up(p: FloatArray, factor: float) -> Float64Array:
-    ascending, places = _ascending(p)
-    scaled = ascending * (factor * len(places)) / np.arange(1, len(places) + 1)
-    return _put_back(np.minimum.accumulate(scaled[::-1])[::-1], places, p)
+def adjusted(p: FloatArray, fdr: Fdr, *, on_disk: bool = False) -> tuple[Float64Array, Float64Array]:
+    """Adjust for the false discovery rate, as asked for, and for the family-wise error: what is sorted is sorted once.
+
+    Parameters
+    ----------
+    p : ndarray of float
+        All tests of the family; NaN where none was made.
+    fdr : {'bh', 'by'}
+        `benjamini_hochberg` or `benjamini_yekutieli`.
+    on_disk : bool
+        Whether the outcome lies in a temporary file rather than in memory.
+
+    Returns
+    -------
+    fdr, fwe : ndarray of float64, same shape
+        The latter by `holm`.
+    """
+    places = _ascending(p)
+    factor = 1.0 if fdr == "bh" else _harmonic(len(places))
+    return _step_up(p, places, factor, on_disk=on_disk), _step_down(p, places, on_disk=on_disk)
 
 
-def _ascending(p: FloatArray) -> tuple[Float64Array, IntArray]:
-    """Return the tests' p-values from small to large, and where each stands in the flattened array."""
-    flat = np.asarray(p, dtype=np.float64).reshape(-1)
-    tested = np.flatnonzero(np.isfinite(flat))
-    places = tested[np.argsort(flat[tested], kind="stable")]
-    return flat[places], places
+def _harmonic(tests: int) -> float:
+    """1 + 1/2 + … + 1/m."""
+    terms = np.arange(1, tests + 1, dtype=np.float64)
+    return float(np.sum(np.divide(1, terms, out=terms)))
 
 
-def _put_back(adjusted: Float64Array, places: IntArray, p: FloatArray) -> Float64Array:
-    out = np.full(np.shape(p), np.nan)
-    out.reshape(-1)[places] = np.minimum(adjusted, 1.0)
+def _step_up(p: FloatArray, places: IntArray, factor: float, *, on_disk: bool = False) -> Float64Array:
+    """``min over j ≥ i of p_(j) factor m / j``, piece by piece from the largest p-value on."""
+    flat, out, tests = _flat(p), unknown(np.shape(p), on_disk=on_disk), len(places)
+    least = 1.0
+    for piece in reversed(_pieces(tests)):
+        scaled = flat[places[piece]] * (factor * tests) / np.arange(piece.start + 1, piece.stop + 1)
+        lowest = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], least)
+        out.reshape(-1)[places[piece]], least = lowest, float(lowest[0])
     return out
+
+
+def _step_down(p: FloatArray, places: IntArray, *, on_disk: bool = False) -> Float64Array:
+    """``max over j ≤ i of p_(j) (m − j + 1)``, piece by piece from the smallest p-value on."""
+    flat, out, tests = _flat(p), unknown(np.shape(p), on_disk=on_disk), len(places)
+    most = 0.0
+    for piece in _pieces(tests):
+        scaled = flat[places[piece]] * np.arange(tests - piece.start, tests - piece.stop, -1)
+        highest = np.maximum(np.maximum.accumulate(scaled), most)
+        out.reshape(-1)[places[piece]], most = np.minimum(highest, 1.0), float(highest[-1])
+    return out
+
+
+def _ascending(p: FloatArray) -> IntArray:
+    """Where the tests' p-values stand in the flattened array, from small to large; equal ones in any order."""
+    flat = _flat(p)
+    tested = np.flatnonzero(np.isfinite(flat))
+    return np.argsort(flat) if len(tested) == len(flat) else tested[np.argsort(flat[tested])]
+
+
+def _flat(p: FloatArray) -> Float64Array:
+    return np.asarray(p, dtype=np.float64).reshape(-1)
+
+
+def _pieces(tests: int) -> list[slice]:
+    return [slice(start, min(start + AT_ONCE, tests)) for start in range(0, tests, AT_ONCE)]

@@ -19,8 +19,11 @@ MAX_JOBS = 8
 
 
 def default_jobs() -> int:
-    """Processors this process may run on, at most `MAX_JOBS`."""
+    """Processors this process may run on, at most `MAX_JOBS`; in a job of SLURM, those that a task of it was given."""
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    given = os.environ.get("SLURM_CPUS_PER_TASK", "")
+    if given.isascii() and given.isdigit():
+        available = min(available, int(given))
     return max(1, min(available, MAX_JOBS))
 
 
@@ -32,13 +35,17 @@ def memory_budget(option: int | None) -> int:
     return int(SHARE * min(free, default=2**31))
 
 
-def versions() -> dict[str, str]:
-    """What the numbers were made with: Python and the packages that are loaded."""
+def versions(*used: str) -> dict[str, str]:
+    """What the numbers were made with: Python, the packages that are loaded, and those that were ``used`` before."""
     found = {"niicorr": __version__, "python": platform.python_version(), "platform": platform.platform()}
     for name in ("numpy", "scipy", "nibabel", "nilearn", "zlib_ng", "pandas", "matplotlib", "seaborn"):
         module = sys.modules.get(name)
         if module is not None:
             found[name] = str(getattr(module, "__version__", "unknown"))
+        elif name in used:
+            from importlib.metadata import version
+
+            found[name] = version(name)
     return found
 
 

@@ -16,7 +16,9 @@ import numpy as np
 
 from niicorr.errors import InputError
 from niicorr.records import MapRecord
+from niicorr.scratch import zeros as zeros_of
 from niicorr.space import Grid, same_grid
+from niicorr.tables import brief, printable
 from niicorr.typing import BitArray, BoolArray, Float64Array, FloatArray, IntArray, ZeroReading
 
 PIECE = 1 << 14
@@ -170,14 +172,14 @@ class MapMatrix:
         values : array-like, shape (maps, features) or (features,)
             Real numbers; NaN, infinite or masked where missing.
         labels : tuple of str, optional
-            Unique names; ``map0``, ``map1``, … without them.
+            Unique names; ``map0``, ``map1``, … where there are none. Control characters in them become escapes.
         features : Features, optional
             Where the columns are; without them they have no place.
 
         Raises
         ------
         InputError
-            Where the values are no such array, or labels of another number.
+            Where the values are no such array, or labels of another number, or two of them alike.
         """
         values = plain_array(values)
         if values.ndim == 1:
@@ -186,9 +188,12 @@ class MapMatrix:
             raise InputError(f"expected an array of maps × features, got {values.ndim} dimensions")
         if values.dtype.kind not in "buif":
             raise InputError(f"expected real numbers, got {values.dtype}")
-        labels = labels or tuple(f"map{i}" for i in range(len(values)))
+        labels = tuple(printable(str(label)) or f"map{i}" for i, label in enumerate(labels or [""] * len(values)))
         if len(labels) != len(values):
             raise InputError(f"{len(labels)} labels for {len(values)} maps")
+        if len(set(labels)) < len(labels):
+            twice = next(label for i, label in enumerate(labels) if label in labels[:i])
+            raise InputError(f"two maps are called {brief(twice)!r}: give each a name of its own")
         rows = np.zeros(values.shape, row_dtype(*values.shape))
         finite = np.isfinite(values)
         moments = [standardise(values[i][finite[i]], rows[i], finite[i]) for i in range(len(values))]
@@ -222,6 +227,9 @@ class MapMatrix:
             valid = supports[support_of[k]]
             shift, spread = standardise(self.rows[index][columns][valid], rows[k], valid)
             center[k], scale[k] = self.center[index] + self.scale[index] * shift, self.scale[index] * spread
+            if spread == 0 and self.scale[index] > 0 and self.exact is not None and valid.any():
+                # One score need not be one value: a spike elsewhere may have hidden how they differ.
+                center[k], scale[k] = standardise(self.exact(int(index))[columns][valid], rows[k], valid)
         records = tuple(self.records[index] for index in places)
         if self.features.centroids is None:  # what regions were averaged from stays what it is
             counts = np.count_nonzero(supports, axis=1)[support_of]
@@ -283,10 +291,14 @@ class MapMatrix:
 
 
 def plain_array(values: Any) -> np.ndarray[Any, Any]:
-    """Return an ordinary array; the masked values of a masked one become NaN."""
+    """Return an ordinary array; the masked values of a masked one become NaN, wider floats float64."""
     if isinstance(values, np.ma.MaskedArray):
         return np.ma.filled(values.astype(np.float64), np.nan)
-    return np.asarray(values)
+    array = np.asarray(values)
+    if array.dtype.kind == "f" and array.dtype.itemsize > 8:
+        with np.errstate(over="ignore"):  # beyond float64 they are infinite, and missing as such
+            return array.astype(np.float64)
+    return array
 
 
 def row_dtype(n_maps: int, n_features: int) -> type[np.float32 | np.float64]:
@@ -316,7 +328,8 @@ def standardise(data: FloatArray | IntArray, out: FloatArray, valid: BoolArray |
         return float("nan"), 0.0
     low, high = float(data.min()), float(data.max())
     magnitude = max(abs(low), abs(high))
-    unit = 1.0 if magnitude == 0 or 1e-100 < magnitude < 1e100 else magnitude
+    reach = 1e15 if out.dtype == np.float32 else 1e100
+    unit = 1.0 if magnitude == 0 or 1 / reach < magnitude < reach else magnitude
     values = data if unit == 1.0 else data / unit
     # In pieces that stay in the processor's cache; the scores themselves are never held in float64 at once.
     pieces = [slice(start, start + PIECE) for start in range(0, data.size, PIECE)]
@@ -324,9 +337,10 @@ def standardise(data: FloatArray | IntArray, out: FloatArray, valid: BoolArray |
     scores = out if valid is None else np.empty(data.size, dtype=out.dtype)
     spread = _center(values, mean, scores, pieces)
     if abs(mean) > 1e4 * spread:
-        # So large an offset costs the mean digits that the scores need.
-        mean += sum(float(np.subtract(values[p], mean, dtype=np.float64).sum()) for p in pieces) / data.size
-        spread = _center(values, mean, scores, pieces)
+        # So large an offset costs the mean digits that the scores need: what it lacks may be smaller than its last one.
+        rest = sum(float(np.subtract(values[p], mean, dtype=np.float64).sum()) for p in pieces) / data.size
+        spread = _center(values, mean, scores, pieces, rest)
+        mean += rest
     if low == high or spread == 0:
         scores[...] = 0
         mean, spread = low / unit, 0.0
@@ -337,12 +351,16 @@ def standardise(data: FloatArray | IntArray, out: FloatArray, valid: BoolArray |
     return mean * unit, spread * unit
 
 
-def _center(values: FloatArray | IntArray, mean: float, out: FloatArray, pieces: list[slice]) -> float:
-    """Write values less their mean into ``out``; return their standard deviation, reckoned in float64."""
+def _center(
+    values: FloatArray | IntArray, mean: float, out: FloatArray, pieces: list[slice], rest: float = 0.0
+) -> float:
+    """Write values less their mean (a float and its rest) to ``out``; return their deviation, reckoned in float64."""
     square = 0.0
     for piece in pieces:
         centred = values[piece].astype(np.float64)
         centred -= mean
+        if rest:
+            centred -= rest
         square += float(np.einsum("i,i", centred, centred))  # np.dot would wake the BLAS threads
         out[piece] = centred
     return float(np.sqrt(square / values.size))
@@ -353,12 +371,13 @@ def distinct_supports(valid: BoolArray) -> tuple[BoolArray, IntArray]:
     return unpack_supports([np.packbits(row).tobytes() for row in valid], valid.shape[1])
 
 
-def unpack_supports(packed: list[bytes], n: int) -> tuple[BoolArray, IntArray]:
+def unpack_supports(packed: list[bytes], n: int, *, on_disk: bool = False) -> tuple[BoolArray, IntArray]:
     """Return distinct supports as `distinct_supports` does, of maps whose n flags are packed (``numpy.packbits``)."""
     index = {key: k for k, key in enumerate(dict.fromkeys(packed))}
-    distinct = [np.unpackbits(np.frombuffer(key, dtype=np.uint8), count=n) for key in index]
-    return (np.array(distinct, dtype=np.bool_).reshape(len(index), n),
-            np.array([index[key] for key in packed], dtype=np.intp))
+    distinct = zeros_of((len(index), n), np.bool_, "the outlines of maps", on_disk=on_disk)
+    for key, k in index.items():
+        distinct[k] = np.unpackbits(np.frombuffer(key, dtype=np.uint8), count=n)
+    return distinct, np.array([index[key] for key in packed], dtype=np.intp)
 
 
 class OwnValues:

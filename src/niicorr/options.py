@@ -55,7 +55,9 @@ class Options:
     memory: int | None = None
     jobs: int | None = None
     device: DeviceOption = "cpu"
+    scheduler: Any = None
     cache: Any = None
+    resume: Any = None
 
     def resolved(self) -> dict[str, Any]:
         """All of them as plain JSON values."""
@@ -128,6 +130,13 @@ def _check_values(options: Options) -> None:
     if options.weights is not None and options.method in ("bicor", "dice"):
         raise UsageError(f"weights do not go with method {options.method}; pearson, spearman, cosine and concordance "
                          "take them")
+    if options.scheduler is not None:
+        from niicorr.cluster.address import scheduler_of  # who asks for none need not load it
+
+        scheduler_of(options.scheduler)
+        if options.device == "cuda":
+            raise UsageError("device cuda is a GPU of this machine, and the workers of a scheduler multiply on their "
+                             "processors: leave out one of the two")
     _check_atlas(options)
 
 

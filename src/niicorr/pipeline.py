@@ -8,16 +8,20 @@ any number; `niicorr.calibration` leaves it after `niicorr.extraction`.
 
 from __future__ import annotations
 
+import os
 import time
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from niicorr.analysis import analyse, silent
+from niicorr.bare_arrays import is_matrix
 from niicorr.compute.device import choose_device
-from niicorr.errors import DomainWarning, IndependenceWarning
+from niicorr.errors import DomainWarning, IndependenceWarning, UsageError
 from niicorr.extraction import extracted, min_coverage_of
 from niicorr.images.extract import extract
 from niicorr.images.regions import regional_means
@@ -27,6 +31,10 @@ from niicorr.preparing import nothing_left, prepare, refusal
 from niicorr.records import INDEPENDENT, Decision, MapRecord
 from niicorr.result import CorrelationResult
 from niicorr.typing import Progress
+
+if TYPE_CHECKING:  # who needs neither need not load them
+    from niicorr.cluster.session import Cluster
+    from niicorr.resume.kept import KeptWork
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,9 +126,16 @@ def correlate(x: Any, y: Any = None, *, masker: Any = None, command: str | None 
         Threads; without it one for each processor, at most 8.
     device : 'cpu', 'cuda' or 'auto'
         Where products are made: ``auto`` takes a GPU if there is one and the work is worth it, through PyTorch or CuPy.
+    scheduler : str, optional
+        A dask scheduler whose workers help: ``tcp://…``, the file that it wrote, or ``local:N`` for N processes here
+        (in a script, below ``if __name__ == "__main__"``). They need to see maps, cache and working folder under the
+        same names; the numbers are the same.
     cache : path, optional
         A folder where maps are kept as they were read, so that a later run need not read their files again; the
         numbers are the same with and without it.
+    resume : path, optional
+        A folder where work is kept while it is done, so that the same call continues it where it was interrupted; the
+        numbers are the same. It is removed when the result is there.
 
     Returns
     -------
@@ -155,21 +170,25 @@ def correlate(x: Any, y: Any = None, *, masker: Any = None, command: str | None 
     map0  0.654654
     """
     chosen = options_of(options, masker)
+    kept = None
+    if chosen.resume is not None:
+        from niicorr.resume.kept import open_kept  # who keeps nothing need not load it
+
+        kept = open_kept(chosen.resume)
+    begun_here = kept is not chosen.resume
+    chosen = replace(chosen, resume=kept)
     start = time.perf_counter()
     _check_device(chosen)
-    maps = extracted(x, y, chosen, command=command, progress=progress or silent)
-    begun = time.perf_counter()
-    result = analyse(maps.x, maps.y, similarity=maps.similarity, model=chosen.model, naive_step=maps.naive_step,
-                     mask=None if maps.sampling is None else maps.sampling.mask, provenance=maps.provenance,
-                     jobs=chosen.jobs or default_jobs(), memory=chosen.memory, device=chosen.device,
-                     progress=progress or silent)
-    if maps.parcellation is not None and maps.sampling is not None:
-        result = replace(result, parcellation=maps.parcellation, grid=maps.sampling.grid)
-    if maps.surveys and chosen.on_error == "skip" and not np.isfinite(result.estimate).any():
-        raise nothing_left(maps.surveys)
-    ended = time.perf_counter()
-    timings = {**result.provenance.timings, "correlate": ended - begun, "total": ended - start}
-    result = replace(result, provenance=replace(result.provenance, timings=timings))
+    with _workers(x, y, chosen, progress or silent) as cluster:
+        if cluster is not None:
+            chosen = replace(chosen, scheduler=cluster.name)
+        result = _compared(x, y, chosen, command, progress or silent, kept, cluster)
+    told = (*(() if kept is None else kept.decisions), *(() if cluster is None else cluster.decisions))
+    timings = {**result.provenance.timings, "total": time.perf_counter() - start}
+    result = replace(result, provenance=replace(result.provenance, timings=timings,
+                                                decisions=(*result.provenance.decisions, *told)))
+    if kept is not None and begun_here:
+        kept.remove()
     if warn:
         for text in result.warnings:
             kind = IndependenceWarning if text.startswith(INDEPENDENT.partition(" voxel")[0]) else DomainWarning
@@ -177,13 +196,49 @@ def correlate(x: Any, y: Any = None, *, masker: Any = None, command: str | None 
     return result
 
 
+def _compared(
+    x: Any, y: Any, chosen: Options, command: str | None, progress: Progress, kept: KeptWork | None,
+    cluster: Cluster | None,
+) -> CorrelationResult:
+    maps = extracted(x, y, chosen, command=command, progress=progress, cluster=cluster)
+    ready = time.perf_counter()
+    result = analyse(maps.x, maps.y, similarity=maps.similarity, model=chosen.model, naive_step=maps.naive_step,
+                     mask=None if maps.sampling is None else maps.sampling.mask, provenance=maps.provenance,
+                     jobs=chosen.jobs or default_jobs(), memory=chosen.memory,
+                     device=chosen.device if cluster is None else "cpu", progress=progress, kept=kept, cluster=cluster)
+    if maps.parcellation is not None and maps.sampling is not None:
+        result = replace(result, parcellation=maps.parcellation, grid=maps.sampling.grid)
+    if maps.surveys and chosen.on_error == "skip" and not np.isfinite(result.estimate).any():
+        raise nothing_left(maps.surveys)
+    timings = {**result.provenance.timings, "correlate": time.perf_counter() - ready}
+    if cluster is not None:
+        timings["workers"] = cluster.seconds
+    return replace(result, provenance=replace(result.provenance, timings=timings))
+
+
+@contextmanager
+def _workers(x: Any, y: Any, options: Options, progress: Progress) -> Iterator[Cluster | None]:
+    """Have the workers that were asked for, while maps are compared."""
+    if options.scheduler is None:
+        yield None
+        return
+    if is_matrix(x) or is_matrix(y):
+        raise UsageError("the maps came as arrays, and workers read files: give paths, or leave out scheduler")
+    from niicorr.cluster.connection import connected
+
+    beside = "." if options.cache is None else os.path.dirname(os.path.abspath(os.path.expanduser(options.cache)))
+    with connected(options.scheduler, beside, jobs=options.jobs or default_jobs(), progress=progress) as cluster:
+        yield cluster
+
+
 def check(x: Any, y: Any = None, *, progress: Progress | None = None, **options: Any) -> CheckReport:
     """Read and judge every file as `correlate` would, and compute nothing.
 
     Takes the arguments of `correlate` (``masker``, ``command`` and ``warn`` apart); does not raise for files that
-    cannot be used.
+    cannot be used. There is nothing that ``resume`` could continue, and files are read here without ``scheduler``'s
+    workers.
     """
-    chosen = options_of(options, None)
+    chosen = replace(options_of(options, None), resume=None)
     _check_device(chosen)
     prepared = prepare(x, y, chosen, progress or silent)
     failure, sampling, atlas = prepared.failure, prepared.sampling, prepared.atlas

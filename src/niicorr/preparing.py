@@ -19,11 +19,12 @@ from niicorr.options import Options
 from niicorr.records import Decision
 from niicorr.typing import Progress
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # who needs neither need not load them
+    from niicorr.cluster.session import Cluster
     from niicorr.images.cache.store import Cache
 
-BYTES_PER_CELL = 120
-"""Sums, counts, naive numbers and tables of one pair, at the peak."""
+BYTES_PER_CELL = 60
+"""Of one pair what cannot lie in a file, at the peak: flags, places of sorted p-values, pieces of figures."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,8 +54,8 @@ class Prepared:
         return None if self.beside is None else self.beside.sampling
 
 
-def prepare(x: Any, y: Any, options: Options, progress: Progress) -> Prepared:
-    """Read every map and settle how it gets to the grid of comparison.
+def prepare(x: Any, y: Any, options: Options, progress: Progress, cluster: Cluster | None = None) -> Prepared:
+    """Read every map, or let workers read them, and settle how it gets to the grid of comparison.
 
     Raises for wrong calls, sets without any map and results too large; what is wrong with files or their grids
     is the ``failure`` that comes back.
@@ -67,6 +68,10 @@ def prepare(x: Any, y: Any, options: Options, progress: Progress) -> Prepared:
         from niicorr.images.cache.store import open_cache  # who has no cache need not load one
 
         cache = open_cache(options.cache)
+    elif options.resume is not None:
+        from niicorr.resume.kept import open_kept
+
+        cache = open_kept(options.resume).maps()
     read: dict[str, Any] = {"volumes": options.volumes, "on_error": "skip", "max_map_size": options.max_map_size,
                             "cache": cache}
     # The atlas comes first: it is one file, and what is wrong with it should not take a thousand maps to tell.
@@ -77,7 +82,10 @@ def prepare(x: Any, y: Any, options: Options, progress: Progress) -> Prepared:
     headers = time.perf_counter()
     jobs = options.jobs or default_jobs()
     keep = memory_budget(options.memory) / 2 / len(sets)
-    with progress(sum(map(len, sets)), "reading maps") as advance:
+    if cluster is not None:
+        cache = cluster.read(sets, cache=cache, volumes=options.volumes, background=options.background,
+                             zeros=options.zeros, max_map_size=options.max_map_size, progress=progress)
+    with progress(sum(map(len, sets)), "reading maps" if cluster is None else "judging maps") as advance:
         surveys = [survey(maps, background=options.background, zeros=options.zeros, jobs=jobs, keep=keep,
                           progress=advance, cache=cache) for maps in sets]
     beside, failure = None, None
@@ -100,7 +108,8 @@ def prepare(x: Any, y: Any, options: Options, progress: Progress) -> Prepared:
     if beside is not None:
         surveys = [settle(s, beside.sampling, options.resample) for s in surveys]
     timings = {"headers": headers - start, "read": time.perf_counter() - headers}
-    return Prepared(surveys[0], surveys[1] if len(surveys) > 1 else None, beside, failure, atlas, timings, cache)
+    return Prepared(surveys[0], surveys[1] if len(surveys) > 1 else None, beside, failure, atlas, timings,
+                    None if options.cache is None else cache)
 
 
 def refusal(sets: list[Survey], options: Options) -> NiicorrError | None:

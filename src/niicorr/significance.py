@@ -11,25 +11,36 @@ once. scipy is imported on the way, so this room is not entered under ``none``.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from niicorr.compute.device import Device
+from niicorr.compute.plan import cuts
 from niicorr.compute.similarity import Correlation, Similarity
+from niicorr.compute.tiles import in_order
 from niicorr.draws import Directions, count_directions, count_draws
 from niicorr.errors import ResourceError
-from niicorr.inference import benjamini_hochberg, benjamini_yekutieli, fisher_interval, holm, pvalues
+from niicorr.inference import adjusted, fisher_interval, pvalues
 from niicorr.matrix import MapMatrix
 from niicorr.nulls.distances import FEWEST, cloud_of
-from niicorr.nulls.effective import EffectiveSize, Model, effective_null, unknown_sizes
-from niicorr.nulls.regional import regional_null
+from niicorr.nulls.effective import Description, EffectiveNull, EffectiveSize, Model, effective_null
+from niicorr.nulls.regional import RegionalDescription, regional_null
 from niicorr.nulls.traces import Atoms
 from niicorr.nulls.variogram import VariogramFit
+from niicorr.pair_sizes import size_pairs
 from niicorr.records import FEW, Decision, NullModel
+from niicorr.result.notes import Layer
 from niicorr.result.null_shape import Autocovariances, Histogram
+from niicorr.scratch import unknown
 from niicorr.tables import DIRECTION_COLUMNS, INFERRED_COLUMNS, printable
 from niicorr.typing import BoolArray, Float64Array, IntArray, Progress
+
+if TYPE_CHECKING:  # who needs neither need not load them
+    from niicorr.cluster.nulls import GivenOutNull
+    from niicorr.cluster.session import Cluster
+    from niicorr.resume.kept import KeptWork
 
 UNEVEN = 1.5
 """From this ratio of the corrected to the stationary variance on, shared unevenness is remarked upon."""
@@ -37,8 +48,8 @@ UNEVEN = 1.5
 LEAST_VOXELS = 50
 """An autocovariance fitted in fewer voxels is no fit."""
 
-PIECE = 64
-"""Maps described and sized up at once; fixed, so that no number depends on the memory."""
+ROWS = 64
+"""Rows of the matrix that a thread turns into p-values and intervals at once."""
 
 NAMED = 3
 """So many maps whose variograms fit badly are named; the rest is counted."""
@@ -50,35 +61,6 @@ LAGS = 61
 """Distances at which a fitted autocovariance is told."""
 
 
-class Described(Protocol):
-    """What a null model keeps of maps."""
-
-    @property
-    def coefficients(self) -> Float64Array:
-        """Of the fitted autocovariances, shape (maps, atoms)."""
-
-
-D = TypeVar("D", bound=Described)
-
-
-class Sized(Protocol[D]):
-    """A null model that describes maps, and sizes up pairs of what it described."""
-
-    @property
-    def atoms(self) -> Atoms | None:
-        """What autocovariances are made of; None where no map has any data."""
-
-    @property
-    def bytes_per_map(self) -> int:
-        """Memory that the description of a map takes."""
-
-    def describe(self, matrix: MapMatrix, jobs: int = 1) -> D:
-        """Fit every map of a matrix."""
-
-    def size(self, x: D, y: D, n: IntArray) -> EffectiveSize:
-        """Find n_effective for all pairs of two described sets with n features in common."""
-
-
 @dataclass(frozen=True, eq=False)
 class Inference:
     """What a null model tells of all cells.
@@ -88,7 +70,7 @@ class Inference:
     columns : dict of str to ndarray, shape (maps of y, maps of x)
         The columns of ``pairs.tsv`` from ``n_effective`` to ``p_fwe``, and those of the two directions under ``moran``
         and ``variogram``; NaN where a cell was not tested.
-    flags : list of (row, column, text)
+    notes : tuple of Layer
         Cells whose p should be trusted less, or that have none, with the reason.
     decisions : tuple of Decision
         How p came about, where that is not a matter of the null model's name alone; how well variograms fit.
@@ -97,7 +79,7 @@ class Inference:
     """
 
     columns: dict[str, Float64Array]
-    flags: list[tuple[int, int, str]] = field(default_factory=list)
+    notes: tuple[Layer, ...] = ()
     decisions: tuple[Decision, ...] = ()
     shape: Autocovariances | Histogram | None = None
 
@@ -114,6 +96,10 @@ def infer(
     jobs: int,
     memory: int,
     progress: Progress,
+    device: Device | None = None,
+    kept: KeptWork | None = None,
+    cluster: Cluster | None = None,
+    on_disk: bool = False,
 ) -> Inference:
     """Infer the columns of ``pairs.tsv`` that a null model fills.
 
@@ -137,6 +123,15 @@ def infer(
         Bytes that may be used; the outcome does not depend on it.
     progress : callable
         Told of each map described and each surrogate drawn.
+    device : Device, optional
+        Where surrogates of voxels are drawn and multiplied.
+    kept : KeptWork, optional
+        Has what an interrupted run described, and takes what is described here.
+    cluster : Cluster, optional
+        Workers that describe the maps of voxels.
+
+    on_disk : bool
+        Whether columns lie in temporary files rather than in memory.
 
     Returns
     -------
@@ -149,66 +144,103 @@ def infer(
     if x.features.centroids is not None and model.null in MATRICES:
         used = int(np.count_nonzero(x.supports.any(axis=0) | y.supports.any(axis=0)))
         _demand_room(used, model.null, memory)
-    flags = [] if model.null == "independent" else list(_untestable(x, y, found, once))
+    notes = [] if model.null == "independent" else list(_untestable(x, y, found, once))
     once = once.copy()
-    for i, j, _ in flags:
-        once[i, j] = False
-    r = np.where(once, found.r, np.nan)
+    for layer in notes:
+        once &= ~layer.cells
     beside, p_fwe = {}, None
     shape: Autocovariances | Histogram | None = None
     if model.null in ("surrogate", "moran", "variogram"):
-        count = count_draws if model.null == "surrogate" else count_directions
-        draws = count(x, y, found, once, similarity=similarity, model=model, jobs=jobs, memory=memory,
-                      progress=progress)
+        means: dict[str, Any] = {"similarity": similarity, "model": model, "jobs": jobs, "memory": memory,
+                                 "progress": progress, "kept": kept}
+        draws = (count_draws(x, y, found, once, **means, device=device) if model.null == "surrogate" else
+                 count_directions(x, y, found, once, **means))
         if isinstance(draws, Directions):
             beside = dict(zip(DIRECTION_COLUMNS, (draws.x_random.p, draws.y_random.p), strict=True))
             decisions = tuple(_of_directions(draws, x, y, model, same_set))
-            flags += _bad_fits(draws, x, y, once)
+            notes += _bad_fits(draws, x, y, once)
             draws = draws.larger
+        decisions += draws.decisions
         p, p_fwe, n_effective, shape = draws.p, draws.p_fwe, draws.n_effective, draws.histogram
-        flags += [(int(i), int(j), "no p-value: no random maps could be drawn for one of the two")
-                  for i, j in np.argwhere(once & np.isnan(p))]
+        notes.append(Layer.of(once & np.isnan(p), "no p-value: no random maps could be drawn for one of the two"))
     else:
+        p = unknown(found.r.shape, on_disk=on_disk)
         if model.null == "independent":
-            n_effective = _observations(x, y, found, similarity)
+            n_effective = np.where(once, _observations(x, y, found, similarity), np.nan)
         else:
-            size, shape = _sizes(x, y, found, once, similarity, model, jobs, memory, progress)
-            n_effective = size.n_effective
-            flags += _doubts(size, once)
-        n_effective = np.where(once, n_effective, np.nan)
-        p = pvalues(r, n_effective, model.alternative, n_covariates=similarity.n_covariates)
-    flags += [(int(i), int(j), f"no p-value: {similarity.n_covariates} covariates leave no degree of freedom")
-              for i, j in np.argwhere(once & np.isfinite(n_effective) & np.isnan(p))]
-    left = n_effective - similarity.n_covariates
+            n_effective, doubts, shape = _sizes(x, y, found, once, similarity, model, jobs, memory, progress, kept,
+                                                cluster, on_disk=on_disk)
+            notes += doubts
+    low, high, few, bare = _tested(p, found.r, n_effective, once, similarity, model, jobs, on_disk=on_disk)
     taken = f", {similarity.n_covariates} of them taken by covariates" if similarity.n_covariates else ""
-    flags += [(int(i), int(j), f"few independent values (n_effective {n_effective[i, j]:.1f}{taken})")
-              for i, j in np.argwhere(once & (left < FEW))]
-    low = high = np.full(r.shape, np.nan)
-    if similarity.has_formula:
-        low, high = fisher_interval(r, n_effective, n_covariates=similarity.n_covariates)
-    adjust = benjamini_hochberg if model.fdr == "bh" else benjamini_yekutieli
-    columns = dict(zip(INFERRED_COLUMNS, [n_effective, low, high, p, adjust(p), holm(p) if p_fwe is None else p_fwe],
+    notes += [
+        Layer.of(bare, f"no p-value: {similarity.n_covariates} covariates leave no degree of freedom"),
+        Layer.of(few, f"few independent values (n_effective {{:.1f}}{taken})", n_effective),
+    ]
+    p_fdr, by_holm = adjusted(p, model.fdr, on_disk=on_disk)
+    columns = dict(zip(INFERRED_COLUMNS, [n_effective, low, high, p, p_fdr, by_holm if p_fwe is None else p_fwe],
                        strict=True))
     if same_set:
-        columns = {name: np.where(below, a, a.T) for name, a in columns.items()}
+        for column in columns.values():
+            _mirror(column)
         if beside:
             # Above the diagonal x and y are the other way round.
             one, other = (beside[name] for name in DIRECTION_COLUMNS)
             turned = np.where(below, one, other.T), np.where(below, other, one.T)
             beside = dict(zip(DIRECTION_COLUMNS, turned, strict=True))
-    return Inference({**columns, **beside}, flags, decisions, shape)
+    return Inference({**columns, **beside}, tuple(notes), decisions, shape)
 
 
-def _untestable(x: MapMatrix, y: MapMatrix, found: Correlation, tested: BoolArray) -> Iterator[tuple[int, int, str]]:
+def _tested(
+    p: Float64Array, r: Float64Array, n_effective: Float64Array, tested: BoolArray, similarity: Similarity,
+    model: NullModel, jobs: int, *, on_disk: bool,
+) -> tuple[Float64Array, Float64Array, BoolArray, BoolArray]:
+    """Find the interval of each tested cell, and its p where nothing was drawn, which is filled in.
+
+    Returns
+    -------
+    low, high : ndarray, shape of r, float64
+        NaN where nothing is known.
+    few, bare : ndarray of bool, shape of r
+        Where few values are independent, and where none is left: then there is no p.
+    """
+    drawn, taken = model.null in ("surrogate", "moran", "variogram"), similarity.n_covariates
+    low, high = (unknown(r.shape, on_disk=on_disk) for _ in range(2))
+    few, bare = np.zeros((2, *r.shape), dtype=np.bool_)
+
+    def infer_rows(rows: slice) -> None:
+        known, size = np.where(tested[rows], r[rows], np.nan), n_effective[rows]
+        if not drawn:
+            p[rows] = pvalues(known, size, model.alternative, n_covariates=taken)
+        if similarity.has_formula:
+            low[rows], high[rows] = fisher_interval(known, size, n_covariates=taken)
+        with np.errstate(invalid="ignore"):
+            few[rows] = tested[rows] & (size - taken < FEW)
+        bare[rows] = tested[rows] & np.isfinite(size) & np.isnan(p[rows])
+
+    for _ in in_order(infer_rows, cuts(len(r), ROWS), jobs):
+        pass
+    return low, high, few, bare
+
+
+def _mirror(column: Float64Array) -> None:
+    """Write what stands below the diagonal above it, too; in place."""
+    pieces = cuts(len(column), ROWS)
+    for k, rows in enumerate(pieces):
+        for columns in pieces[:k]:
+            column[columns, rows] = column[rows, columns].T
+        own = column[rows, rows]
+        column[rows, rows] = np.where(np.tri(len(own), k=-1, dtype=np.bool_), own, own.T)
+
+
+def _untestable(x: MapMatrix, y: MapMatrix, found: Correlation, tested: BoolArray) -> Iterator[Layer]:
     """Name the cells that a null model of smooth maps can tell nothing of, and why."""
     unit, least = x.features.unit, FEWEST if x.features.centroids is not None else LEAST_VOXELS
     small = tested & (found.n < least)
-    for i, j in np.argwhere(small):
-        yield int(i), int(j), (f"no p-value: {found.n[i, j]} common {unit}s are too few for the null model "
-                               f"({least} needed)")
+    yield Layer.of(small, f"no p-value: {{}} common {unit}s are too few for the null model ({least} needed)", found.n)
     left = tested & ~small
     if left.any() and (why := _unplaced(x, y)):
-        yield from ((int(i), int(j), f"no p-value: {why}") for i, j in np.argwhere(left))
+        yield Layer.of(left, f"no p-value: {why}".replace("{", "{{").replace("}", "}}"))
 
 
 def _demand_room(regions: int, null: str, memory: int) -> None:
@@ -246,62 +278,92 @@ def _observations(x: MapMatrix, y: MapMatrix, found: Correlation, similarity: Si
 
 def _sizes(
     x: MapMatrix, y: MapMatrix, found: Correlation, tested: BoolArray, similarity: Similarity, model: NullModel,
-    jobs: int, memory: int, progress: Progress,
-) -> tuple[EffectiveSize, Autocovariances | None]:
-    """Size up all pairs under the null model of voxels, or that of regions; tell what was fitted to the maps."""
+    jobs: int, memory: int, progress: Progress, kept: KeptWork | None, cluster: Cluster | None, *,
+    on_disk: bool,
+) -> tuple[Float64Array, list[Layer], Autocovariances | None]:
+    """Find n_effective of all pairs under the null model of voxels, or that of regions; tell what to doubt of it.
+
+    Last comes what was fitted to the maps.
+    """
     if not tested.any():
-        return unknown_sizes(found.n.shape), None
-    base_x = similarity.base(x, jobs)
-    base_y = base_x if y is x else similarity.base(y, jobs)
+        return unknown(found.n.shape, on_disk=on_disk), [], None
+    # Workers take the base of what they describe themselves.
+    given_out = cluster is not None and cluster.extracted(x, y)
+    base_x = x if given_out else similarity.base(x, jobs)
+    base_y = base_x if y is x else y if given_out else similarity.base(y, jobs)
     kind: Model = "gsm" if model.null == "gsm" else "robust"
     weights, covariates, features = similarity.weights, similarity.ranked_covariates, x.features
+    what = similarity.method, kind, weights, covariates
+    sizes = _Sizes.of(tested, on_disk=on_disk)
+    means: dict[str, Any] = {"jobs": jobs, "memory": memory, "progress": progress}
     if features.centroids is None:
-        voxels = effective_null(base_x, base_y, model=kind, weights=weights, covariates=covariates)
-        return _sized(voxels, base_x, base_y, found.n, jobs, memory, progress)
-    regions = regional_null(base_x, base_y, features.centroids, model=kind, volumes=features.volumes, weights=weights,
-                            covariates=covariates)
-    return _sized(regions, base_x, base_y, found.n, jobs, memory, progress)
+        def of_voxels() -> EffectiveNull:
+            return effective_null(base_x, base_y, model=kind, weights=weights, covariates=covariates)
+
+        if cluster is None or not given_out:
+            voxels: EffectiveNull | GivenOutNull = of_voxels()
+        else:
+            voxels = cluster.null(of_voxels, similarity, kind, x, y, at_once=kept is None)
+        atoms = voxels.atoms
+        of_x, of_y = size_pairs(
+            voxels if kept is None else kept.null(voxels, Description, base_x, base_y, *what), base_x, base_y, found.n,
+            sizes.place, **means)
+    else:
+        regions = regional_null(base_x, base_y, features.centroids, model=kind, volumes=features.volumes,
+                                weights=weights, covariates=covariates)
+        atoms = regions.atoms
+        of_x, of_y = size_pairs(
+            regions if kept is None else kept.null(regions, RegionalDescription, base_x, base_y, *what), base_x,
+            base_y, found.n, sizes.place, **means)
+    return sizes.n_effective, sizes.doubts(), None if atoms is None else _curves(atoms, of_x, of_y)
 
 
-def _sized(
-    null: Sized[D], x: MapMatrix, y: MapMatrix, n: IntArray, jobs: int, memory: int, progress: Progress
-) -> tuple[EffectiveSize, Autocovariances | None]:
-    """Size up all pairs, a piece of either set at a time; descriptions are kept as far as the memory allows."""
-    atoms = null.atoms
-    width = 1 if atoms is None else len(atoms)
-    of_x, of_y = np.full((len(x), width), np.nan), np.full((len(y), width), np.nan)
-    xs, ys = _pieces(x), _pieces(y)
-    kept: dict[int, D] = {}
-    room = max(int(memory / max(null.bytes_per_map, 1)) - PIECE, 0)
-    total = unknown_sizes(n.shape)
-    keep_all = len(x) <= room
-    with progress(len(y) * (y is not x) + len(x) * (1 if keep_all else len(ys)),
-                  "fitting autocovariances") as advance:
+@dataclass(frozen=True, eq=False)
+class _Sizes:
+    """What is kept of the sizes of all pairs, shape (maps of y, maps of x).
 
-        def describe(piece: MapMatrix) -> D:
-            described = null.describe(piece, jobs)
-            advance(len(piece))
-            return described
+    Parameters
+    ----------
+    tested : ndarray of bool
+        The cells that count.
+    n_effective : ndarray, float64
+        NaN elsewhere.
+    uneven, guarded : ndarray of bool
+        Cells whose variance should be trusted less: both maps are uneven in the same places, or a bound was hit.
+    stationary : ndarray of int32
+        n_effective without the former, in whole numbers, where it is remarked upon.
+    """
 
-        for k, (rows, part_y) in enumerate(ys):
-            description_y = kept.get(k) if y is x else None
-            if description_y is None:
-                description_y = describe(part_y)
-                if y is x and keep_all:
-                    kept[k] = description_y
-            of_y[rows] = description_y.coefficients
-            for m, (columns, part_x) in enumerate(xs):
-                description_x = kept.get(m)
-                if description_x is None:
-                    description_x = description_y if y is x and m == k else describe(part_x)
-                    if keep_all:
-                        kept[m] = description_x
-                of_x[columns] = description_x.coefficients
-                here = rows, columns
-                part = null.size(description_x, description_y, n[here])
-                for name in EffectiveSize.__dataclass_fields__:
-                    getattr(total, name)[here] = getattr(part, name)
-    return total, None if atoms is None else _curves(atoms, of_x, of_x if y is x else of_y)
+    tested: BoolArray
+    n_effective: Float64Array
+    uneven: BoolArray
+    guarded: BoolArray
+    stationary: IntArray
+
+    @classmethod
+    def of(cls, tested: BoolArray, *, on_disk: bool) -> _Sizes:
+        """Make room."""
+        uneven, guarded = np.zeros((2, *tested.shape), dtype=np.bool_)
+        return cls(tested, unknown(tested.shape, on_disk=on_disk), uneven, guarded, np.zeros(tested.shape, np.int32))
+
+    def place(self, rows: slice, columns: slice, size: EffectiveSize) -> None:
+        """Take the sizes of a tile."""
+        here = rows, columns
+        tested = self.tested[here]
+        self.n_effective[here] = np.where(tested, size.n_effective, np.nan)
+        with np.errstate(invalid="ignore"):
+            uneven = tested & (size.variance / size.gsm_variance > UNEVEN)
+        self.uneven[here], self.guarded[here] = uneven, tested & size.guarded
+        if uneven.any():
+            self.stationary[here] = np.rint(np.where(uneven, size.gsm_n_effective, 0))
+
+    def doubts(self) -> list[Layer]:
+        """Name the cells whose variance should be trusted less, and why."""
+        return [
+            Layer.of(self.uneven, "n_effective {:.0f} instead of {}: both maps are smooth or strong in the same places "
+                     "(as strongly related maps are, too)", self.n_effective, self.stationary),
+            Layer.of(self.guarded, "the null model was held at a bound"),
+        ]
 
 
 def _curves(atoms: Atoms, x: Float64Array, y: Float64Array) -> Autocovariances:
@@ -310,26 +372,6 @@ def _curves(atoms: Atoms, x: Float64Array, y: Float64Array) -> Autocovariances:
     at = atoms.at(lags**2).T
     of_x = (x @ at).astype(np.float32)
     return Autocovariances(lags, of_x, of_x if y is x else (y @ at).astype(np.float32))
-
-
-def _pieces(matrix: MapMatrix) -> list[tuple[slice, MapMatrix]]:
-    slices = [slice(start, min(start + PIECE, len(matrix))) for start in range(0, len(matrix), PIECE)]
-    return [(piece, matrix.part(piece)) for piece in slices]
-
-
-def _doubts(size: EffectiveSize, tested: BoolArray) -> list[tuple[int, int, str]]:
-    """Name the cells whose variance should be trusted less, and why."""
-    with np.errstate(invalid="ignore"):
-        uneven = size.variance / size.gsm_variance > UNEVEN
-    flags = []
-    for i, j in np.argwhere(tested & (uneven | size.guarded)):
-        texts = []
-        if uneven[i, j]:
-            texts.append(f"n_effective {size.n_effective[i, j]:.0f} instead of {size.gsm_n_effective[i, j]:.0f}: both "
-                         "maps are smooth or strong in the same places (as strongly related maps are, too)")
-        texts += ["the null model was held at a bound"] * bool(size.guarded[i, j])
-        flags.append((int(i), int(j), "; ".join(texts)))
-    return flags
 
 
 def _of_directions(
@@ -356,9 +398,7 @@ def _of_directions(
         yield Decision("null", text)
 
 
-def _bad_fits(
-    draws: Directions, x: MapMatrix, y: MapMatrix, tested: BoolArray
-) -> Iterator[tuple[int, int, str]]:
+def _bad_fits(draws: Directions, x: MapMatrix, y: MapMatrix, tested: BoolArray) -> list[Layer]:
     """Name the cells of maps whose surrogates are not what they should be."""
 
     def off(matrix: MapMatrix, index: int, fit: VariogramFit | None) -> str | None:
@@ -368,7 +408,5 @@ def _bad_fits(
 
     of_x = [off(x, j, fit) for j, fit in enumerate(draws.x_fits)]
     of_y = [off(y, i, fit) for i, fit in enumerate(draws.y_fits)]
-    for i, j in np.argwhere(tested):
-        texts = [text for text in (of_x[j], of_y[i]) if text]
-        if texts:
-            yield int(i), int(j), "; ".join(texts)
+    poor = np.array([text is not None for text in of_y])[:, None] | np.array([text is not None for text in of_x])
+    return [Layer.saying(tested & poor, lambda i, j: "; ".join(text for text in (of_x[j], of_y[i]) if text))]

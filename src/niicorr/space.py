@@ -152,6 +152,8 @@ def affine_fault(affine: Float64Array) -> str | None:
     """Say what makes an affine unusable, or None where nothing does."""
     if not np.all(np.isfinite(affine)):
         return "the affine holds NaN or infinity"
+    if np.abs(affine).max() > 1e100:  # their squares are no numbers
+        return f"the affine holds {np.abs(affine).max():.3g}"
     edges = np.linalg.norm(affine[:3, :3], axis=0)
     if edges.min() == 0 or abs(np.linalg.det(affine[:3, :3] / edges)) < 1e-4:
         return "the affine is singular (its axes do not span space)"

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import csv
+import io
 import math
 import os
+import re
 import unicodedata
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from niicorr.typing import Float64Array, IntArray
 
@@ -23,7 +25,20 @@ MAP_COLUMNS = ("set", "label", "path", "shape", "voxel_mm", "orientation", "dtyp
 _DIRECTION = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """They turn the order of what is shown around (``exe.gpj`` for ``jpg.exe``)."""
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+CELLS_AT_ONCE = 4096
+"""Rows of pairs written at once: their letters stay in the cache of the processor."""
+
+MANY = 256
+"""Numbers in a row that are worth writing all at once."""
+
+_SPECIAL = re.compile(r'["\t\r\n]')
+"""What a cell of a table with tabs may be put in quotes for."""
+
+_FORMULA = re.compile("'*[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+"""Spreadsheets of East Asia take the wide signs as well; after apostrophes, too, so that no two names become one."""
+
+LONGEST = 80
+"""Letters of a cell, a name or a cause that a message repeats."""
 
 
 def number(value: float | None) -> str:
@@ -33,7 +48,7 @@ def number(value: float | None) -> str:
 
 def cell_text(text: str) -> str:
     """Text that no spreadsheet takes for a formula (a leading apostrophe is the usual guard)."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return f"'{text}" if _FORMULA.match(text) else text
 
 
 def printable(text: str) -> str:
@@ -46,6 +61,12 @@ def printable(text: str) -> str:
         else char
         for char in text
     )
+
+
+def brief(text: str, longest: int = LONGEST) -> str:
+    """Show the beginning of what a damaged file holds, printable: it may go on for thousands of letters."""
+    shown = printable(text[: longest + 1])
+    return shown if len(shown) <= longest else f"{shown[: longest - 1]}…"
 
 
 def path_text(path: str) -> str:
@@ -78,6 +99,66 @@ def pair_rows(
                *(float(inferred[name][i, j]) for name in directions))
 
 
+def write_pairs(
+    path: str,
+    x_labels: Sequence[str],
+    y_labels: Sequence[str],
+    estimate: Float64Array,
+    counts: IntArray,
+    notes: Mapping[tuple[int, int], str],
+    inferred: Mapping[str, Float64Array],
+    *,
+    lower: bool,
+) -> None:
+    """Write ``pairs.tsv``: the rows of `pair_rows` of all cells, some thousands at a time.
+
+    ``lower`` leaves out the diagonal and what is above it, as of a set against itself.
+    """
+    import numpy as np
+
+    from niicorr.letters.lines import NO_LETTERS, PairLines
+
+    columns, names = pair_columns(inferred), (list(map(_field, x_labels)), list(map(_field, y_labels)))
+    if any(mark in name for side in names for name in side for mark in NO_LETTERS) or not (x_labels and y_labels):
+        cells = ((i, j) for i in range(len(y_labels)) for j in range(i if lower else len(x_labels)))
+        write_tsv(path, columns, pair_rows(x_labels, y_labels, estimate, counts, notes, cells, inferred))
+        return
+    write_tsv(path, columns, ())
+    lines = PairLines(*names, columns, estimate, counts, inferred)
+    # Of millions of notes those of a row can be had; of a few all are sorted into rows.
+    row_of = notes.row if hasattr(notes, "row") else _by_row(notes)
+    with open(path, "ab") as file:
+        first = 0
+        while first < len(y_labels):
+            widths: list[int] = []
+            while first + len(widths) < len(y_labels) and sum(widths) < CELLS_AT_ONCE:
+                widths.append(first + len(widths) if lower else len(x_labels))
+            rows = np.repeat(np.arange(first, first + len(widths)), widths)
+            starts = np.cumsum([0, *widths])
+            noted = [(int(starts[k]) + j, _field(text)) for k, width in enumerate(widths)
+                     for j, text in row_of(first + k).items() if j < width]
+            file.write(lines(rows, np.arange(len(rows)) - np.repeat(starts[:-1], widths),
+                             np.array([at for at, _ in noted], dtype=np.intp), [note for _, note in noted]))
+            first += len(widths)
+
+
+def _by_row(notes: Mapping[tuple[int, int], str]) -> Callable[[int], dict[int, str]]:
+    rows: dict[int, dict[int, str]] = {}
+    for i, j in sorted(notes):
+        rows.setdefault(int(i), {})[int(j)] = notes[i, j]
+    return lambda i: rows.get(i, {})
+
+
+def _field(text: str) -> bytes:
+    """One cell as `csv` writes it among others."""
+    text = cell_text(text)
+    if not _SPECIAL.search(text):
+        return text.encode()
+    line = io.StringIO()
+    csv.writer(line, delimiter="\t", lineterminator="\n").writerow([text, ""])
+    return line.getvalue()[: -len("\t\n")].encode()
+
+
 def write_matrix(path: str, x_labels: Sequence[str], y_labels: Sequence[str], values: Float64Array) -> None:
     """Write ``correlations.csv``: header "", then x labels; one row per y label."""
     with open(path, "w", encoding="utf-8", newline="") as file:
@@ -89,7 +170,25 @@ def write_matrix(path: str, x_labels: Sequence[str], y_labels: Sequence[str], va
         else:
             file.write("\n")
         for label, row in zip(y_labels, values, strict=True):
-            writer.writerow([cell_text(label), *map(number, row)])
+            if len(row) < MANY:
+                writer.writerow([cell_text(label), *map(number, row)])
+            else:
+                # The label with a cell after it, so that it is written as one of several.
+                line = io.StringIO()
+                csv.writer(line, lineterminator="").writerow([cell_text(label), ""])
+                file.write(line.getvalue() + _numbers(row) + "\n")
+
+
+def _numbers(row: Float64Array) -> str:
+    """Numbers with commas between, as `number` writes them."""
+    import numpy as np
+
+    from niicorr.letters.digits import seventeen_digits
+
+    commas = np.full((len(row), 1), ord(","), np.uint8)
+    commas[-1] = 0
+    letters = np.concatenate([seventeen_digits(np.asarray(row, dtype=np.float64)), commas], axis=1)
+    return letters.tobytes().translate(None, b"\0").decode("ascii")
 
 
 def write_tsv(path: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

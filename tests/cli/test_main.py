@@ -69,10 +69,10 @@ def test_wrong_usage_needs_no_command(capsys):
     assert main([]) == 2
     assert main(["run"]) == 2
     assert main(["rois", "bold.nii"]) == 2
-    assert main(["run", "-x", "a.nii", "--scheduler", "tcp://localhost"]) == 2
+    assert main(["run", "-x", "a.nii", "--scheduler", "smoke://signals"]) == 2
     said = capsys.readouterr().err
     assert "which command" in said
-    assert "--scheduler comes with a later version" in said
+    assert "smoke://signals is no address of a scheduler" in said
 
 
 @pytest.mark.parametrize("argv", [["--help"], ["run", "--help"], ["check", "-h"], ["demo", "-h"]])

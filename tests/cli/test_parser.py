@@ -9,8 +9,6 @@ import sys
 
 import pytest
 
-from niicorr._version import __version__
-from niicorr.cli import parser as module
 from niicorr.cli.parser import parse
 from niicorr.cli.values import background, formats, positive, size
 from niicorr.errors import UsageError
@@ -24,6 +22,13 @@ def test_defaults_of_the_command_line_are_those_of_the_library():
     for name in Options.__dataclass_fields__:
         assert getattr(options, name) == getattr(library, name), name
     assert (options.x, options.y, options.out, options.order) == (["a.nii"], None, "niicorr-out", "given")
+
+
+def test_resume_is_for_what_runs(capsys):
+    assert parse([*RUN, "--resume"]).resume
+    assert parse(["check", *RUN[1:], "--resume"]).resume
+    with pytest.raises(UsageError, match="unrecognized arguments: --resume"):
+        parse(["calibrate", *RUN[1:], "--resume"])
 
 
 def test_inputs_accumulate():
@@ -45,32 +50,6 @@ def test_a_negative_background_is_a_number_and_no_option(words):
 def test_check_takes_every_option_of_run():
     run, check = parse(RUN), parse(["check", *RUN[1:]])
     assert set(vars(run)) == set(vars(check))
-
-
-LATER = ["--scheduler"]
-"""Named by the contract, not there yet; whoever brings one takes it from this list."""
-
-
-@pytest.mark.parametrize("flag", LATER)
-@pytest.mark.parametrize("spelled", ["{} 1", "{}=1"])
-def test_an_option_that_comes_later_is_refused_by_name(flag, spelled):
-    with pytest.raises(UsageError, match=f"{flag} comes with a later version; this is {__version__}"):
-        parse([*RUN, *spelled.format(flag).split()])
-
-
-def test_no_later_option_is_forgotten_here():
-    assert sorted(LATER) == sorted(module._LATER)
-
-
-def test_resume_comes_later():
-    with pytest.raises(UsageError, match="--resume comes with a later version"):
-        parse([*RUN, "--resume"])
-
-
-@pytest.mark.parametrize("command", module._LATER_COMMANDS)
-def test_a_command_that_comes_later_is_refused_by_name(command):
-    with pytest.raises(UsageError, match=f"niicorr {command} comes with a later version"):
-        parse([command, "bold.nii"])
 
 
 @pytest.mark.parametrize(

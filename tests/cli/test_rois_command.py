@@ -82,15 +82,15 @@ def test_a_run_writes_every_table_and_tells_what_it_did(call, folder):
                   "freedom of time series", "written niicorr-rois/ correlations.csv, fisher_z.csv"):
         assert words in err, words
     result = nc.correlate_rois("run-1.nii.gz", "atlas.nii.gz", labels="names.csv")
-    table = pd.read_csv("niicorr-rois/correlations.csv", index_col=0)
+    table = pd.read_csv("niicorr-rois/correlations.csv", index_col=0, float_precision="round_trip")
     assert list(table.columns) == ["Frontal", "Parietal", "Occipital", "Hippocampus"]
     np.testing.assert_array_equal(table.to_numpy(), result.estimate)
-    pairs = pd.read_csv("niicorr-rois/pairs.tsv", sep="\t")
+    pairs = pd.read_csv("niicorr-rois/pairs.tsv", sep="\t", float_precision="round_trip")
     assert len(pairs) == 6
     np.testing.assert_array_equal(pairs["p_fdr"], [result.inferred["p_fdr"][cell] for cell in result.cells()])
     maps = pd.read_csv("niicorr-rois/maps.tsv", sep="\t")
     assert list(maps["n_voxels"]) == [60, 60, 60, 9]
-    series = pd.read_csv("niicorr-rois/series.tsv", sep="\t")
+    series = pd.read_csv("niicorr-rois/series.tsv", sep="\t", float_precision="round_trip")
     np.testing.assert_array_equal(series[list(table.columns)].to_numpy(), result.series[0].values)
     np.testing.assert_allclose(series["time_s"], 2 * series["volume"])
     record = json.loads((folder / "niicorr-rois" / "run.json").read_text(encoding="utf-8"))

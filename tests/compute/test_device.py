@@ -14,10 +14,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from devices import LIBRARIES, OutOfMemoryError, grudging, on, strict
 from niicorr import matrix
 from niicorr.compute import device as module
 from niicorr.compute import plan, sums, tiles
-from niicorr.compute.device import WORTH, Device, choose_device, ran_out
+from niicorr.compute.device import WORTH, choose_device, ran_out
 from niicorr.compute.similarity import Similarity
 from niicorr.errors import ResourceError, UsageError
 from niicorr.matrix import MapMatrix
@@ -30,24 +31,9 @@ KINDS = {
 }
 
 
-def strict():
-    why = "is not installed (it comes with niicorr[test])"
-    pytest.importorskip("array_api_compat", reason=f"array-api-compat {why}")
-    return pytest.importorskip("array_api_strict", reason=f"array-api-strict {why}")
-
-
-def torch():
-    pytest.importorskip("torch", reason="PyTorch is not installed (pip install 'niicorr[gpu]')")
-    return pytest.importorskip("array_api_compat.torch")
-
-
-@pytest.fixture(params=[strict, torch], ids=["array-api-strict", "torch"])
+@pytest.fixture(params=LIBRARIES.values(), ids=LIBRARIES)
 def xp(request):
     return request.param()
-
-
-def on(xp, free=10**9):
-    return Device("a device", xp, "cpu" if "torch" in xp.__name__ else None, lambda: free)
 
 
 def some_maps(seed, count, gaps):
@@ -62,7 +48,7 @@ def some_maps(seed, count, gaps):
 
 @pytest.fixture
 def small_tiles(monkeypatch):
-    monkeypatch.setattr(tiles, "DEVICE_TILE", 8)
+    monkeypatch.setattr(plan, "DEVICE_TILE", 8)
     monkeypatch.setattr(plan, "LEAST_TILE", 2)
     monkeypatch.setattr(sums, "CHUNK", 100)
 
@@ -100,21 +86,6 @@ def test_the_memory_of_a_device_changes_no_byte_while_whole_tiles_fit(monkeypatc
 tiles_device_sums = tiles.device_sums
 
 
-class OutOfMemoryError(RuntimeError):
-    """As PyTorch's: no MemoryError."""
-
-
-def grudging(xp, most):
-    """A device that promises much and gives nothing above a size."""
-    def hold(array, **where):
-        if array.size > most:
-            raise OutOfMemoryError(f"{array.size} values")
-        return xp.asarray(array, **where)
-
-    names = {name: getattr(xp, name) for name in ("zeros", "float64", "astype", "take")}
-    return replace(on(xp), xp=SimpleNamespace(asarray=hold, __name__=xp.__name__, **names))
-
-
 @pytest.mark.parametrize("gaps", ["none", "many"])
 def test_a_device_that_runs_out_of_memory_gets_less_at_once_and_it_is_said(small_tiles, xp, gaps):
     x, y = some_maps(4, 30, gaps), some_maps(5, 20, gaps)
@@ -132,6 +103,43 @@ def test_a_device_that_runs_out_of_memory_gets_less_at_once_and_it_is_said(small
     assert done[0] == f"a device ran out of memory: its products were made in smaller parts, of {side} × {side} maps"
 
 
+class Places:
+    """Takes notice of tiles."""
+
+    def __init__(self):
+        self.of = []
+
+    def known(self, _sizes, _tiles):
+        return iter(())
+
+    def keep(self, tile, outcome):
+        assert outcome.r.shape == (tile[0].stop - tile[0].start, tile[1].stop - tile[1].start)
+        self.of.append(tile)
+
+
+def test_the_memory_of_the_machine_moves_no_tile_of_a_device(monkeypatch, small_tiles):
+    monkeypatch.setattr(plan, "TILE", 4)
+    panels = []
+    monkeypatch.setattr(tiles, "device_sums", lambda *a: panels.append(len(a[1])) or tiles_device_sums(*a))
+    x, y = some_maps(2, 30, "none"), some_maps(3, 20, "none")
+    roomy, tight = Places(), Places()
+    similarity, device = Similarity("spearman"), on(strict())
+    found = [similarity(x, y, device=device, memory=memory, elsewhere=places)
+             for memory, places in ((10**9, roomy), (1, tight))]
+    assert panels == [30] + 3 * [8, 8, 8, 6]
+    assert sorted(map(str, roomy.of)) == sorted(map(str, tight.of))
+    assert found[0].r.tobytes() == found[1].r.tobytes()
+
+
+def test_a_lack_of_memory_beside_the_device_is_not_laid_at_its_door(monkeypatch, small_tiles):
+    def full(*_given):
+        raise MemoryError
+
+    monkeypatch.setattr(Similarity, "outcome", full)
+    with pytest.raises(MemoryError):
+        Similarity()(some_maps(8, 3, "none"), some_maps(9, 3, "none"), device=on(strict()))
+
+
 def test_tiles_that_are_done_are_not_made_again_when_memory_runs_out(monkeypatch, small_tiles):
     xp = strict()
     made, calls = [], []
@@ -140,7 +148,7 @@ def test_tiles_that_are_done_are_not_made_again_when_memory_runs_out(monkeypatch
         for k, outcome in enumerate(tiles_device_sums(device, x, y, weights, wanted)):
             if k == 2 and not calls:
                 calls.append(1)
-                raise MemoryError
+                raise OutOfMemoryError
             made.append(outcome[0])
             yield outcome
 
@@ -206,8 +214,8 @@ def test_a_row_that_cannot_be_written_is_copied(xp):
 
 
 def test_what_says_that_memory_ran_out():
-    assert ran_out(MemoryError())
     assert ran_out(OutOfMemoryError())
+    assert not ran_out(MemoryError()), "that of the processor"
     assert not ran_out(RuntimeError("out of memory"))
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from niicorr.compute import similarity as module
-from niicorr.compute import tiles
+from niicorr.compute import plan, tiles
 from niicorr.compute.similarity import Similarity
 from niicorr.matrix import MapMatrix
 
@@ -38,9 +37,7 @@ def maps(n, seed, gaps=True):
 
 @pytest.fixture
 def small_tiles(monkeypatch):
-    monkeypatch.setattr(module, "TILE", 4)
-    planned = module.planned
-    monkeypatch.setattr(module, "planned", lambda sizes, memory, jobs: planned(sizes, memory, jobs, tile=4))
+    monkeypatch.setattr(plan, "TILE", 4)
 
 
 @pytest.mark.parametrize("method", ["pearson", "concordance", "spearman"])

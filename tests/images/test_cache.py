@@ -310,6 +310,27 @@ def test_two_sets_with_the_same_file_read_it_once(paths, folder, opened):
     assert sorted(opened) == sorted([(kind, name) for name in NAMES for kind in ("header", "voxels")])
 
 
+def test_what_others_add_meanwhile_is_found_after_a_look(paths, folder, opened):
+    early = open_cache(folder)
+    read(paths, open_cache(folder))
+    opened.clear()
+    early.refresh()
+    made = read(paths, early)
+    assert all(r.stored is not None for r in made.readings)
+    assert opened == []
+    assert sentences(early) == f"all {N} maps came from {folder}"
+
+
+def test_a_cache_that_is_to_go_gives_nothing_and_does_not_come_back(paths, folder):
+    cache = open_cache(folder)
+    expected = voxels(read(paths))
+    made = read(paths, cache, keep=0)
+    cache.forget()
+    shutil.rmtree(folder)
+    assert voxels(made) == expected
+    assert not os.path.exists(folder)
+
+
 def test_a_lower_limit_of_size_still_refuses(paths, folder):
     read(paths[3:4], folder)
     with pytest.raises(UnusableMapsError, match="limit"):

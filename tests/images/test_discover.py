@@ -96,6 +96,19 @@ def test_images_and_arrays_in_memory():
     assert single.image is pair
 
 
+def test_names_of_columns_in_quotes(here):
+    """As R writes them."""
+    here("a.nii", "b.nii")
+    Path("set.tsv").write_text('"path"\t"label"\n"a.nii"\t"one"\n"b.nii"\t"two"\n')
+    assert [source.label for source in discover("set.tsv")] == ["one", "two"]
+
+
+def test_names_of_columns_are_told_without_what_a_terminal_obeys(here):
+    Path("set.tsv").write_bytes(b"pa\x1b[31mth\n" + b"x" * 500 + b"\n")
+    (source,) = discover("set.tsv")
+    assert "(columns: pa\\x1b[31mth)" in source.problem.reason
+
+
 def test_manifests(here):
     here("study/maps/a.nii", "study/b.nii", "c.nii")
     text = "path\tlabel\tage\n maps/a.nii\tfirst\t30\nb.nii\t\t\nc.nii\t third \t50\n\t\t\ngone.nii\tx\t1\n"

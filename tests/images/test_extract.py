@@ -97,6 +97,21 @@ def test_the_shelf_counts_bytes_and_forgets_what_it_hands_over(maps):
     np.testing.assert_array_equal(shelf.take(1).values, second.values)
 
 
+@pytest.mark.parametrize("background", [0.0, -1.0])
+def test_maps_of_one_outline_hold_it_once(background):
+    some = [np.where(np.isfinite(volume(k)), volume(k), 0.5) for k in range(3)]
+    images = [(np.where(ball(), data, background), AFFINE) for data in some]
+    images.append((np.where(ball(0.5), some[0], background), AFFINE))
+    read = survey(read_maps(images))
+    inside = [reading.inside_bits for reading in read.readings]
+    kept = [read.shelf.take(k).bits for k in range(4)]
+    for bits in (inside, kept):
+        assert bits[0] is bits[1] is bits[2]
+        assert bits[3] is not bits[0]
+    for k, flags in enumerate(3 * [ball()] + [ball(0.5)]):
+        np.testing.assert_array_equal(np.unpackbits(kept[k], axis=2)[..., : SHAPE[0]].T, flags)
+
+
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_progress_counts_every_map_once(maps, jobs):
     done = []

@@ -278,3 +278,29 @@ def test_tables_that_are_none_are_refused(tmp_path):
     refused("k.npy", (tmp_path / "k.npy").read_bytes(), "not an array that numpy saved")
     with pytest.raises(MapError, match="no such file"):
         read_series(str(tmp_path / "none.csv"))
+
+
+def test_a_line_longer_than_a_table_takes(tmp_path):
+    (tmp_path / "long.csv").write_text("a,b\n" + "1" * 140_000 + ",2\n3,4\n")
+    with pytest.raises(MapError, match=r"long\.csv: a line cannot be read"):
+        read_series(str(tmp_path / "long.csv"))
+
+
+@pytest.mark.parametrize("odd", ["\x1e", "\x85", "\u2028", "\x0b"])
+def test_lines_end_where_tables_end_them(tmp_path, odd):
+    """str.splitlines would cut the name in two."""
+    (tmp_path / "odd.csv").write_text(f"a{odd}b,c\n1,2\n3,5\n", encoding="utf-8")
+    found = read_series(str(tmp_path / "odd.csv"))
+    np.testing.assert_array_equal(found.values, [[1, 2], [3, 5]])
+    assert len(found.names) == 2
+
+
+def test_nibabel_prints_nothing_of_a_header_that_it_mends(tmp_path, caplog):
+    axes = (cifti2_axes.SeriesAxis(0, 0.72, 4), cifti2_axes.ParcelsAxis(
+        ["a", "b"], [np.array([[k, 1, 1]]) for k in range(2)], [{}, {}], AFFINE, SHAPE, {}))
+    content = bytearray(nib.Cifti2Image(np.arange(8.0).reshape(4, 2), axes).to_bytes())
+    content[348:352] = (64).to_bytes(4, "little")  # a code of the sform that is none
+    (tmp_path / "odd.ptseries.nii").write_bytes(content)
+    found = read_series(str(tmp_path / "odd.ptseries.nii"))
+    np.testing.assert_array_equal(found.values, np.arange(8.0).reshape(4, 2))
+    assert not caplog.records

@@ -198,6 +198,18 @@ def test_the_file_is_closed_when_it_cannot_be_used(monkeypatch, tmp_path):
     assert [file.closed for file in opened] == [True]
 
 
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="the system does not tell which files are open")
+def test_a_folder_is_closed_again(tmp_path):
+    """The system opens a folder as it opens a file, and Python's open leaves it open when it refuses it."""
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(5):
+        with pytest.raises(MapError, match="this is a folder"):
+            ByteStream(str(tmp_path))
+        with pytest.raises(IsADirectoryError):
+            module.opened(str(tmp_path), 0)
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
 @pytest.mark.parametrize("name", ["a\0b.nii", "\ud800.nii"], ids=["a zero byte", "a lone surrogate"])
 def test_a_name_that_no_file_can_have_is_an_error_of_ours(name):
     """A manifest or a table may hold either."""

@@ -177,3 +177,22 @@ def test_brain_like_voxels_are_not_averaged():
     lattice = lattice_of(FEATURES, np.ones(FEATURES.n, dtype=bool))
     assert blocks_of(lattice).lattice.shape == lattice.shape
     np.testing.assert_allclose(lattice.edges, np.diag(BRAIN_LIKE)[:3])
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_of_many_masks_those_of_a_block_do(weighted, monkeypatch):
+    """Products of all masks, of which a block of pairs has a few, and of these few are the same."""
+    rng = np.random.default_rng(5)
+    values = smooth_maps(FEATURES, 24, 6)
+    for row in values:
+        row[rng.permutation(FEATURES.n)[:9]] = np.nan
+    x, y = matrix_of(values[:14], FEATURES), matrix_of(values[14:], FEATURES)
+    supports = supports_of(x, y, rng.uniform(0.5, 2, FEATURES.n) if weighted else None)
+    assert len(supports.masks) == 24
+    plan = unevenness(supports, lattice_of(FEATURES, supports.used))
+    found = []
+    for many in (23, 24):
+        monkeypatch.setattr("niicorr.nulls.robust.MANY", many)
+        found.append(plan.ratios(plan.traits(x), supports.of(x), plan.traits(y), supports.of(y)).local)
+    np.testing.assert_allclose(*found, rtol=1e-5)
+    assert np.isfinite(found[0]).all()

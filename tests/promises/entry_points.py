@@ -62,21 +62,23 @@ class Entry:
     files: bool
     numbers: bool
     pairs: bool
-    several_grids: bool
+    decisions: bool
+    constant: bool
 
 
 ENTRIES: dict[str, Entry] = {}
 
 
-def entry(*, files=True, numbers=True, pairs=True, several_grids=True):
+def entry(*, files=True, numbers=True, pairs=True, decisions=True, constant=True):
     """Name a function as a way in.
 
     ``files``: it reads files, so that those may be damaged. ``numbers``: it tells r and n. ``pairs``: it compares maps
-    in pairs, so that what happens to two of them matters. ``several_grids``: maps may lie on several grids.
+    in pairs, so that what happens to two of them matters.
+    ``decisions``: it tells what was decided about each map. ``constant``: it keeps maps that correlate with nothing.
     """
 
     def named(call):
-        ENTRIES[call.__name__] = Entry(call, files, numbers, pairs, several_grids)
+        ENTRIES[call.__name__] = Entry(call, files, numbers, pairs, decisions, constant)
         return call
 
     return named
@@ -188,6 +190,33 @@ def rois_files(study, x, y, **options):
     outcome = study.call("rois", *paths, "--atlas", atlas, "-o", study.out, "--null", "none", "--no-figures",
                          "--no-report", *_flags(taken))
     return Answer(refusal=outcome.err, code=outcome.code) if outcome.code else Answer(code=0)
+
+
+@entry(decisions=False, constant=False)
+def search_files(study, x, y, **options):
+    """``niicorr index`` of x, then ``niicorr search`` of y."""
+    paths, queries = _written(study, x, y)
+    library, table, nothing = study.work / "library", study.work / "hits.tsv", study.work / "none"
+    reading = {key: value for key, value in options.items() if key in ("background", "zeros")}
+    made = study.call("index", *paths, "-o", library, *_flags({**reading, "mask": options.get("mask", "auto")}),
+                      folder=library)
+    if made.code:
+        assert not library.exists()
+        alone = study.call("index", *queries, "-o", nothing, folder=nothing)
+        return Answer(refusal=made.err + (alone.err if alone.code else ""), code=made.code)
+    found = study.call("search", *queries, "--in", library, "--top", "all", "--null", "none", "-o", table,
+                       *_flags(reading), folder=nothing)
+    assert "Traceback" not in found.err + found.out, found
+    if found.code:
+        assert not table.exists()
+        return Answer(refusal=found.err, code=found.code)
+    rows = pd.read_csv(table, sep="\t", dtype={"path": str, "map": str, "note": str})
+    rows["volume"] = rows["volume"].fillna(0).astype(int)
+    rows["place"] = [paths.index(path) for path in rows["path"]]
+    rows = rows.sort_values(["place", "volume"])
+    labels = tuple(map(_label, dict.fromkeys(rows["query"])))
+    r, n = (rows[name].to_numpy().reshape(1, -1) for name in ("r", "n"))
+    return Answer(r, n, tuple(map(_label, rows["map"])), labels)
 
 
 @entry()

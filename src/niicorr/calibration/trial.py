@@ -50,7 +50,7 @@ SURROGATE_PAIRS, SURROGATE_BLOCKS, SURROGATE_MAPS = 400, 3, 8
 maps are replaced at most so many maps a block."""
 
 _NOT_HERE = {"null": "every null model is tried", "fdr": "no p-value is adjusted", "n_surrogates": f"{SURROGATES} are "
-             "drawn", "atlas": "random maps are drawn voxel by voxel"}
+             "drawn", "atlas": "random maps are drawn voxel by voxel", "resume": "it begins anew each time"}
 
 
 def calibrate(

@@ -12,7 +12,7 @@ from niicorr.cli.matrix_view import FADED, matrix_lines
 from niicorr.cli.page import HEADING, columns, pad
 from niicorr.errors import LISTED_PROBLEMS
 from niicorr.numerals import NARROW, duration, integer, listed, p_text, plural, r_text
-from niicorr.result.alike import Remark, gathered, remarks
+from niicorr.result.alike import Remark, remarks
 from niicorr.result.sentences import (
     backgrounds,
     counted,
@@ -241,12 +241,12 @@ def surviving(result: CorrelationResult, page: Page) -> Iterator[Line]:
 
 def _untested(result: CorrelationResult, page: Page) -> Iterator[Line]:
     """Say why no cell was tested, where p-values were asked for."""
-    notes = [part for cell, note in result.notes.items() for part in note.split("; ")
-             if part.startswith("no p-value: ") and np.isfinite(result.estimate[cell])]
-    if result.null == "none" or not notes:
+    why_none = [(text, count) for text, count in result.remarks.gathered(np.isfinite(result.estimate))
+                if text.startswith("no p-value: ")]
+    if result.null == "none" or not why_none:
         return
-    commonest = gathered(("", note) for note in notes)[0]
-    why = f"{commonest.text.removeprefix('no p-value: ')} ({plural(commonest.count, 'pair')}"
+    text, count = why_none[0]
+    why = f"{text.removeprefix('no p-value: ')} ({plural(count, 'pair')}"
     yield from page.paragraph("p", f"none: {why}; the column note of pairs.tsv tells of each)", "warning")
 
 

@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from niicorr.cli.drawing import draw_figures, draw_page
+from niicorr.cli.keeping import keeping
 from niicorr.errors import ResourceError, UsageError
 from niicorr.folder import OutputFolder, resource_text, result_stands
 from niicorr.images.discover import discover
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from niicorr.cli.terminal import Terminal
+    from niicorr.cluster.address import Scheduler
 
 DEMO_DATA = "data"
 
@@ -95,8 +97,11 @@ def _run(
 ) -> int:
     start = time.perf_counter()
     command = shlex.join(["niicorr", *map(path_text, argv)])
-    with OutputFolder(options.out, inputs=inputs, own=own) as folder:
-        result = correlate(x, y, command=command, progress=terminal.progress, warn=False, **analysis)
+    with keeping(options, terminal) as (kept, progress), OutputFolder(options.out, inputs=inputs, own=own) as folder:
+        ours = {"resume": kept, "scheduler": _scheduler(options, folder)}
+        result = correlate(x, y, command=command, progress=progress, warn=False, **{**analysis, **ours})
+        if kept is not None and kept.full:
+            kept.make_room()  # for the result
         figures = draw_figures(result, folder.work, options)
         tables: list[str] = []
         images: list[str] = []
@@ -118,9 +123,20 @@ def _run(
     return 0
 
 
+def _scheduler(options: argparse.Namespace, folder: OutputFolder) -> Scheduler | None:
+    """Let workers meet where the output is made: there is room, and whoever sees it sees the maps' disk, as a rule."""
+    named = getattr(options, "scheduler", None)
+    if named is None:
+        return None
+    from niicorr.cluster.address import Scheduler
+
+    return Scheduler(named, os.path.dirname(folder.work))
+
+
 def _analysis(options: argparse.Namespace) -> dict[str, Any]:
     """Pick the options that the library knows by the same name."""
-    return {name: getattr(options, name) for name in Options.__dataclass_fields__ if hasattr(options, name)}
+    return {name: getattr(options, name) for name in Options.__dataclass_fields__
+            if hasattr(options, name) and name != "resume"}  # which is a folder there, a flag here
 
 
 def _read_from(options: argparse.Namespace, *others: Any) -> list[str]:

@@ -7,21 +7,23 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
 import signal
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from niicorr.errors import NiicorrError
+from niicorr.errors import TOO_MANY_FILES, NiicorrError
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from niicorr.cli.terminal import Terminal
 
 INTERRUPTED, TERMINATED = 130, 143
-NO_MEMORY = 4
+NO_MEMORY = NO_HANDLES = 4
 
 
 class Terminated(BaseException):
@@ -33,9 +35,23 @@ def entry() -> NoReturn:
     # Products are cut into pieces for our own threads; BLAS threads on top of those only cost time.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.setdefault("MKL_NUM_THREADS", "1")
-    with contextlib.suppress(ValueError):  # not in the main thread
-        signal.signal(signal.SIGTERM, _terminate)
-    code = main(sys.argv[1:])
+    came: list[int] = []
+
+    def answer(number: int, _frame: object) -> NoReturn:
+        came.append(number)
+        raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+
+    # Who started this in the background may want no interrupt to come here.
+    kinds = [signal.SIGTERM] + [signal.SIGINT] * (signal.getsignal(signal.SIGINT) is not signal.SIG_IGN)
+    code: int | None = None
+    # Before main can take a signal, after it, or a second one while the first is answered.
+    with contextlib.suppress(KeyboardInterrupt, Terminated):
+        _set(kinds, answer)
+        code = main(sys.argv[1:], came)
+        # All is done and said: what comes now need not wait for the interpreter to take itself apart.
+        _set(kinds, signal.SIG_DFL)
+    if code is None:
+        code = _code(came)
     for stream in (sys.stdout, sys.stderr):
         try:
             if stream is not None:
@@ -47,13 +63,15 @@ def entry() -> NoReturn:
     sys.exit(code)
 
 
-def main(argv: list[str]) -> int:
+def main(argv: list[str], came: Sequence[int] = ()) -> int:
     """Do what a command line says; return the exit code.
 
     Parameters
     ----------
     argv : list of str
         Arguments without the program's name.
+    came : sequence of int
+        Signals that came meanwhile: modules in C may make an ImportError of what breaks off their loading.
     """
     terminal: Terminal | None = None
     try:
@@ -65,7 +83,7 @@ def main(argv: list[str]) -> int:
     except SystemExit as left:  # argparse after --help and --version
         return left.code if isinstance(left.code, int) else 0
     except NiicorrError as error:
-        _say(terminal, str(error))
+        _say(terminal, "\n".join([str(error), *getattr(error, "__notes__", ())]))
         return error.exit_code
     except MemoryError:
         _say(terminal, "not enough memory: give --memory less, --jobs 1, or fewer maps at once")
@@ -76,13 +94,31 @@ def main(argv: list[str]) -> int:
     except Terminated as error:
         _say(terminal, f"terminated; {_standing(error)}")
         return TERMINATED
-    except Exception:  # a bug: the one case that may show a traceback
-        return _bug(argv)
+    except Exception as error:
+        if came:
+            _say(terminal, f"{'terminated' if _code(came) == TERMINATED else 'interrupted'}; {_standing(error)}")
+            return _code(came)
+        if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+            _say(terminal, TOO_MANY_FILES)
+            return NO_HANDLES
+        return _bug(argv)  # the one case that may show a traceback
+
+
+def _set(kinds: Sequence[int], handler: Any) -> None:
+    with contextlib.suppress(ValueError):  # not in the main thread
+        for kind in kinds:
+            signal.signal(kind, handler)
+
+
+def _code(came: Sequence[int]) -> int:
+    """Return the exit code of a command that signals ended."""
+    return TERMINATED if signal.SIGTERM in came else INTERRUPTED
 
 
 def _standing(error: BaseException) -> str:
     """Say what an interrupt left: it may come when all is written, and only the account is missing."""
-    return next(iter(getattr(error, "__notes__", ())), "nothing was written")
+    notes = getattr(error, "__notes__", ())
+    return "; ".join(notes if any(note.endswith("is complete") for note in notes) else ["nothing was written", *notes])
 
 
 def _command(options: argparse.Namespace, argv: list[str], terminal: Terminal) -> int:
@@ -98,6 +134,10 @@ def _command(options: argparse.Namespace, argv: list[str], terminal: Terminal) -
         from niicorr.cli.cache_command import cache
 
         return cache(options, argv, terminal)
+    if options.command in ("index", "search"):
+        from niicorr.cli import search
+
+        return (search.index if options.command == "index" else search.search)(options, argv, terminal)
     from niicorr.cli import commands
 
     known = {"run": commands.run, "check": commands.check, "calibrate": commands.calibrate, "demo": commands.demo}
@@ -133,7 +173,3 @@ def _bug(argv: list[str]) -> int:
               f"the command: niicorr {' '.join(map(ascii, argv))}\n"
               "Where: the issue tracker named in the README.", file=_stderr())
     return 1
-
-
-def _terminate(_signum: int, _frame: object) -> NoReturn:
-    raise Terminated

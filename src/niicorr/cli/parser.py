@@ -13,6 +13,7 @@ from niicorr._version import __version__
 from niicorr.cli.cache_command import add_cache_parser
 from niicorr.cli.report import add_report_parser, report_maps
 from niicorr.cli.rois import add_rois_parser
+from niicorr.cli.search import add_index_parser, add_search_parser
 from niicorr.cli.values import background, formats, from_two, from_zero, positive, share, size, threshold
 from niicorr.errors import UsageError
 
@@ -21,17 +22,12 @@ _EPILOG = """examples:
   niicorr run -x experiments/*.nii -y activity/*.nii.gz -o out/
   niicorr check -x experiments/ -y activity/
   niicorr rois bold.nii.gz --atlas aal.nii.gz -o rois/
+  niicorr index maps/ -o library/
+  niicorr search new.nii.gz --in library/
   niicorr calibrate -x experiments/ -y activity/
 
 exit codes: 0 done; 2 wrong usage; 3 the input cannot be used; 4 no room, memory or permission;
 130/143 interrupted; 1 a bug."""
-
-_LATER = {
-    "--scheduler": "ADDRESS",
-}
-"""Options that come with later versions: refused by name, never ignored."""
-
-_LATER_COMMANDS = ("index", "search")
 
 
 class Parser(argparse.ArgumentParser):
@@ -88,7 +84,7 @@ def make_parser() -> Parser:
         _regions(command)
         _contributions(command)
         _figures(command)
-        _machine(command, device=True)
+        _machine(command, device=True, scheduler=True, resume=True)
         _talk(command)
     calibrate = commands.add_parser(
         "calibrate", help="how often each null model calls unrelated maps related, for maps such as these",
@@ -114,6 +110,9 @@ def make_parser() -> Parser:
     report = add_report_parser(commands, how)
     _figures(report, order=None)
     _talk(report)
+    for library in (add_index_parser(commands, how), add_search_parser(commands, how)):
+        _machine(library)
+        _talk(library)
     for action in add_cache_parser(commands, how):
         _talk(action)
     parser.commands = commands.choices
@@ -122,17 +121,11 @@ def make_parser() -> Parser:
 
 def parse(argv: list[str]) -> argparse.Namespace:
     """Parse a command line; a wrong one raises `UsageError`."""
-    if argv and argv[0] in _LATER_COMMANDS:
-        raise UsageError(f"niicorr {argv[0]} comes with a later version; this is {__version__}")
     parser = make_parser()
     options = parser.parse_args(_joined(argv))
     if options.command is None:
-        raise UsageError("which command? run, check, rois, report, calibrate, demo or cache\nSee niicorr --help.")
-    for flag in _LATER:
-        if getattr(options, flag[2:].replace("-", "_"), None) is not None:
-            raise UsageError(f"{flag} comes with a later version; this is {__version__}")
-    if getattr(options, "resume", False):
-        raise UsageError(f"--resume comes with a later version; this is {__version__}")
+        raise UsageError("which command? run, check, rois, report, index, search, calibrate, demo or cache\n"
+                         "See niicorr --help.")
     return options
 
 
@@ -196,9 +189,6 @@ def _analysis(parser: argparse.ArgumentParser, *, nulls: bool = True) -> None:
         help="which correlations count as far from 0 (two-sided)")
     add("--on-error", default="stop", choices=get_args(words.OnError),
         help="a bad file ends the run, or leaves its row empty with the reason (stop)")
-    for flag, metavar in _LATER.items():
-        add(flag, metavar=metavar, help=argparse.SUPPRESS)
-    add("--resume", action="store_true", help=argparse.SUPPRESS)
 
 
 def _regions(parser: argparse.ArgumentParser) -> None:
@@ -239,7 +229,10 @@ def _figures(parser: argparse.ArgumentParser, *, heatmap: bool = True, order: st
                            "page gives no map away (all; of more than 1000 maps top:200)")
 
 
-def _machine(parser: argparse.ArgumentParser, *, cache: bool = True, device: bool = False) -> None:
+def _machine(
+    parser: argparse.ArgumentParser, *, cache: bool = True, device: bool = False, scheduler: bool = False,
+    resume: bool = False,
+) -> None:
     # 2**30 is images.header.MAX_MAP_SIZE, which cannot be had without numpy.
     group = parser.add_argument_group("machine")
     group.add_argument("--memory", "--mem", type=size, metavar="SIZE", help="such as 2G (60 %% of what is free)")
@@ -251,9 +244,16 @@ def _machine(parser: argparse.ArgumentParser, *, cache: bool = True, device: boo
 
         group.add_argument("--device", default="cpu", choices=get_args(words.DeviceOption),
                            help="where products are made; auto: on a GPU where there is one and it is faster (cpu)")
+    if scheduler:
+        group.add_argument("--scheduler", metavar="ADDRESS|FILE|local:N",
+                           help="let the workers of a dask scheduler help: tcp://host:8786, the file that it wrote, or "
+                           "N processes on this machine (off)")
     if cache:
         group.add_argument("--cache", metavar="DIR", help="keep maps there as they were read, so that later runs need "
                            "not read files that have not changed (off)")
+    if resume:
+        group.add_argument("--resume", action="store_true", default=None, help="keep work beside the output while it "
+                           "is done, and continue what an interrupted run with this option left there (off)")
 
 
 def _talk(parser: argparse.ArgumentParser) -> None:

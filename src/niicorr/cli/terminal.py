@@ -110,6 +110,11 @@ class Terminal:
         if not self.quiet:
             self._message("", "", text)
 
+    def show(self, lines: Iterable[Line], *, always: bool = False) -> None:
+        """Show the lines of a view, unless all but errors is to be left out and they are not ``always`` shown."""
+        if always or not self.quiet:
+            self._print(lines)
+
     def progress(self, total: int, what: str) -> AbstractContextManager[Callable[[int], None]]:
         """Show how far long work has come; the value entered is called with the number of steps done.
 

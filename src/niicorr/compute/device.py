@@ -7,9 +7,10 @@ array-api-compat, so what is done there is written once, in words of the array A
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any
 
@@ -45,6 +46,8 @@ class Device:
         Tells how many bytes are free on it.
     exactly : callable
         Gives a context in which float32 products keep the digits of float32.
+    lock : Lock
+        Held by the thread that works with it, where there are several: precision is a setting of the whole process.
     """
 
     name: str
@@ -52,6 +55,7 @@ class Device:
     place: Any
     free: Callable[[], int]
     exactly: Callable[[], AbstractContextManager[None]] = nullcontext
+    lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def hold(self, values: np.ndarray[Any, Any], dtype: Any = None) -> Any:
         """Copy an array onto the device, as values of another type if need be."""
@@ -106,8 +110,8 @@ def choose_device(option: DeviceOption, work: float) -> tuple[Device | None, Dec
 
 
 def ran_out(error: BaseException) -> bool:
-    """Whether an error says that a device has no memory left; libraries agree on no class for it."""
-    return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    """Whether an error says that a device has no memory left; libraries agree on its name, not on its class."""
+    return type(error).__name__ == "OutOfMemoryError"
 
 
 def _torch() -> Device | str:

@@ -135,7 +135,9 @@ class DevicePlan:
     bytes: int
 
 
-def planned(sizes: Sizes, memory: int, jobs: int = 1, tile: int | None = None) -> Plan:
+def planned(
+    sizes: Sizes, memory: int, jobs: int = 1, tile: int | None = None, *, on_device: bool = False
+) -> Plan:
     """Cut the comparison of two sets to fit the memory.
 
     Parameters
@@ -147,7 +149,10 @@ def planned(sizes: Sizes, memory: int, jobs: int = 1, tile: int | None = None) -
     jobs : int
         Threads there are.
     tile : int, optional
-        Maps a side of one product; `TILE` without it.
+        Maps a side of one product; `TILE` without it, `DEVICE_TILE` for a device.
+    on_device : bool
+        Whether a device makes the products. Panels are whole tiles of the device then, so that these lie where they
+        would with any memory, and threads do what comes before and after.
 
     Examples
     --------
@@ -157,14 +162,14 @@ def planned(sizes: Sizes, memory: int, jobs: int = 1, tile: int | None = None) -
     >>> plan.columns, plan.threads, plan.bytes >> 20
     ((slice(0, 1200, None),), 2, 343)
     """
-    tile = tile or TILE
+    tile = tile or (DEVICE_TILE if on_device else TILE)
     threads = jobs if sizes.work >= PAYS else 1
     # Threads are worth more than panels: a second pass over the maps costs little beside waiting for a core.
     room = memory // 2 if sizes.transformed else memory
-    while threads > 1 and _product_bytes(sizes, tile, threads) > room:
+    while threads > 1 and not on_device and _product_bytes(sizes, tile, threads) > room:
         threads -= 1
-    products = _product_bytes(sizes, tile, threads)
-    by_tile = _by_tile(sizes, tile, threads)
+    products = _home_bytes(sizes, tile) if on_device else _product_bytes(sizes, tile, threads)
+    by_tile = not on_device and _by_tile(sizes, tile, threads)
     if not sizes.transformed:
         return Plan((slice(0, sizes.rows),), (slice(0, sizes.columns),), tile, threads, by_tile, products)
     # While a piece is transformed: maps as they were, on the way, and as they become; bases that two or more share.
@@ -241,6 +246,12 @@ def _product_bytes(sizes: Sizes, tile: int, threads: int) -> int:
         return threads * (operands + 2 * parts + cells)
     # Threads that share the chunks of one tile are a chunk or two ahead of the sum.
     return threads * operands + (2 * threads + 1) * parts + cells
+
+
+def _home_bytes(sizes: Sizes, tile: int) -> int:
+    """Bytes that the sums of a device's tile take when they have come home, and a chunk on its way there."""
+    rows, columns = min(tile, sizes.rows), min(tile, sizes.columns)
+    return (sizes.products + CELL_ARRAYS) * 8 * rows * columns + 2 * max(sizes.rows, sizes.columns) * sizes.chunk_bytes
 
 
 def _panels(sizes: Sizes, tile: int, held: int) -> tuple[int, int]:

@@ -27,14 +27,15 @@ from niicorr.compute.definitions import similarity_terms
 from niicorr.compute.device import Device
 from niicorr.compute.on_device import Tile, tiles_of
 from niicorr.compute.outcome import Elsewhere, TileOutcome
-from niicorr.compute.plan import DEVICE_TILE, TILE, Sizes, planned
-from niicorr.compute.sums import Block, Sums
+from niicorr.compute.plan import Sizes, planned
+from niicorr.compute.sums import Block, Sums, block_sums
 from niicorr.compute.tiles import Side, execute, in_order
 from niicorr.compute.transforms import basis_of, biweight_scores, fine_values, residuals, transformed
 from niicorr.machine import memory_budget, one_blas_thread
 from niicorr.matrix import MapMatrix
 from niicorr.ranks import average_ranks
 from niicorr.records import Decision
+from niicorr.scratch import unknown, zeros
 from niicorr.typing import BoolArray, Float64Array, FloatArray, IntArray, Method, Progress
 
 MIN_COMMON = 3
@@ -42,6 +43,9 @@ MIN_COMMON = 3
 
 CONDITION = {4: 10.0, 8: 1e5}
 """By bytes per value: where a pair's uncentred second moment exceeds its variance so many times, it is redone."""
+
+FAR, SMALLEST = 1e5, 1e-290
+"""Up to a mean of so many deviations, and down to such a deviation, both are fine enough; beyond, pairs are redone."""
 
 ANEW = 4e9
 """So many values are transformed anew over common voxels at most: some two minutes of ranks."""
@@ -65,11 +69,12 @@ class Correlation:
     decisions: tuple[Decision, ...] = ()
 
     @classmethod
-    def empty(cls, rows: int, columns: int) -> Correlation:
-        """Make room for so many cells, filled later."""
+    def empty(cls, rows: int, columns: int, *, on_disk: bool = False) -> Correlation:
+        """Make room for so many cells, filled later; in a temporary file, if asked for."""
         shape = rows, columns
         x_constant, y_constant, own = (np.zeros(shape, np.bool_) for _ in range(3))
-        return cls(np.full(shape, np.nan), np.zeros(shape, np.int64), x_constant, y_constant, own)
+        return cls(unknown(shape, on_disk=on_disk), zeros(shape, np.int64, "the result", on_disk=on_disk), x_constant,
+                   y_constant, own)
 
     def place(self, tile: Tile, outcome: TileOutcome) -> None:
         """Fill the cells of a tile."""
@@ -92,6 +97,7 @@ class _Means:
     device: Device | None = None
     advance: Callable[[int], None] = field(default=lambda _done: None)
     elsewhere: Elsewhere | None = None
+    on_disk: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,7 +197,7 @@ class Similarity:
 
     def __call__(
         self, x: MapMatrix, y: MapMatrix, *, jobs: int = 1, memory: int | None = None, device: Device | None = None,
-        progress: Progress | None = None, elsewhere: Elsewhere | None = None,
+        progress: Progress | None = None, elsewhere: Elsewhere | None = None, on_disk: bool = False,
     ) -> Correlation:
         """Compare every map of x with every map of y over their common features.
 
@@ -210,6 +216,8 @@ class Similarity:
             Told of pairs compared.
         elsewhere : Elsewhere, optional
             Knows outcomes of tiles, which are then not made here, and takes notice of those that are.
+        on_disk : bool
+            Whether the outcome lies in a temporary file rather than in memory.
 
         Returns
         -------
@@ -221,7 +229,8 @@ class Similarity:
         side_y = side_x if y is x else self._side(y)
         with one_blas_thread():
             with _told(progress, len(x) * len(y), "comparing maps") as advance:
-                found = self._compare(side_x, side_y, replace(means, advance=advance, elsewhere=elsewhere))
+                found = self._compare(side_x, side_y, replace(means, advance=advance, elsewhere=elsewhere,
+                                                              on_disk=on_disk))
             if self._holistic and not (x.complete and y.complete):
                 self._anew(found, x, y, means, progress)
         return found
@@ -246,6 +255,14 @@ class Similarity:
         weights = None if self.weights is None else self.weights[common]
         covariates = None if self.covariates is None else self.covariates[:, common]
         return similarity_terms(self.method, a, b, weights=weights, covariates=covariates, threshold=self.threshold)
+
+    def block(self, matrix: MapMatrix) -> Block:
+        """Make the maps of a matrix ready for products."""
+        return self._side(matrix).block(slice(0, len(matrix)))
+
+    def tile(self, x: Block, y: Block) -> TileOutcome:
+        """Compare the maps of two blocks, as many as lie in a tile; of a set with itself, y is x."""
+        return self.outcome(x, y, block_sums(x, y, self.weights))
 
     @property
     def _holistic(self) -> bool:
@@ -272,7 +289,7 @@ class Similarity:
 
     def _compare(self, x: Side, y: Side, means: _Means) -> Correlation:
         """Compare maps, each transformed over the features of its side."""
-        found = Correlation.empty(len(y), len(x))
+        found = Correlation.empty(len(y), len(x), on_disk=means.on_disk)
         doubtful: list[IntArray] = []
 
         def place(tile: Tile, outcome: TileOutcome) -> None:
@@ -290,14 +307,14 @@ class Similarity:
             place(tile, outcome)
 
         sizes = self._sizes(x, y)
+        plan = planned(sizes, means.memory, means.jobs, on_device=means.device is not None)
         known: set[tuple[int, int]] = set()
         if means.elsewhere is not None:
-            side = TILE if means.device is None else DEVICE_TILE
-            for tile, outcome in means.elsewhere.known(sizes, tiles_of(len(y), len(x), side, lower=y is x)):
+            for tile, outcome in means.elsewhere.known(sizes, tiles_of(len(y), len(x), plan.tile, lower=y is x)):
                 place(tile, outcome)
                 known.add((tile[0].start, tile[1].start))
-        decisions = execute(planned(sizes, means.memory, means.jobs), sizes, x, y, finish, weights=self.weights,
-                            device=means.device, skip=lambda tile: (tile[0].start, tile[1].start) in known)
+        decisions = execute(plan, sizes, x, y, finish, weights=self.weights, device=means.device,
+                            skip=lambda tile: (tile[0].start, tile[1].start) in known)
         cells = np.concatenate(doubtful)
         if y is x:
             cells = np.sort(cells, axis=1)[:, ::-1]
@@ -314,11 +331,18 @@ class Similarity:
         limit = CONDITION[np.result_type(x.rows, y.rows).itemsize]
         with np.errstate(invalid="ignore"):
             doubtful = ~(xx * limit > sums.xx) | ~(yy * limit > sums.yy) | ~np.isfinite(r)
+        if self.method in ("cosine", "concordance"):
+            doubtful |= self._ill_scaled(x)[None] | self._ill_scaled(y)[:, None]
         varying = ~x.constant[None] & ~y.constant[:, None]
         comparable = (n >= MIN_COMMON) & varying
         r[~comparable] = np.nan
         return TileOutcome(np.clip(r, -1, 1, out=r), n, np.broadcast_to(x.constant[None], r.shape),
                            np.broadcast_to(y.constant[:, None], r.shape), np.argwhere(doubtful & comparable))
+
+    def _ill_scaled(self, maps: Block) -> BoolArray:
+        """Maps whose mean and deviation are too coarse: below the normal floats, or a mean that hides the deviation."""
+        hidden = np.abs(maps.center) / FAR > maps.scale if self.method == "concordance" else False
+        return (maps.scale < SMALLEST) | hidden
 
     def _by_definition(self, found: Correlation, i: int, j: int, x: Side, y: Side) -> None:
         """Compute one cell from the maps' own values; in place."""

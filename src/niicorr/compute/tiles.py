@@ -12,7 +12,7 @@ import numpy as np
 
 from niicorr.compute.device import SHARE, Device, ran_out
 from niicorr.compute.on_device import Tile, device_sums, tiles_of
-from niicorr.compute.plan import DEVICE_TILE, PIECE, DevicePlan, Plan, Sizes, cuts, planned_on_device
+from niicorr.compute.plan import PIECE, DevicePlan, Plan, Sizes, cuts, planned_on_device
 from niicorr.compute.sums import Block, Sums, block_sums
 from niicorr.errors import ResourceError
 from niicorr.matrix import MapMatrix, OwnValues
@@ -154,7 +154,7 @@ def execute(
     list of Decision
         What did not go as planned.
     """
-    tile = plan.tile if device is None else DEVICE_TILE
+    tile = plan.tile
     room = None if device is None else _Room(device, tile, tile)
 
     def wanted(rows: slice, columns: slice) -> list[Tile]:

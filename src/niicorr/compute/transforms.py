@@ -18,6 +18,9 @@ from niicorr.typing import BoolArray, Float64Array, FloatArray
 BREADTH = 9.0
 """Median absolute deviations at which the biweight gives no weight any more."""
 
+ROOM = 8
+"""Binary digits that values of the largest size are made smaller by, so that sums of some of them are floats."""
+
 COLLINEAR = 1e-8
 """A covariate that the others explain but for this share of its length adds nothing."""
 
@@ -26,6 +29,12 @@ ROUNDED = 1e-6
 
 SAMPLE = 4096
 """So many values tell how fine a map's standard scores are."""
+
+TIES = 10
+"""So many equal neighbours among `SAMPLE` scores may be chance, or do no harm; beyond, the map itself is asked."""
+
+NARROW = ("bool", "int8", "uint8", "int16", "uint16")
+"""Stored types whose values, evenly spaced and 65 536 at most, are told apart by any score."""
 
 DISTINCT = 1e5
 """Steps of the scores' precision between their quartiles, at least; below, ranks would come out as ties."""
@@ -80,12 +89,31 @@ def fine_values(matrix: MapMatrix, index: int, row: FloatArray, valid: BoolArray
     """
     if matrix.exact is None:
         return row
-    some = row[:: max(1, row.size // SAMPLE)]
-    low, high = np.percentile(some, (25, 75))
-    if high - low > DISTINCT * np.finfo(row.dtype).eps * max(abs(low), abs(high)):
+    eps = float(np.finfo(row.dtype).eps)
+    if row.size <= SAMPLE:
+        # Few values are all looked at: any two may be one score.
+        steps = np.sort(row)
+        fine = bool((np.diff(steps) > DISTINCT * eps * np.maximum(np.abs(steps[1:]), np.abs(steps[:-1]))).all())
+    else:
+        steps = np.sort(row[:: row.size // SAMPLE])
+        low, high = np.percentile(steps, (25, 75))
+        fine = bool(high - low > DISTINCT * eps * max(abs(low), abs(high))
+                    and np.count_nonzero(_doubtful_ties(matrix, index, steps, eps)) <= TIES)
+    if fine:
         return row
     own = matrix.exact(index)
     return own if valid is None else own[valid]
+
+
+def _doubtful_ties(matrix: MapMatrix, index: int, steps: FloatArray, eps: float) -> BoolArray:
+    """Which of some ascending scores repeat the one before, though the map may hold two values there."""
+    ties = np.diff(steps) == 0
+    if matrix.records[index].dtype in NARROW:
+        return np.zeros_like(ties)
+    if index in matrix.zeros and matrix.scale[index] > 0:
+        zero = -matrix.center[index] / matrix.scale[index]
+        ties &= np.abs(steps[1:] - zero) > 4 * eps * abs(zero)
+    return np.asarray(ties)
 
 
 def biweight_scores(values: FloatArray) -> Float64Array:
@@ -106,18 +134,32 @@ def biweight_scores(values: FloatArray) -> Float64Array:
     ----------
     Langfelder P & Horvath S (2012), doi 10.18637/jss.v046.i11.
     """
-    values = np.ldexp(values.astype(np.float64), -int(np.frexp(float(np.abs(values).max(initial=0.0)))[1]))
+    values = _from_the_middle(values)
     deviations = values - np.median(values)
     spread = np.median(np.abs(deviations))
     if spread == 0:
         return np.asarray(values - np.mean(values))
-    u = deviations / (BREADTH * spread)
-    return np.asarray(deviations * np.where(np.abs(u) < 1, (1 - u**2) ** 2, 0.0))
+    reach = BREADTH * spread
+    # Beyond its reach nothing is divided: the quotient of a spike and a tiny spread has no float.
+    u = np.where(np.abs(deviations) < reach, deviations, reach) / reach
+    return np.asarray(deviations * (1 - u**2) ** 2)
 
 
 def no_spread(values: FloatArray) -> bool:
     """Whether at least half of the values are equal, so that their median absolute deviation is 0."""
+    values = _from_the_middle(values)
     return bool(np.median(np.abs(values - np.median(values))) == 0)
+
+
+def _from_the_middle(values: FloatArray) -> Float64Array:
+    """Values less one of the middle ones, in a unit of their own: what lies between two large ones may be no float."""
+    if values.size == 0:
+        return values.astype(np.float64)
+    exponent = int(np.frexp(float(np.abs(values).max()))[1])
+    # Small ones become about 1; large ones only so much smaller that 9 spreads are a float: a spike must not take the
+    # digits of all others.
+    values = np.ldexp(values.astype(np.float64), -exponent if exponent <= 0 else -ROOM)
+    return np.asarray(values - np.partition(values, values.size // 2)[values.size // 2])
 
 
 def basis_of(covariates: Float64Array, weights: Float64Array | None = None) -> Float64Array:

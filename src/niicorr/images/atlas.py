@@ -384,6 +384,8 @@ def _judge(path: str, header: ImageHeader, k: int, volume: FloatArray, seen: _Se
     low, high = float(filled.min()), float(filled.max())
     if not (np.isfinite(low) and np.isfinite(high)):
         raise MapError(path, f"volume {k + 1} holds infinite values", "probabilities are 0 to 1, or percent")
+    if high > float(np.finfo(np.float32).max):  # in which weights are kept
+        raise MapError(path, f"volume {k + 1} holds values up to {high:.4g}", "probabilities are 0 to 1, or percent")
     if low < -NEGATIVE * max(high, 0.0):
         raise MapError(path, f"volume {k + 1} of {header.n_volumes} holds {int((filled < 0).sum())} negative values, "
                        f"down to {low:.4g}: this is no atlas", "give a 3-D image with one whole number per region, or "

@@ -11,6 +11,7 @@ import csv
 import difflib
 import fnmatch
 import warnings
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,7 +21,7 @@ import numpy as np
 from niicorr.errors import InputError, MapError, UsageError
 from niicorr.images.series import is_index
 from niicorr.records import Decision
-from niicorr.tables import path_text, printable
+from niicorr.tables import brief, path_text
 from niicorr.typing import BoolArray, Float64Array, FloatArray
 
 _AXES = ("trans_x", "trans_y", "trans_z", "rot_x", "rot_y", "rot_z")
@@ -43,6 +44,9 @@ SCRUB_MM, SCRUB_DVARS = 0.5, 1.5
 
 _OPTIONAL = ("cosine[0-9]*",)
 """A run too short for any cosine has none."""
+
+COMPARED = 1000
+"""So many names are looked at for one that is spelled alike."""
 
 _NOT_A_NUMBER = ("", "n/a", "na", "nan", "none")
 _SEPARATORS = {"\t": "tabs", ",": "commas", ";": "semicolons"}
@@ -151,7 +155,7 @@ def read_confounds(path: str, n: int, chosen: Sequence[str] = ()) -> Confounds:
         raise MapError(shown, f"has {rows} rows, and the run {n} volumes", "give the table of this run")
     decisions: list[Decision] = []
     if not chosen and len(names) > 1 and _is_index(names[0], table[names[0]]):
-        decisions.append(Decision("confounds", f"{shown}: the first column ({printable(names[0]) or 'without a name'}) "
+        decisions.append(Decision("confounds", f"{shown}: the first column ({brief(names[0]) or 'without a name'}) "
                                   "counts rows or time: left out"))
         names = names[1:]
     columns = _choose(shown, names, chosen)
@@ -294,7 +298,8 @@ def _choose(path: str, names: tuple[str, ...], chosen: Sequence[str]) -> tuple[s
     if "acompcor" in chosen and len([name for name in missing if name.startswith("a_comp_cor_")]) < 5:
         missing = [name for name in missing if not name.startswith("a_comp_cor_")]  # the mask held fewer
     if missing:
-        near = [close for name in missing for close in difflib.get_close_matches(name, [*names, *STRATEGIES], 2)]
+        known = [*names[:COMPARED], *STRATEGIES]
+        near = [close for name in missing[:COMPARED] for close in difflib.get_close_matches(name, known, 2)]
         raise UsageError(f"{path} has no column {_listed(missing)}"
                          + (f"; close: {_listed(list(dict.fromkeys(near)))}" if near
                             else f"; its columns: {_listed(names)}; strategies: {', '.join(STRATEGIES)}"))
@@ -325,11 +330,11 @@ def _numbers(path: str, name: str, cells: list[str]) -> tuple[Float64Array, bool
         try:
             values[i] = np.nan if text.lower() in _NOT_A_NUMBER else float(text)
         except ValueError:
-            raise MapError(path, f"column {printable(name)} holds {printable(text)!r} in row {i + 1}",
+            raise MapError(path, f"column {brief(name)} holds {brief(text)!r} in row {i + 1}",
                            "a confound is a column of numbers") from None
     bad = np.flatnonzero(~np.isfinite(values))
     if bad.size and (bad.size > 1 or bad[0] != 0):
-        raise MapError(path, f"column {printable(name)} holds no number in {bad.size} of {len(cells)} rows (such as "
+        raise MapError(path, f"column {brief(name)} holds no number in {bad.size} of {len(cells)} rows (such as "
                        f"row {bad[-1] + 1})", "fill them in or leave the column out")
     values[bad] = 0.0
     return values, bool(bad.size)
@@ -353,7 +358,7 @@ def _read_table(path: str) -> dict[str, list[str]]:
     if len(names) == 1 and other:
         raise MapError(shown, f"is separated by {other}, and its name tells of {_SEPARATORS[_delimiter(path)]}",
                        "save it with tabs (.tsv) or with commas (.csv)")
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = sorted(name for name, times in Counter(names).items() if times > 1)
     if twice:
         raise MapError(shown, f"has several columns {_listed(twice)}", "name each column once")
     for i, row in enumerate(rows[1:], 2):
@@ -381,5 +386,5 @@ def _is_number(text: str) -> bool:
 
 
 def _listed(names: Sequence[Any]) -> str:
-    shown = ", ".join(printable(str(name)) for name in names[:6])
+    shown = ", ".join(brief(str(name)) for name in names[:6])
     return shown if len(names) <= 6 else f"{shown} and {len(names) - 6} more"

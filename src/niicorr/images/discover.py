@@ -17,10 +17,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from niicorr.errors import InputError, MapError
-from niicorr.folder import is_result
+from niicorr.folder import is_library, is_result
 from niicorr.images.header import IMAGE_SUFFIXES, image_suffix
 from niicorr.records import Decision
-from niicorr.tables import path_text, printable
+from niicorr.tables import brief, path_text, printable
 
 _BIDS = re.compile(r"(?:[A-Za-z]+-[A-Za-z0-9+.]+_)+[A-Za-z0-9]+")
 
@@ -101,7 +101,7 @@ def _from_path(path: str) -> Iterator[MapSource]:
     path = os.path.expanduser(path) if path.startswith("~") else path
     if not path or "\0" in path:
         reason = "its name holds a NUL byte" if path else "the name is empty"
-        yield MapSource(printable(path) or "''", "", problem=MapError(printable(path) or "''", reason, "name a file"))
+        yield MapSource(brief(path) or "''", "", problem=MapError(brief(path) or "''", reason, "name a file"))
     elif os.path.isdir(path):
         yield from _from_folder(path)
     elif path.lower().endswith(".tsv") and os.path.isfile(path):
@@ -123,8 +123,8 @@ def _from_folder(folder: str) -> Iterator[MapSource]:
     faults: list[OSError] = []
     seen: set[str] = set()
     for root, folders, files in os.walk(folder, followlinks=True, onerror=faults.append):
-        # A link may lead back to a folder above; an older result below holds a mask, not maps.
-        if (place := os.path.realpath(root)) in seen or (root != folder and is_result(root)):
+        # A link may lead back to a folder above; an older result or a library below holds a mask, not maps.
+        if (place := os.path.realpath(root)) in seen or (root != folder and (is_result(root) or is_library(root))):
             folders.clear()
             continue
         seen.add(place)
@@ -145,6 +145,7 @@ def _from_manifest(path: str) -> Iterator[MapSource]:
         with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
             # No quoting: a lone quote (5" coil) must not swallow the lines that follow.
             reader = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE, restkey="", restval="")
+            reader.fieldnames = [_unquoted(name) for name in reader.fieldnames or ()]
             rows, columns = list(reader), list(reader.fieldnames or ())
     except (OSError, csv.Error) as error:
         yield MapSource(path, "", problem=MapError(path, f"the manifest cannot be read ({error})"))
@@ -154,7 +155,7 @@ def _from_manifest(path: str) -> Iterator[MapSource]:
                                                    "name each column once"))
         return
     if not rows or "path" not in rows[0]:
-        names = ", ".join(str(n) for n in (rows[0] if rows else ())) or "none"
+        names = brief(", ".join(path_text(str(n)) for n in (rows[0] if rows else ())), 200) or "none"
         yield MapSource(path, "", problem=MapError(
             path, f"a manifest needs a column `path` and at least one row (columns: {names})",
             "separate columns by tabs"))

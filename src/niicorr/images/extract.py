@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import gcd
 
@@ -13,6 +14,7 @@ from niicorr.images.sampling import Sampling, choose_sampling, own_grid, settle
 from niicorr.images.survey import Advance, MapReading, Survey, in_threads, survey
 from niicorr.images.voxels import Places, Voxels, count, pack, places_of, unpack
 from niicorr.matrix import MapMatrix, row_dtype, standardise, unpack_supports
+from niicorr.scratch import zeros as zeros_of
 from niicorr.space import Grid, reindexing, same_grid
 from niicorr.typing import BitArray, BoolArray, Float64Array, FloatArray, IntArray, Resample, ZeroReading
 
@@ -32,6 +34,7 @@ def extract(
     n_maps: int | None = None,
     jobs: int = 1,
     progress: Advance | None = None,
+    on_disk: bool = False,
 ) -> MapMatrix:
     """Bring maps to the grid of comparison and keep the voxels of the mask.
 
@@ -51,6 +54,8 @@ def extract(
         Files worked on at once.
     progress : callable, optional
         Called with the number of maps done, once for each file.
+    on_disk : bool
+        Whether rows lie in a temporary file rather than in memory.
 
     Returns
     -------
@@ -62,7 +67,7 @@ def extract(
     read = settle(read, chosen, resample_option)
     readings = read.readings
     size, n = len(readings), chosen.indices.size
-    rows = np.zeros((size, n), dtype=row_dtype(n_maps or size, n))
+    rows = zeros_of((size, n), row_dtype(n_maps or size, n), "maps", on_disk=on_disk)
     center, scale = np.full(size, np.nan), np.zeros(size)
     packed: list[bytes] = [b""] * size
     zeros: dict[int, tuple[ZeroReading, BitArray]] = {}
@@ -89,23 +94,30 @@ def extract(
             progress(len(file.labels))
 
     in_threads(work, read.maps.files, jobs)
-
-    def exact(index: int) -> Float64Array:
-        # By now the shelf is empty, so this reads the file again.
-        file = next(f for f in read.maps.files if f.first <= index < f.first + len(f.labels))
-        voxels = next(v for i, v in read.voxels(file) if i == index)
-        placed = place(readings[index], voxels, chosen, mask_bits, lattice_of(chosen.grid, 0))
-        row = np.zeros(n)
-        row[slice(None) if placed.valid is None else placed.valid] = placed.data
-        return row
-
-    supports, support_of = unpack_supports(packed, n)
+    supports, support_of = unpack_supports(packed, n, on_disk=on_disk)
     n_valid = np.count_nonzero(supports, axis=1)[support_of]
     records = tuple(
         replace(r.record, n_voxels=int(k), coverage=float(k / n)) for r, k in zip(readings, n_valid, strict=True)
     )
     return MapMatrix(rows, center, scale, supports, support_of, read.maps.labels, chosen.features, records,
-                     dict(sorted(zeros.items())), naive if lattice.size else None, exact)
+                     dict(sorted(zeros.items())), naive if lattice.size else None, exact_values(read, chosen))
+
+
+def exact_values(read: Survey, sampling: Sampling) -> Callable[[int], Float64Array]:
+    """Return what gives the values of one map in float64, from cache or file: `MapMatrix.exact`."""
+    mask_bits, nowhere = mask_bits_of(sampling), lattice_of(sampling.grid, 0)
+
+    def exact(index: int) -> Float64Array:
+        # By now the shelf is empty, so this reads the file again.
+        file = next(f for f in read.maps.files if f.first <= index < f.first + len(f.labels))
+        # To the end of the file, where it is noticed if that has changed meanwhile.
+        (voxels,) = [v for i, v in read.voxels(file) if i == index]
+        placed = place(read.readings[index], voxels, sampling, mask_bits, nowhere)
+        row = np.zeros(sampling.indices.size)
+        row[slice(None) if placed.valid is None else placed.valid] = placed.data
+        return row
+
+    return exact
 
 
 def naive_step(n_voxels: int, n_maps: int) -> int:

@@ -7,6 +7,7 @@ the header claims. Nothing is allocated on a header's word alone.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from dataclasses import dataclass, replace
 from math import isfinite, prod
@@ -23,6 +24,9 @@ from niicorr.typing import Float64Array
 
 MAX_MAP_SIZE = 2**30
 """Default of ``--max-map-size``: bytes of one volume in memory."""
+
+START = 540
+"""Bytes at the beginning of a file that tell what it is: a header of NIfTI-2, the longest there is."""
 
 BOMB_RATIO = 100
 """A compressed file larger than a map may be, once inflated, is refused where it shrank more than this."""
@@ -87,6 +91,8 @@ class ImageHeader:
         Byte order, for the one type whose dtype cannot carry it.
     trailer : {'none', 'tags'}
         What the format puts after the voxels.
+    start : bytes
+        Hash of the bytes that were judged, to be found again when voxels are read; empty where it is not known.
     """
 
     path: str
@@ -103,6 +109,7 @@ class ImageHeader:
     array: Any = None
     big_endian: bool = False
     trailer: Literal["none", "tags"] = "none"
+    start: bytes = b""
 
     @property
     def volume_bytes(self) -> int:
@@ -134,7 +141,7 @@ def read_header(path: str, *, max_map_size: int = MAX_MAP_SIZE) -> ImageHeader:
         raise MapError(path, f"this is {what}", advice)
     header_path, data_path = pair_halves(path)
     with ByteStream(header_path, chunk=4096) as stream:
-        block, compression, file_size = stream.read(540), stream.compression, stream.file_size
+        block, compression, file_size = stream.read(START), stream.compression, stream.file_size
     with np.errstate(all="ignore"):  # what comes of absurd numbers is judged, not warned about
         header = _parse(path, header_path, data_path, suffix, block)
     decisions = list(header.decisions)
@@ -152,7 +159,15 @@ def read_header(path: str, *, max_map_size: int = MAX_MAP_SIZE) -> ImageHeader:
         with ByteStream(data_path, chunk=4) as stream:
             compression, file_size = stream.compression, stream.file_size
     _check_size(header, file_size, compression, max_map_size)
-    return replace(header, decisions=tuple(decisions))
+    judged = block if data_path != header_path else block[: header.offset]
+    return replace(header, decisions=tuple(decisions), start=_start(judged))
+
+
+def demand_same(header: ImageHeader, block: bytes) -> None:
+    """Raise where a file does not begin with the bytes that its header was judged by: it is another file now."""
+    if header.start and _start(block) != header.start:
+        raise MapError(header.path, "the file changed after its header had been read",
+                       "run again when nothing writes to it")
 
 
 def image_suffix(path: str) -> str:
@@ -216,6 +231,10 @@ def choose_affine(
                 decisions.append(Decision("affine", f"sform and qform differ by up to {distance:.3g} mm; "
                                           "the sform is used"))
     return affine, decisions
+
+
+def _start(block: bytes) -> bytes:
+    return hashlib.blake2b(block, digest_size=16).digest()
 
 
 def _parse(path: str, header_path: str, data_path: str, suffix: str, block: bytes) -> ImageHeader:

@@ -136,7 +136,9 @@ def _background(
         return None, 0.0
     if option != "auto":
         return option, float(np.count_nonzero(_equal(flat, option, tolerance)) / flat.size)
-    faces = np.sort(_face_values(volume))  # NaN sorts last
+    faces = _face_values(volume)
+    if not (faces == faces[:1]).all():
+        faces = np.sort(faces)  # NaN sorts last; of one value all over, as most faces are, there is nothing to sort
     n_nan = int(np.count_nonzero(np.isnan(faces)))
     starts = np.flatnonzero(np.concatenate(([True], faces[1:] != faces[:-1])))[: faces.size]
     starts = starts[starts < faces.size - n_nan]

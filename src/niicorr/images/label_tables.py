@@ -30,6 +30,9 @@ MOSTLY = 0.9
 DEEPEST = 4
 """Levels of a JSON file that are searched for names."""
 
+MOST_COLUMNS = 1000
+"""No table of names has more; every row is brought to the longest."""
+
 MOST_NEIGHBOURS, MOST_XML = 10_000, 50
 """So many entries of a folder are looked at for a table beside an atlas, and so many XML files are opened."""
 
@@ -224,6 +227,8 @@ def _table(
     """Make a table of even rows, without what is empty; ``titles`` is None where the first row may be a header."""
     cells = [[cell.strip() for cell in row] for row in rows]
     width = max(map(len, cells), default=0)
+    if width > MOST_COLUMNS:
+        raise _too_wide(source, width)
     even = [row + [""] * (width - len(row)) for row in cells if any(row)]
     if titles is None and even and _is_header(even):
         titles, *even = even
@@ -236,6 +241,10 @@ def _table(
         if title and title in header[:at]:
             header[at] = f"{title} {used[at] + 1}"
     return LabelTable(source, tuple(tuple(row[c] for c in used) for row in even), tuple(header), from_zero)
+
+
+def _too_wide(source: str, width: int) -> MapError:
+    return MapError(source, f"{width} columns are no table of region names (limit {MOST_COLUMNS})", _ADVICE)
 
 
 def _is_header(rows: Rows) -> bool:
@@ -455,6 +464,8 @@ def _mapping(source: str, value: Mapping[Any, Any], depth: int) -> LabelTable:
 
 def _records(source: str, entries: list[dict[str, str]], from_zero: bool | None = None) -> LabelTable:
     titles = list(dict.fromkeys(title for entry in entries for title in entry))
+    if len(titles) > MOST_COLUMNS:
+        raise _too_wide(source, len(titles))
     return _table(source, [[entry.get(title, "") for title in titles] for entry in entries], titles, from_zero)
 
 

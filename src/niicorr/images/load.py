@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from niicorr.errors import MapError
-from niicorr.images.header import FLOAT32_EXACT, ImageHeader
+from niicorr.images.header import FLOAT32_EXACT, START, ImageHeader, demand_same, pair_halves
 from niicorr.images.stream import ByteStream
 from niicorr.typing import FloatArray
 
@@ -44,7 +44,11 @@ def volumes(header: ImageHeader, which: Sequence[int], facts: FileFacts) -> Iter
         return
     wanted = set(which)
     with ByteStream(header.data_path) as stream:
-        _demand(header, stream.skip(header.offset), header.offset, 0)
+        first = b""
+        if len(set(pair_halves(header.path))) == 1:
+            first = stream.read(min(header.offset, START))
+            demand_same(header, first)
+        _demand(header, len(first) + stream.skip(header.offset - len(first)), header.offset, 0)
         for index in range(max(wanted, default=-1) + 1):
             done = header.offset + index * header.volume_bytes
             if index not in wanted:
@@ -77,15 +81,16 @@ def _values(stored: np.ndarray[Any, Any], header: ImageHeader) -> FloatArray:
     scaled = header.slope != 1 or header.inter != 0
     if stored.dtype == np.dtype("V16"):
         stored = _quadruple(stored, header.big_endian)
-    if stored.dtype.kind == "f" and stored.dtype.itemsize <= 8 and not scaled:
-        exact = np.float32 if stored.dtype.itemsize <= 4 else np.float64
-        return stored.astype(exact, copy=False)
-    if not scaled and stored.dtype.newbyteorder("=").name in FLOAT32_EXACT:
-        return stored.astype(np.float32)
-    values = stored.astype(np.float64)
-    if scaled:
-        # Scaling may overflow where the header asks for it: such voxels become infinite, that is missing.
-        with np.errstate(over="ignore", invalid="ignore"):
+    # Scaling may overflow where the header asks for it: such voxels become infinite, that is missing. And a NaN may
+    # be of the kind that signals when it is cast.
+    with np.errstate(over="ignore", invalid="ignore"):
+        if stored.dtype.kind == "f" and stored.dtype.itemsize <= 8 and not scaled:
+            exact = np.float32 if stored.dtype.itemsize <= 4 else np.float64
+            return stored.astype(exact, copy=False)
+        if not scaled and stored.dtype.newbyteorder("=").name in FLOAT32_EXACT:
+            return stored.astype(np.float32)
+        values = stored.astype(np.float64)
+        if scaled:
             values *= header.slope
             values += header.inter
     return values

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +23,7 @@ from niicorr.images.header import ImageHeader, image_suffix, pair_halves
 from niicorr.images.load import FileFacts, volumes
 from niicorr.images.stream import ByteStream
 from niicorr.records import Decision
-from niicorr.tables import path_text, printable
+from niicorr.tables import brief, path_text, printable
 from niicorr.typing import BoolArray, Float64Array, IntArray
 
 SECONDS = {8: 1.0, 16: 1e-3, 24: 1e-6}
@@ -270,7 +272,7 @@ def _bytes(path: str) -> tuple[bytes, int, str]:
 def _from_numpy(shown: str, content: bytes) -> Float64Array:
     try:
         array = np.load(io.BytesIO(content), allow_pickle=False)
-    except (ValueError, EOFError, OSError, MemoryError):  # the last where a header claims what no file holds
+    except Exception:  # of many kinds: numpy reads the header as Python, and takes memory on its word
         raise MapError(shown, "not an array that numpy saved", "save it with numpy.save") from None
     if not isinstance(array, np.ndarray) or array.ndim != 2 or array.dtype.kind not in "buif":
         what = f"{array.dtype} of shape {array.shape}" if isinstance(array, np.ndarray) else "several arrays"
@@ -287,7 +289,8 @@ def _from_cifti(shown: str, content: bytes) -> tuple[Float64Array, tuple[str, ..
     if content[4:8] != b"n+2\0" or content[:4] not in ((540).to_bytes(4, "little"), (540).to_bytes(4, "big")):
         raise damaged
     try:
-        image: Any = Cifti2Image.from_bytes(content)
+        with _unlogged():
+            image: Any = Cifti2Image.from_bytes(content)
         rows, columns = (image.header.get_axis(k) for k in range(2))
         values = np.asarray(image.dataobj, dtype=np.float64)
     except Exception:  # of many kinds: the header, its XML, the voxels
@@ -300,28 +303,46 @@ def _from_cifti(shown: str, content: bytes) -> tuple[Float64Array, tuple[str, ..
     return values, names, step if known else None
 
 
+@contextmanager
+def _unlogged() -> Iterator[None]:
+    """Keep nibabel from printing what it finds odd in a header, without the name of the file."""
+    log = logging.getLogger("nibabel.global")
+    level = log.level
+    log.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+
+
 def _from_text(shown: str, content: bytes, lower: str) -> tuple[Float64Array, tuple[str, ...] | None, list[Decision]]:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise MapError(shown, "is no text in UTF-8", "give series as a table of text, saved as UTF-8") from None
-    lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    # Not splitlines, which also cuts within names, at separators that no table means.
+    lines = [line for line in re.split(r"\r\n|\r|\n", text) if line.strip() and not line.lstrip().startswith("#")]
     if not lines:
         raise MapError(shown, "holds no numbers", "series have one row per time point")
-    rows = _cells(lines, lower)
+    try:
+        rows = _cells(lines, lower)
+    except csv.Error as error:
+        raise MapError(shown, f"a line cannot be read ({error})", "mend the table") from None
     numbered = not lower.endswith(".1d") and _numbers_columns(rows[0], rows[1:_TITLE_ROWS])
     no_names = all(_number(cell) is not None for cell in rows[0]) and not numbered
     names = None if no_names else [cell.strip() for cell in rows[0]]
     body = rows if names is None else rows[1:]
     width = len(rows[0])
-    values = np.empty((len(body), width))
+    # Before room is made: a long first line over many short ones would take all there is.
     for i, row in enumerate(body):
         if len(row) != width:
             raise MapError(shown, f"has {width} columns, and {len(row)} in row {i + 1}", "mend the table")
+    values = np.empty((len(body), width))
+    for i, row in enumerate(body):
         for k, cell in enumerate(row):
             number = _number(cell)
             if number is None:
-                raise MapError(shown, f"holds {printable(cell.strip())!r} in row {i + 1}, column {k + 1}",
+                raise MapError(shown, f"holds {brief(cell.strip())!r} in row {i + 1}, column {k + 1}",
                                "series are numbers, with names in the first row at most")
             values[i, k] = number
     said = []
@@ -397,12 +418,15 @@ def _unique(names: list[str]) -> tuple[str, ...]:
     """Number names that occur again, and those that are empty."""
     out: list[str] = []
     given, taken = set(names), set[str]()
+    last: dict[str, int] = {}  # or thousands of equal names would be counted through again and again
     for k, name in enumerate(names):
         base = name or f"region{k + 1}"
-        unique, count = base, 1
+        count = last.get(base, 1)
+        unique = base if count == 1 else f"{base} ({count})"
         while unique in taken or (count > 1 and unique in given):
             count += 1
             unique = f"{base} ({count})"
+        last[base] = count
         taken.add(unique)
         out.append(unique)
     return tuple(out)

@@ -8,6 +8,7 @@ bounded by the buffers of the caller plus one chunk, whatever a stream claims to
 from __future__ import annotations
 
 import bz2
+import errno
 import hashlib
 import os
 import stat
@@ -15,9 +16,10 @@ import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
+from io import FileIO
 from typing import Any, Protocol
 
-from niicorr.errors import MapError
+from niicorr.errors import TOO_MANY_FILES, MapError, ResourceError
 from niicorr.tables import printable
 
 _inflate: Any = zlib
@@ -58,8 +60,7 @@ class ByteStream:
         self._hash = hashlib.blake2b(digest_size=16)
         try:
             # Never wait for the other end of a pipe: what is no regular file is refused just below.
-            self._file = open(  # noqa: SIM115  # closed by __exit__
-                os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb", buffering=0)
+            self._file = opened(path, getattr(os, "O_NONBLOCK", 0))
         except OSError as error:
             raise MapError(path, *_open_fault(path, error)) from None
         except ValueError:  # a NUL byte, or characters that stand for no byte
@@ -160,6 +161,16 @@ class ByteStream:
         return done
 
 
+def opened(path: str, flags: int) -> FileIO:
+    """Open a file for reading with flags of the system; a folder, which can be opened, is closed again."""
+    number = os.open(path, os.O_RDONLY | flags)
+    try:
+        return open(number, "rb", buffering=0)
+    except BaseException:
+        os.close(number)
+        raise
+
+
 class _Source(Protocol):
     """Gives up to ``size`` bytes at a time, fetching ``more()`` stored ones; none at the end of the stream."""
 
@@ -253,4 +264,6 @@ def _open_fault(path: str, error: OSError) -> tuple[str, str]:
         return "no permission to read it", "ask its owner or change its mode"
     if os.path.isdir(path):
         return "this is a folder, not an image file", "name the files in it"
+    if error.errno in (errno.EMFILE, errno.ENFILE):  # which is not the file's fault
+        raise ResourceError(f"{path}: {TOO_MANY_FILES}") from None
     return f"cannot be read ({error.strerror or error})", "check the disk or copy the file again"

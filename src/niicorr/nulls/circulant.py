@@ -51,11 +51,8 @@ class Torus:
 
     def amplitude(self, coefficients: Float64Array) -> FloatArray:
         """Square root of the spectrum of a mixture of atoms, shape of the torus, float32."""
-        if self.lattice.orthogonal:
-            first, others = self._lines
-            spectrum = (first * coefficients.astype(np.float32)) @ others
-        else:
-            spectrum = np.tensordot(coefficients.astype(np.float32), self._spectra, axes=1)
+        first, others = self.factors
+        spectrum = (first * coefficients.astype(np.float32)) @ others
         # Rounding, and in skewed boxes the cut at half a turn, leave negative crumbs.
         return np.asarray(np.sqrt(np.maximum(spectrum, 0))).reshape(self.shape)
 
@@ -69,8 +66,13 @@ class Torus:
         return np.stack([inside.real, inside.imag])
 
     @cached_property
-    def _lines(self) -> tuple[FloatArray, FloatArray]:
-        """Spectra of atoms on perpendicular axes: their product along the first axis and the other two."""
+    def factors(self) -> tuple[FloatArray, FloatArray]:
+        """Spectra of atoms as a product over atoms, shapes (n, atoms) and (atoms, size / n), float32.
+
+        On perpendicular axes they are that of spectra along the first axis and the other two.
+        """
+        if not self.lattice.orthogonal:
+            return np.ones((1, len(self.atoms)), np.float32), self._spectra.reshape(len(self.atoms), -1)
         first, second, third = (self._line(axis) for axis in range(3))
         others = np.einsum("ka,kb->kab", second, third).reshape(len(self.atoms), -1)
         return np.ascontiguousarray(first.T, dtype=np.float32), others.astype(np.float32)

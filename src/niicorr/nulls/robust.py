@@ -28,6 +28,7 @@ little large.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -49,8 +50,30 @@ SHRINKAGE = 150.0
 """At so many effective values the local ratio counts half; far fewer, hardly at all."""
 
 
+MANY = 64
+"""Of more masks than this, a block of pairs is concerned with those of its own maps only."""
+
 CHANCE = 0.6
 """A local ratio that strays so far by chance counts half; one that strays further, hardly at all."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pooled:
+    """What the ratios need of the traits of maps as a whole, for each intersection of masks.
+
+    Parameters
+    ----------
+    lengths : ndarray, shape (intersections, maps, lengths of lags), float64
+        Directions pooled.
+    ranges : ndarray, shape (intersections, maps, ranges), float64
+        Windows pooled.
+    deviation : ndarray, shape (intersections, maps), float64
+        Squared deviations of windows from their pool, Q but for a factor.
+    """
+
+    lengths: Float64Array
+    ranges: Float64Array
+    deviation: Float64Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,11 +88,14 @@ class Traits:
         Autocovariances by window.
     squares : ndarray, shape (maps, blocks), float32
         Squared values.
+    pooled : Pooled
+        The first two as a whole.
     """
 
     directions: FloatArray
     windows: FloatArray
     squares: FloatArray
+    pooled: Pooled
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,29 +151,33 @@ class Unevenness:
     @property
     def bytes_per_map(self) -> int:
         """Memory that the traits of a map take."""
-        blocks = int(np.count_nonzero(self.masks.any(axis=0)))
-        return 4 * (self.sums.n_lags + self.sums.n_ranges * self.sums.n_windows + blocks)
+        blocks = int(np.count_nonzero(self._inside))
+        pooled = len(self.shared) * (len(self.sums.class_starts) + self.sums.n_ranges + 1)
+        return 4 * (self.sums.n_lags + self.sums.n_ranges * self.sums.n_windows + blocks) + 8 * pooled
 
     def traits(self, matrix: MapMatrix, jobs: int = 1) -> Traits:
         """Gather what the ratios need of every map of a matrix; the outcome does not depend on the jobs."""
-        which = self.supports.of(matrix)
-        inside = self.masks.any(axis=0)
+        which, inside = self.supports.of(matrix), self._inside
         size = int(np.count_nonzero(inside))
-        traits = Traits(np.zeros((len(matrix), self.sums.n_lags), np.float32),
-                        np.zeros((len(matrix), self.sums.n_ranges * self.sums.n_windows), np.float32),
-                        np.zeros((len(matrix), size), np.float32))
+        directions = np.zeros((len(matrix), self.sums.n_lags), np.float32)
+        by_window = np.zeros((len(matrix), self.sums.n_ranges * self.sums.n_windows), np.float32)
+        squares = np.zeros((len(matrix), size), np.float32)
 
         def fill(i: int) -> None:
             mask, support = which[i], matrix.supports[matrix.support_of[i]]
             copy = self.blocks.copy(matrix.rows[i], support, self.masks[mask])
             lags, windows = self.sums.of(copy)
-            traits.directions[i] = _over(lags, self.own[mask].lags)
-            traits.windows[i] = _over(windows, self.own[mask].windows).reshape(-1)
-            traits.squares[i] = copy[inside] ** 2
+            directions[i] = _over(lags, self.own[mask].lags)
+            by_window[i] = _over(windows, self.own[mask].windows).reshape(-1)
+            squares[i] = copy[inside] ** 2
 
         for _ in in_order(fill, [int(i) for i in np.flatnonzero(matrix.scale > 0)], jobs):
             pass
-        return traits
+        return self.traits_of(directions, by_window, squares)
+
+    def traits_of(self, directions: FloatArray, windows: FloatArray, squares: FloatArray) -> Traits:
+        """Complete traits that were gathered on these masks, or on others of the same box of blocks."""
+        return Traits(directions, windows, squares, self._pooled(directions, windows))
 
     def ratios(self, x: Traits, of_x: IntArray, y: Traits, of_y: IntArray) -> Ratios:
         """Find the ratios of all pairs.
@@ -167,54 +197,75 @@ class Unevenness:
         shape = len(of_y), len(of_x)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             if self.supports.shared is None:
-                anisotropy = self._anisotropy(x, y, self.shared[0])
-                smoothness, window, spread = self._local(x, y, self.shared[0])
+                anisotropy = self._anisotropy(x, y, 0)
+                smoothness, window, spread = self._local(x, y, 0)
             else:
                 anisotropy, smoothness, window, spread = (np.full(shape, np.nan) for _ in range(4))
                 shared = self.supports.shared_of[np.ix_(of_y, of_x)]
                 for k in np.unique(shared):
                     here = shared == k
-                    found = self._anisotropy(x, y, self.shared[k]), *self._local(x, y, self.shared[k])
+                    found = self._anisotropy(x, y, k), *self._local(x, y, k)
                     for whole, part in zip((anisotropy, smoothness, window, spread), found, strict=True):
                         whole[here] = part[here]
             return Ratios(anisotropy, smoothness * self._amplitude(x, of_x, y, of_y) / window, spread)
 
-    def _anisotropy(self, x: Traits, y: Traits, counts: Counts) -> Float64Array:
-        n, starts = counts.lags, self.sums.class_starts
-        pooled = [np.add.reduceat(t.directions * n, starts, axis=1, dtype=np.float64) for t in (x, y)]
-        n_class = np.add.reduceat(n, starts)
-        share = np.divide(1, n_class, out=np.zeros_like(n_class), where=n_class > 0)
-        return _form(x.directions, n, y.directions) / _form(pooled[0], share, pooled[1])
+    def _pooled(self, directions: FloatArray, windows: FloatArray) -> Pooled:
+        """Pool the traits of maps: here, where each map comes once, and not for every pair."""
+        maps, starts = len(windows), self.sums.class_starts
+        pooled = Pooled(*(np.empty((len(self.shared), maps, *rest))
+                          for rest in ((len(starts),), (self.sums.n_ranges,), ())))
+        for k, counts in enumerate(self.shared):
+            n = counts.windows
+            pooled.lengths[k] = np.add.reduceat(directions * counts.lags, starts, axis=1, dtype=np.float64)
+            ranges = (windows.reshape(maps, *n.shape) * n).sum(axis=2, dtype=np.float64)
+            # Squared deviations from the mean of all windows: squares less squares of means.
+            squares = (windows.astype(np.float64) ** 2) @ _trusted(n) - (ranges**2) @ _share(n.sum(axis=1), 0.5)
+            pooled.ranges[k], pooled.deviation[k] = ranges, np.maximum(squares, 0)
+        return pooled
 
-    def _local(self, x: Traits, y: Traits, counts: Counts) -> tuple[Float64Array, Float64Array, Float64Array]:
+    def _anisotropy(self, x: Traits, y: Traits, k: int) -> Float64Array:
+        n = self.shared[k].lags
+        share = _share(np.add.reduceat(n, self.sums.class_starts), 0)
+        return _form(x.directions, n, y.directions) / _form(x.pooled.lengths[k], share, y.pooled.lengths[k])
+
+    def _local(self, x: Traits, y: Traits, k: int) -> tuple[Float64Array, Float64Array, Float64Array]:
         """Find ρ_loc, κ_window, and Q_x Q_y."""
-        n, windows = counts.windows, self.sums.n_windows
-        trusted = np.where(n > 0.5, n, 0).reshape(-1)
-        pooled = [(t.windows.reshape(len(t.windows), *n.shape) * n).sum(axis=2, dtype=np.float64) for t in (x, y)]
-        n_range = n.sum(axis=1)
-        share = np.divide(1, n_range, out=np.zeros_like(n_range), where=n_range > 0.5)
+        n, windows = self.shared[k].windows, self.sums.n_windows
+        trusted, share = _trusted(n), _share(n.sum(axis=1), 0.5)
+        pool_x, pool_y = x.pooled.ranges[k], y.pooled.ranges[k]
         zero = _form(x.windows[:, :windows], trusted[:windows], y.windows[:, :windows])
         beyond = _form(x.windows[:, windows:], trusted[windows:], y.windows[:, windows:])
-        all_windows = _form(pooled[0], share, pooled[1])
-        # Squared deviations from the mean of all windows: squares less squares of means.
-        of_x, of_y = ((t.windows.astype(np.float64) ** 2) @ trusted - (p**2) @ share
-                      for t, p in zip((x, y), pooled, strict=True))
-        spread = np.outer(np.maximum(of_y, 0), np.maximum(of_x, 0)) / all_windows**2
-        return ((zero + beyond) / all_windows, zero / (np.outer(pooled[1][:, 0], pooled[0][:, 0]) * share[0]), spread)
+        all_windows = _form(pool_x, share, pool_y)
+        spread = np.outer(y.pooled.deviation[k], x.pooled.deviation[k]) / all_windows**2
+        at_zero = np.outer(pool_y[:, 0], pool_x[:, 0]) * share[0]
+        return (zero + beyond) / all_windows, zero / at_zero, spread
 
     def _amplitude(self, x: Traits, of_x: IntArray, y: Traits, of_y: IntArray) -> Float64Array:
         """Find κ_voxel over the blocks in common."""
-        inside = self.masks.any(axis=0)
-        masks, squares = self.masks[:, inside].astype(np.float32), y.squares
-        weighted = masks
+        masks_x = masks_y = self._flat
+        if len(self.masks) > MANY:  # of thousands of masks those of these maps
+            (used_x, of_x), (used_y, of_y) = (np.unique(of, return_inverse=True) for of in (of_x, of_y))
+            masks_x, masks_y = masks_x[used_x], masks_y[used_y]
+        masks, weighted = (np.asfortranarray(side, np.float32) for side in (masks_x, masks_y))
+        squares = y.squares
         if self.weights is not None:
             # Of each product of pairs the lag 0 counts with the square of the weight.
-            w = (self.weights[inside] ** 2).astype(np.float32)
-            weighted, squares = masks * w, squares * w
+            w = (self.weights[self._inside] ** 2).astype(np.float32)
+            weighted, squares = weighted * w, squares * w
         n = (weighted @ masks.T)[np.ix_(of_y, of_x)].astype(np.float64)
         of_both = (squares @ x.squares.T).astype(np.float64)
         of_one = (weighted @ x.squares.T)[of_y].astype(np.float64) * (squares @ masks.T)[:, of_x]
         return np.asarray(n * of_both / of_one)
+
+    @cached_property
+    def _inside(self) -> BoolArray:
+        """The blocks of any mask, shape (box of blocks)."""
+        return np.asarray(self.masks.any(axis=0))
+
+    @cached_property
+    def _flat(self) -> BoolArray:
+        """The masks on these, shape (distinct masks, blocks)."""
+        return np.asarray(self.masks[:, self._inside])
 
 
 def unevenness(supports: Supports, lattice: Lattice) -> Unevenness:
@@ -275,6 +326,16 @@ def _bounded(ratio: Float64Array) -> tuple[Float64Array, BoolArray]:
 def _form(x: FloatArray, weights: Float64Array, y: FloatArray) -> Float64Array:
     """Σ_k w_k x_k y_k for all pairs, shape (maps of y, maps of x)."""
     return np.asarray((y @ (x * weights.astype(x.dtype)).T).astype(np.float64))
+
+
+def _trusted(n: Float64Array) -> Float64Array:
+    """Pairs of each range and window, flattened; 0 where there is less than half a pair."""
+    return np.where(n > 0.5, n, 0).reshape(-1)
+
+
+def _share(n: Float64Array, least: float) -> Float64Array:
+    """One over so many pairs; 0 where there are no more than the least."""
+    return np.divide(1, n, out=np.zeros_like(n), where=n > least)
 
 
 def _over(sums: FloatArray, counts: Float64Array) -> FloatArray:

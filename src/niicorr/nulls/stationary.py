@@ -10,7 +10,7 @@ autocovariances instead would bias V.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
@@ -112,7 +112,16 @@ class Stationary:
         ndarray, shape (maps, atoms), float64
             NaN for maps that are constant or have no data.
         """
-        which = self.supports.of(matrix)
+        return self.fitted(self.class_sums(matrix, jobs), self.supports.of(matrix))
+
+    def class_sums(self, matrix: MapMatrix, jobs: int = 1) -> Float64Array:
+        """Sum the autocovariances of every map over the classes of lags: all of a map that the fit needs.
+
+        Returns
+        -------
+        ndarray, shape (maps, classes), float64
+            NaN for maps that are constant or have no data.
+        """
         varies = np.flatnonzero(matrix.scale > 0)
 
         def of(batch: IntArray) -> Float64Array:
@@ -120,13 +129,19 @@ class Stationary:
             for spectrum, i in zip(spectra, batch, strict=True):
                 transform = self.classes.transform(self.lattice.volume(matrix.rows[i], np.float32))
                 spectrum[...] = self.classes.prepare(transform.real**2 + transform.imag**2)
-            sums = self.classes.of(spectra)
-            return np.array([self._coefficients(which[i], s) for i, s in zip(batch, sums, strict=True)])
+            return self.classes.of(spectra)
 
-        fitted = np.full((len(matrix), len(self.atoms)), np.nan)
+        sums = np.full((len(matrix), self.classes.last + 1), np.nan)
         batches = [varies[start : start + BATCH] for start in range(0, len(varies), BATCH)]
         for batch, found in zip(batches, in_order(of, batches, jobs), strict=True):
-            fitted[batch] = found
+            sums[batch] = found
+        return sums
+
+    def fitted(self, sums: Float64Array, of: IntArray) -> Float64Array:
+        """Fit the atoms to sums over classes, shape (maps, classes), of maps that have these masks, shape (maps,)."""
+        fitted = np.full((len(sums), len(self.atoms)), np.nan)
+        for i in np.flatnonzero(np.isfinite(sums).all(axis=1)):
+            fitted[i] = self._coefficients(int(of[i]), sums[i])
         return fitted
 
     def variance(
@@ -160,8 +175,8 @@ class Stationary:
                 return _ratio(a_x, a_y, reference) * scale
             V = np.full(n.shape, np.nan)
             shared = self.supports.shared_of[np.ix_(of_y, of_x)]
-            for k, t in enumerate(self.shared):
-                V = np.where(shared == k, _ratio(a_x, a_y, t), V)
+            for k in np.unique(shared[shared >= 0]):
+                V = np.where(shared == k, _ratio(a_x, a_y, self.shared[k]), V)
         return V
 
     def _coefficients(self, mask: int, sums: Float64Array) -> Float64Array:
@@ -181,7 +196,9 @@ def _ratio(a_x: Float64Array, a_y: Float64Array, t: Traces | None) -> Float64Arr
     return np.asarray((a_y @ t.W @ a_x.T) / np.outer(a_y @ t.d, a_x @ t.d))
 
 
-def stationary_null(supports: Supports, lattice: Lattice) -> Stationary:
+def stationary_null(
+    supports: Supports, lattice: Lattice, counted: Mapping[bytes, Float64Array] | None = None
+) -> Stationary:
     """Work out all that the stationary null needs of the masks.
 
     Parameters
@@ -190,6 +207,8 @@ def stationary_null(supports: Supports, lattice: Lattice) -> Stationary:
         The masks; at least one voxel must be in use.
     lattice : Lattice
         The box of the voxels in use.
+    counted : mapping, optional
+        By packed masks: pairs of voxels by class that were counted before (`pairs_by_class`), for many masks.
     """
     boxes = _Boxes(lattice, atoms_for(lattice, int(supports.reference.sum())))
     own = [mask for mask in (supports.masks if supports.few else [supports.reference]) if mask.any()]
@@ -198,7 +217,7 @@ def stationary_null(supports: Supports, lattice: Lattice) -> Stationary:
     if supports.few:
         fittings = [boxes.fitting(mask, classes) if mask.any() else None for mask in supports.masks]
     else:
-        fittings = boxes.fittings_by(supports.reference, list(supports.masks), classes)
+        fittings = boxes.fittings_by(supports.reference, list(supports.masks), classes, counted or {})
     shared = [supports.reference] if supports.shared is None else list(supports.shared)
     known = [boxes.traces(mask, supports) if mask.any() else None for mask in shared]
     return Stationary(supports, lattice, boxes.atoms, classes, tuple(fittings), tuple(known))
@@ -238,16 +257,17 @@ class _Boxes:
         return _fitting(lags.fitted, lags.pairs[lags.fitted], expected, class_weights(lags, self.lattice))
 
     def fittings_by(
-        self, reference: BoolArray, masks: list[BoolArray], classes: ClassSums
+        self, reference: BoolArray, masks: list[BoolArray], classes: ClassSums, counted: Mapping[bytes, Float64Array]
     ) -> list[Fitting | None]:
         """Expectations in the reference mask, pairs counted in each mask itself."""
         lags, expected = self._study(reference, classes)
         weights = class_weights(lags, self.lattice) / lags.pairs[lags.fitted]
         fittings: list[Fitting | None] = []
         for mask in masks:
-            transform = classes.transform(self.lattice.volume(mask))
-            power = transform.real**2 + transform.imag**2
-            pairs = np.rint(classes.of(classes.prepare(power)[None])[0])[lags.fitted]
+            known = counted.get(np.packbits(mask).tobytes())
+            if known is None or len(known) <= lags.fitted.max(initial=0):
+                known = pairs_by_class(classes, self.lattice, mask)
+            pairs = known[lags.fitted]
             has = pairs > 0
             fittings.append(_fitting(lags.fitted[has], pairs[has], expected[:, has], weights[has] * pairs[has])
                             if has.any() else None)
@@ -261,6 +281,12 @@ class _Boxes:
 
     def _row_sums(self, mask: BoolArray) -> RowSums:
         return row_sums(self.lags(mask).mask, self.lattice, self.atoms)
+
+
+def pairs_by_class(classes: ClassSums, lattice: Lattice, mask: BoolArray) -> Float64Array:
+    """Count the pairs of voxels of a mask, shape (features,), in each class of lags, shape (classes,)."""
+    transform = classes.transform(lattice.volume(mask))
+    return np.asarray(np.rint(classes.of(classes.prepare(transform.real**2 + transform.imag**2)[None])[0]))
 
 
 def _fitting(classes: IntArray, pairs: Float64Array, expected: Float64Array, weights: Float64Array) -> Fitting:

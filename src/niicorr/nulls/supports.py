@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -88,9 +89,12 @@ class Supports:
 
     def of(self, matrix: MapMatrix) -> IntArray:
         """Tell which mask each map of a matrix has, shape (maps,)."""
-        known = {np.packbits(row).tobytes(): k for k, row in enumerate(self.masks)}
-        which = [known[np.packbits(row).tobytes()] for row in matrix.supports]
+        which = [self._places[np.packbits(row).tobytes()] for row in matrix.supports]
         return np.array(which, dtype=np.intp)[matrix.support_of]
+
+    @cached_property
+    def _places(self) -> dict[bytes, int]:
+        return {np.packbits(row).tobytes(): k for k, row in enumerate(self.masks)}
 
 
 def supports_of(

@@ -23,7 +23,7 @@ from niicorr.nulls.lattice import Lattice
 from niicorr.nulls.least_squares import nonnegative_least_squares
 from niicorr.nulls.traces import Atoms, equivalent_radius
 from niicorr.ranks import ascending
-from niicorr.typing import BoolArray, Float64Array, FloatArray, IntArray
+from niicorr.typing import BoolArray, ComplexArray, Float64Array, FloatArray, IntArray
 
 FACTORS = 8
 """Noises that the fields of one draw share; of larger sets the rest of each field is its own."""
@@ -98,22 +98,29 @@ class Surrogates:
         """
         kind = np.result_type(*self.values) if self.values else np.float32
         rows = np.zeros((2, len(maps), self.n_features), kind)
-        shape = self.torus.shape
         usable = self.usable
-        shared = [white_noise(shape, self.seed, number, 0, f) for f in range(self.loadings.shape[1])]
+        shared = self.shared_noises(number)
         for k, i in enumerate(maps):
             if not usable[i]:
                 continue
-            noise = np.zeros(shape, np.complex64)
+            noise = np.zeros(self.torus.shape, np.complex64)
             for loading, part in zip(self.loadings[i], shared, strict=True):
                 noise += loading * part
             if self.own[i] > 0:
-                noise += self.own[i] * white_noise(shape, self.seed, number, 1, int(i))
+                noise += self.own[i] * self.own_noise(number, int(i))
             fields = self.torus.field(noise, self.torus.amplitude(self.coefficients[i]))
             for row, field in zip(rows[:, k], fields, strict=True):
                 order, _ = ascending(field[self.inside[i]])
                 row[self.features[self.inside[i][order]]] = self.values[i]
         return rows
+
+    def shared_noises(self, number: int) -> list[ComplexArray]:
+        """Return the noises that all fields of a draw share."""
+        return [white_noise(self.torus.shape, self.seed, number, 0, f) for f in range(self.loadings.shape[1])]
+
+    def own_noise(self, number: int, index: int) -> ComplexArray:
+        """Return the noise of one map alone."""
+        return white_noise(self.torus.shape, self.seed, number, 1, index)
 
 
 def surrogates_of(

@@ -99,7 +99,7 @@ def footer(result: CorrelationResult) -> str:
     if known.size:
         low, high = (grouped(round(float(n))) for n in (known.min(), known.max()))
         parts.append(f"n_effective {low if low == high else f'{low} to {high}'}")
-    noted = sum(bool(np.isfinite(result.estimate[cell])) for cell in result.notes)
+    noted = int(np.count_nonzero(result.remarks.cells & np.isfinite(result.estimate)))
     if noted:
         # Such as "zeros matter" or "low overlap": the number alone looks firmer than it is.
         what = "pair" if result.series else "cell"

@@ -76,9 +76,7 @@ def significance(result: CorrelationResult, stars: bool | None) -> Significance 
         return None
     tested = np.isfinite(q) & np.isfinite(result.estimate)
     # A number that could not be tested must not look like one that survived.
-    without = np.zeros(q.shape, dtype=np.bool_)
-    for cell, note in result.notes.items():
-        without[cell] |= NO_PVALUE in note
+    without = result.remarks.saying(NO_PVALUE)
     without = (without | without.T if result.same_set else without) & np.isfinite(result.estimate)
     if not (tested | without).any():
         return None

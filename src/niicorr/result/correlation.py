@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from niicorr.records import Decision, MapRecord, Measure, Provenance, measure_of
+from niicorr.result.notes import Notes
 from niicorr.space import Grid
 from niicorr.tables import printable
 from niicorr.typing import BoolArray, Float64Array, IntArray
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     import pandas as pd
 
@@ -117,8 +118,8 @@ class CorrelationResult:
         How p-values were found; ``none`` where they were not asked for.
     same_set : bool
         Whether the set was compared with itself (x is y; the diagonal is 1 by definition).
-    notes : dict of (row, column) to str
-        Remarks on single cells.
+    notes : mapping of (row, column) to str
+        Remarks on single cells; of an analysis `niicorr.result.notes.Notes`, which makes the text when it is asked for.
     grid : Grid or None
         Where maps were compared; None for bare arrays.
     mask : ndarray of bool, shape ``grid.shape``, or None
@@ -149,7 +150,7 @@ class CorrelationResult:
     method: str = "pearson"
     null: str = "none"
     same_set: bool = False
-    notes: dict[tuple[int, int], str] = field(default_factory=dict)
+    notes: Mapping[tuple[int, int], str] = field(default_factory=dict)
     grid: Grid | None = None
     mask: BoolArray | None = None
     sensitivity: Sensitivity | None = None
@@ -170,6 +171,11 @@ class CorrelationResult:
     def y_labels(self) -> tuple[str, ...]:
         """Names of the rows."""
         return tuple(record.label for record in self.y_maps)
+
+    @cached_property
+    def remarks(self) -> Notes:
+        """The notes by what they say, to be counted without being spelled out."""
+        return Notes.of(self.notes, self.estimate.shape)
 
     @property
     def decisions(self) -> tuple[Decision, ...]:
@@ -272,21 +278,53 @@ class CorrelationResult:
 
     def strongest(self, count: int) -> list[tuple[int, int]]:
         """(row, column) of the pairs with the largest absolute r, strongest first."""
-        cells = [cell for cell in self.cells() if np.isfinite(self.estimate[cell])]
-        return sorted(cells, key=lambda cell: (-abs(self.estimate[cell]), cell))[:count]
+        rows, columns = self._places
+        size = np.abs(self.estimate[rows, columns])
+        known = np.flatnonzero(np.isfinite(size))
+        if 0 < count < len(known):
+            # Of millions only those are sorted that can be among the first.
+            known = known[size[known] >= np.partition(size[known], len(known) - count)[len(known) - count]]
+        first = known[np.argsort(-size[known], kind="stable")[:count]]
+        return list(zip(rows[first].tolist(), columns[first].tolist(), strict=True))
 
     def to_frame(self) -> pd.DataFrame:
         """One row per pair, with the columns of ``pairs.tsv``."""
         import pandas as pd
 
-        from niicorr.tables import pair_columns, pair_rows
+        from niicorr.tables import pair_columns
 
-        rows = pair_rows(self.x_labels, self.y_labels, self.estimate, self.counts, self.notes, self.cells(),
-                         self.inferred)
-        columns = pair_columns(self.inferred)
-        frame = pd.DataFrame(list(rows), columns=list(columns))
-        numbers = [name for name in columns if name not in ("x", "y", "n", "note")]
-        return frame.astype(dict.fromkeys(numbers, "float64"))
+        rows, columns = self._places
+        notes = np.full(len(rows), "", dtype=object)
+        first = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=len(self.y_maps)))])
+        for i, start, stop in zip(range(len(self.y_maps)), first, first[1:], strict=False):
+            for j, text in self.remarks.row(i).items():
+                if j < stop - start:
+                    notes[start + j] = text
+        known = {"x": np.array(self.x_labels, dtype=object)[columns], "y": np.array(self.y_labels, dtype=object)[rows],
+                 "r": self.estimate[rows, columns], "n": self.counts[rows, columns], "note": notes,
+                 **{name: values[rows, columns] for name, values in self.inferred.items()}}
+        unknown = np.full(len(rows), np.nan)
+        return pd.DataFrame({name: known.get(name, unknown) for name in pair_columns(self.inferred)})
+
+    def to_xarray(self) -> Any:
+        """Everything about every cell as an xarray Dataset (needs xarray: ``pip install niicorr[xarray]``).
+
+        Returns
+        -------
+        xarray.Dataset
+            Dimensions y and x, labelled by map. Variables ``estimate``, ``n``, those of ``n_effective``, ``ci_low``,
+            ``ci_high``, ``p``, ``p_fdr`` and ``p_fwe`` that the null model fills, and ``note``. Coordinates
+            ``x_path``, ``x_n_voxels``, ``x_coverage`` and columns of manifests, the same of y. Attributes ``method``,
+            ``null``, ``null_text``, ``unit``, and, as JSON text, ``versions``, ``decisions`` and ``warnings``.
+
+        Raises
+        ------
+        UsageError
+            Where xarray is not installed.
+        """
+        from niicorr.result.labelled import dataset_of
+
+        return dataset_of(self)
 
     def contribution(self, x: str | int, y: str | int) -> Any:
         """Where the similarity of two maps comes from: what each voxel adds to it.
@@ -406,6 +444,14 @@ class CorrelationResult:
         """Return a copy with other fields."""
         return replace(self, **changes)
 
+    @property
+    def _places(self) -> tuple[IntArray, IntArray]:
+        """Rows and columns of `cells`, as arrays."""
+        if self.same_set:
+            return np.tril_indices(len(self.y_maps), -1)
+        rows, columns = np.indices((len(self.y_maps), len(self.x_maps))).reshape(2, -1)
+        return rows, columns
+
     def _inferred(self, name: str) -> pd.DataFrame:
         return self._frame(self.inferred.get(name, np.full(self.estimate.shape, np.nan)))
 
@@ -418,8 +464,7 @@ class CorrelationResult:
         size = f"{len(self.x_maps)} {'regions' if self.series else 'maps'} with each other" if self.same_set else (
             f"{len(self.x_maps)} × {len(self.y_maps)} maps")
         head = f"CorrelationResult: {size}, {self.measure.names}"
-        cells = tuple(np.array(list(self.cells()), dtype=int).reshape(-1, 2).T)
-        numbers, counts = self.estimate[cells], self.counts[cells]
+        numbers, counts = self.estimate[self._places], self.counts[self._places]
         numbers = numbers[np.isfinite(numbers)]
         if numbers.size:
             head += f" from {numbers.min():.2f} to {numbers.max():.2f}"

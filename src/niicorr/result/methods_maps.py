@@ -242,12 +242,11 @@ def _undefined(facts: Facts) -> Iterator[str]:
     empty = facts.pairs & ~facts.numbered
     count = int(np.count_nonzero(empty))
     if count:
-        notes = [note for cell, note in facts.result.notes.items() if empty[cell]]
-        few = sum("fewer than 3 common" in note for note in notes)
-        constant = sum("constant over" in note for note in notes)
+        few, constant, below = (
+            int(np.count_nonzero(facts.result.remarks.saying(words) & empty))
+            for words in ("fewer than 3 common", "constant over", "neither map exceeds the threshold"))
         told = [f"{whole(few)} with fewer than 3 {facts.units} in common"] * bool(few)
         told += [f"{whole(constant)} with a map constant over them"] * bool(constant)
-        below = sum("neither map exceeds the threshold" in note for note in notes)
         told += [f"{whole(below)} with no value above the threshold in either map"] * bool(below)
         yield f"No value exists for {counted(count, 'pair')}{f' ({listed(told)})' if told else ''}."
 
@@ -267,7 +266,7 @@ def _similarity(facts: Facts) -> Iterator[str]:
         known = [file_name(name) for name in covariates if not name.startswith("<")]
         named = f" ({some(known)})" if len(known) == n else ""
         what = "a covariate map" if n == 1 else f"{whole(n)} covariate maps"
-        if isinstance(options["partial"], str) and n == 1 and not known:
+        if isinstance(options.get("partial"), str) and n == 1 and not known:
             what = "covariate maps"  # a list recorded by its type, such as <list>, tells no number
         text += f", after {what}{named} had been regressed{ranked} out of both maps of each pair"
     yield f"{text}."

@@ -204,12 +204,11 @@ def adjusted(facts: Facts) -> Iterator[str]:
         how = "Holm's procedure (Holm, 1979)" if facts.result.null not in DRAWN else (
             f"the {extreme} of all pairs in each draw (Nichols & Holmes, 2002)")
         ways.append(f"for the family-wise error by {how}")
-    notes = [note for cell, note in facts.result.notes.items() if facts.numbered[cell]]
     reasons = {"same file": "of one and the same file",
                "too few for the null model": f"with too few {facts.units} in common for it"}
     untested = ""
     for words, why in reasons.items():
-        if count := sum(words in note for note in notes):
+        if count := int(np.count_nonzero(facts.result.remarks.saying(words) & facts.numbered)):
             untested += f"; {counted(count, 'pair')} {why} {was(count)} not tested"
     if ways:
         yield f"The p-values of all {whole(facts.n_tests)} tests were adjusted {listed(ways)}{untested}."

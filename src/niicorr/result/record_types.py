@@ -1,38 +1,54 @@
-"""What ``run.json`` must hold for a result to be restored from it: a record that somebody edited is refused by name."""
+"""What ``run.json`` and ``report_data.npz`` must hold for a result to be restored from them.
+
+What somebody edited is refused by name: a record whose fields are of other kinds, and numbers that no run can give.
+"""
 
 from __future__ import annotations
 
 import math
+import os
+from collections.abc import Mapping
 from typing import Any
 
-_NUMBER = (int, float)
-_OPTIONAL_TEXT = (str, type(None))
-_DECISION = {"topic": str, "text": str}
-_MAP = {
-    "label": str, "path": str, "shape": [int], "voxel_mm": [_NUMBER], "orientation": str, "dtype": str,
-    "background": (int, float, str, type(None)), "n_voxels": int, "coverage": _NUMBER, "decisions": [_DECISION],
-    "error": _OPTIONAL_TEXT, "size": (int, type(None)), "blake2b": _OPTIONAL_TEXT, "metadata": {...: str},
-}
-_RECORD = {
-    "command": _OPTIONAL_TEXT, "options": {...: object}, "method": str, "null": {"model": str}, "same_set": bool,
-    "decisions": [_DECISION], "warnings": [str], "x_maps": [_MAP], "y_maps": [_MAP], "beside": [_MAP],
-    "notes": [{"y": int, "x": int, "note": str}], "versions": {...: str}, "timings": {...: _NUMBER}, "files": [str],
-    "grid": {"shape": [int], "affine": [[_NUMBER]], "known": bool, "mni": bool},
-    "sensitivity": {"every_kth_voxel": int},
-}
-"""A type, or several; ``[kind]`` for a list of it; keys with their kinds, ``...`` for any key. What is missing, and
-what is unknown, is not judged here."""
+import numpy as np
 
-_NONE_TOO = ("grid", "sensitivity", "y_maps")
+from niicorr.record_fields import DECISION, MAP, NUMBER, OPTIONAL_TEXT, demand
+from niicorr.space import affine_fault
+
+_RECORD = {
+    "command": OPTIONAL_TEXT, "options": {"partial": (str, list, type(None)), ...: object}, "method": str,
+    "null": {"model": str}, "same_set": bool,
+    "decisions": [DECISION], "warnings": [str], "x_maps": [MAP], "y_maps": [MAP], "beside": [MAP],
+    "notes": [{"y": int, "x": int, "note": str}], "versions": {...: str}, "timings": {...: NUMBER}, "files": [str],
+    "grid": {"shape": [int], "affine": [[NUMBER]], "known": bool, "mni": bool},
+    "sensitivity": {"every_kth_voxel": int}, "mask": {"n_voxels": int, "file": str},
+    "atlas": {"path": str, "mni": bool, "sources": [str], "regions": [{
+        "name": str, "id": int, "n_voxels": int, "centroid": [(int, float, type(None))], "hemisphere": str,
+        "network": str, "metadata": {...: str}}]},
+    "series": [{"label": str, "path": str, "t_r": (int, float, type(None)), "time_points": int}],
+}
+"""As `niicorr.record_fields.MAP` tells kinds."""
+
+_NONE_TOO = ("grid", "sensitivity", "y_maps", "mask", "atlas")
 
 SIDES = 3
+
+SLACK = 1e-6
+"""So far beyond 1 rounding may carry a correlation."""
+
+LARGEST, MOST = 1e300, 2.0**53
+"""No covariance is larger, and no number of values."""
 
 
 def demand_types(record: dict[str, Any]) -> None:
     """Refuse a record in which something is not what niicorr writes; ValueError says where."""
     for name, kind in _RECORD.items():
         if name in record and not (record[name] is None and name in _NONE_TOO):
-            _demand(record[name], kind, name)
+            demand(record[name], kind, name)
+    for name, value in record.items():
+        _demand_json(value, name)
+    if not record.get("method", "unknown"):
+        raise ValueError("method is empty")
     grid, (y_maps, x_maps) = record.get("grid"), (record.get(name) for name in ("y_maps", "x_maps"))
     if grid is not None:
         shape, affine = grid["shape"], grid["affine"]
@@ -40,6 +56,13 @@ def demand_types(record: dict[str, Any]) -> None:
             raise ValueError(f"grid.shape is {shape}")
         if [len(row) for row in affine] != [4] * 4 or not all(math.isfinite(v) for row in affine for v in row):
             raise ValueError("grid.affine holds no 4 × 4 numbers")
+        if fault := affine_fault(np.array(affine, dtype=np.float64)):
+            raise ValueError(f"grid.affine: {fault}")
+    if (mask := record.get("mask")) is not None and os.path.basename(mask["file"]) != mask["file"]:
+        raise ValueError("mask.file names a file of another folder")
+    for k, region in enumerate((record.get("atlas") or {}).get("regions", ())):
+        if len(region["centroid"]) != SIDES:
+            raise ValueError(f"atlas.regions[{k}].centroid has {len(region['centroid'])} numbers")
     n_x = len(x_maps or ())
     n_y = n_x if y_maps is None else len(y_maps)
     for k, entry in enumerate(record.get("notes", ())):
@@ -47,25 +70,39 @@ def demand_types(record: dict[str, Any]) -> None:
             raise ValueError(f"notes[{k}] is on cell {entry['y']}, {entry['x']} of {n_y} × {n_x}")
 
 
-def _demand(value: Any, kind: Any, where: str) -> None:
-    if isinstance(kind, dict):
-        if not isinstance(value, dict):
-            raise ValueError(f"{where} is {_told(value)}")
+def demand_numbers(arrays: Mapping[str, Any], *, bounded: bool) -> None:
+    """Refuse numbers that no run can give; ValueError says which.
+
+    Parameters
+    ----------
+    arrays : dict of str to ndarray
+        Those of ``report_data.npz``; NaN stands for no number.
+    bounded : bool
+        Whether the similarity lies between −1 and 1.
+    """
+    far = 1 + SLACK if bounded else LARGEST
+    similar, chance, some = (-far, far), (0.0, 1.0), (0.0, MOST)
+    ranges = {"estimate": similar, "naive": similar, "zeros_matter": similar, "ci_low": similar, "ci_high": similar,
+              "counts": some, "n_effective": some, "p": chance, "p_fdr": chance, "p_fwe": chance, "p_x_random": chance,
+              "p_y_random": chance, "region_coverage": (0.0, 1 + SLACK), "region_n_voxels": some}
+    for name, (low, high) in ranges.items():
+        if name in arrays:
+            values = arrays[name]
+            wrong = ~((values >= low) & (values <= high) | np.isnan(values))
+            if wrong.any():
+                raise ValueError(f"{name} holds {values[wrong][0]:.6g}")
+
+
+def _demand_json(value: Any, where: str) -> None:
+    """Refuse what could not be written again as JSON: NaN, infinities, halves of characters."""
+    if isinstance(value, dict):
         for key, part in value.items():
-            _demand(part, kind.get(key, kind.get(..., object)), f"{where}.{key}")
-    elif isinstance(kind, list):
-        if not isinstance(value, list):
-            raise ValueError(f"{where} is {_told(value)}")
-        for k, part in enumerate(value):
-            _demand(part, kind[0], f"{where}[{k}]")
-    elif not isinstance(value, kind) or (isinstance(value, bool) and kind not in (bool, object)):
-        raise ValueError(f"{where} is {_told(value)}")
-    elif isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 2**63:
-        raise ValueError(f"{where} is a number of {len(str(abs(value)))} digits")
-    elif isinstance(value, str) and not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
-        raise ValueError(f"{where} holds half a character")
-
-
-def _told(value: Any) -> str:
-    text = repr(value)
-    return ascii(text if len(text) <= 40 else text[:39] + "…")[1:-1]
+            demand(key, str, f"a name in {where}")
+            _demand_json(part, where)
+    elif isinstance(value, list):
+        for part in value:
+            _demand_json(part, where)
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{where} holds {value}")
+    else:
+        demand(value, object, where)

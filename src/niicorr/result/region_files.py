@@ -88,7 +88,10 @@ def parcellation_of(record: dict[str, Any], arrays: dict[str, Any]) -> Parcellat
                                                          for at in entry["centroid"])})
                     for entry in record["regions"])
     coverage, n_voxels = arrays["region_coverage"], arrays["region_n_voxels"]
-    if n_voxels.shape != (len(regions),) or arrays.get("region_values", coverage).shape != coverage.shape:
+    values = arrays.get("region_values", coverage)
+    if n_voxels.dtype.kind not in "iu" or coverage.dtype != np.float64 or values.dtype != np.float64:
+        raise ValueError(f"voxels are {n_voxels.dtype}, coverage {coverage.dtype}, regional values {values.dtype}")
+    if n_voxels.shape != (len(regions),) or values.shape != coverage.shape:
         raise ValueError(f"voxels of {n_voxels.shape} and values for {len(regions)} regions")
     if coverage.shape != (len(record["sources"]), len(regions)):
         raise ValueError(f"coverage of {coverage.shape} for {len(record['sources'])} maps and {len(regions)} regions")

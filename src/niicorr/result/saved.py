@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -16,11 +18,13 @@ from niicorr._version import __version__
 from niicorr.errors import InputError, UsageError
 from niicorr.folder import CALIBRATION, PROGRAM, RECORD, is_result
 from niicorr.images.write import write_volume
-from niicorr.records import Decision, MapRecord, Provenance
+from niicorr.record_fields import background_field, map_fields, map_record
+from niicorr.records import Decision, MapRecord, Provenance, measure_of
+from niicorr.result import many_notes
 from niicorr.result.correlation import CorrelationResult, Sensitivity
 from niicorr.result.methods import methods
 from niicorr.result.pictures import Pictures
-from niicorr.result.record_types import demand_types
+from niicorr.result.record_types import demand_numbers, demand_types
 from niicorr.result.region_files import atlas_record, parcellation_of, region_arrays, sets_of, write_regions
 from niicorr.result.series_files import series_arrays, series_of, series_record, write_series
 from niicorr.space import Grid, format_mm
@@ -28,9 +32,9 @@ from niicorr.tables import (
     DIRECTION_COLUMNS,
     INFERRED_COLUMNS,
     MAP_COLUMNS,
-    pair_columns,
-    pair_rows,
+    brief,
     write_matrix,
+    write_pairs,
     write_tsv,
 )
 
@@ -40,9 +44,9 @@ SCHEMA = 1
 ARRAYS = "report_data.npz"
 """The numbers of a result in full, from which `load` restores it."""
 
-_DAMAGE = (OSError, EOFError, ValueError, OverflowError, KeyError, TypeError, AttributeError, zipfile.BadZipFile,
-           zlib.error)
-"""What reading a damaged result may raise."""
+_DAMAGE = (OSError, EOFError, ValueError, ArithmeticError, LookupError, TypeError, AttributeError, RuntimeError,
+           MemoryError, SyntaxError, Warning, struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error)
+"""What reading a damaged result may raise: numpy reads headers of arrays as Python, and takes memory on their word."""
 
 
 def write_result(result: CorrelationResult, folder: str, extra_files: Sequence[str] = ()) -> list[str]:
@@ -55,9 +59,8 @@ def write_result(result: CorrelationResult, folder: str, extra_files: Sequence[s
         return os.path.join(folder, name)
 
     write_matrix(at("correlations.csv"), result.x_labels, result.y_labels, result.estimate)
-    pairs = pair_rows(result.x_labels, result.y_labels, result.estimate, result.counts, result.notes, result.cells(),
-                      result.inferred)
-    write_tsv(at("pairs.tsv"), pair_columns(result.inferred), pairs)
+    write_pairs(at("pairs.tsv"), result.x_labels, result.y_labels, result.estimate, result.counts, result.notes,
+                result.inferred, lower=result.same_set)
     write_tsv(at("maps.tsv"), MAP_COLUMNS, _map_rows(result))
     names = ["correlations.csv", "pairs.tsv", "maps.tsv", ARRAYS]
     if result.mask is not None and result.grid is not None:
@@ -74,6 +77,8 @@ def write_result(result: CorrelationResult, folder: str, extra_files: Sequence[s
         arrays |= {"naive": result.sensitivity.naive, "zeros_matter": result.sensitivity.zeros_matter}
     if result.pictures is not None:
         arrays |= result.pictures.arrays()
+    if len(result.remarks) > many_notes.MANY:
+        arrays |= many_notes.note_arrays(result.remarks)
     np.savez(at(ARRAYS), allow_pickle=False, **arrays)
     names = sorted([*names, *extra_files, RECORD])
     with open(at(RECORD), "w", encoding="utf-8") as file:
@@ -107,9 +112,13 @@ def load(path: str | os.PathLike[str]) -> CorrelationResult:
     try:
         with open(os.path.join(path, RECORD), encoding="utf-8") as file:
             record = json.load(file)
+        if record.get("kind") == "search":
+            raise InputError(f"{path} holds what a search found (niicorr search), not a result: it is in search.tsv")
         if record.get("kind") == CALIBRATION:
             raise InputError(f"{path} holds a calibration of null models (niicorr calibrate), not a result: its rates "
                              "are in calibration.tsv")
+        if type(record["schema"]) is not int or record["schema"] < 1:
+            raise ValueError(f"the schema is {brief(repr(record['schema']))}")
         if record["schema"] > SCHEMA:
             raise InputError(f"{path} was written by niicorr {record['version']}, newer than this {__version__}: "
                              "update niicorr")
@@ -119,19 +128,15 @@ def load(path: str | os.PathLike[str]) -> CorrelationResult:
     except InputError:
         raise
     except _DAMAGE as error:
-        raise InputError(f"{path}: the saved result is damaged ({type(error).__name__}: {error}); "
+        raise InputError(f"{path}: the saved result is damaged ({type(error).__name__}: {brief(str(error), 200)}); "
                          "run it again") from None
 
 
 def _map_rows(result: CorrelationResult) -> list[list[Any]]:
     sets = [("x", result.x_maps)] if result.same_set else [("x", result.x_maps), ("y", result.y_maps)]
     return [[name, m.label, m.path, "×".join(map(str, m.shape)), format_mm(m.voxel_mm), m.orientation, m.dtype,
-             _background(m.background), m.n_voxels, float(m.coverage), _decisions(m)]
+             background_field(m.background), m.n_voxels, float(m.coverage), _decisions(m)]
             for name, maps in sets for m in maps]
-
-
-def _background(value: float | None) -> float | str | None:
-    return value if value is None or np.isfinite(value) else str(value)
 
 
 def _decisions(record: MapRecord) -> str:
@@ -158,13 +163,14 @@ def _record(result: CorrelationResult, names: list[str]) -> dict[str, Any]:
         "decisions": [asdict(d) for d in provenance.decisions],
         "warnings": list(provenance.warnings),
         "sensitivity": None,
-        "x_maps": [_json_map(m) for m in result.x_maps],
-        "y_maps": None if result.same_set else [_json_map(m) for m in result.y_maps],
-        "beside": [_json_map(m) for m in provenance.beside],
+        "x_maps": [map_fields(m) for m in result.x_maps],
+        "y_maps": None if result.same_set else [map_fields(m) for m in result.y_maps],
+        "beside": [map_fields(m) for m in provenance.beside],
         "atlas": None if result.parcellation is None else atlas_record(result.parcellation),
         "series": series_record(result.series),
         "skipped": sorted({m.path for m in (*result.x_maps, *result.y_maps) if m.error}),
-        "notes": [{"y": i, "x": j, "note": text} for (i, j), text in sorted(result.notes.items())],
+        "notes": [] if len(result.remarks) > many_notes.MANY else [
+            {"y": i, "x": j, "note": text} for (i, j), text in sorted(result.notes.items())],
         "versions": provenance.versions,
         "timings": provenance.timings,
         "files": names,
@@ -178,17 +184,13 @@ def _record(result: CorrelationResult, names: list[str]) -> dict[str, Any]:
     return record
 
 
-def _json_map(record: MapRecord) -> dict[str, Any]:
-    return {**asdict(record), "background": _background(record.background)}
-
-
 def _restore(path: str, record: dict[str, Any], arrays: dict[str, Any]) -> CorrelationResult:
     try:
         demand_types(record)
     except ValueError as error:
-        raise ValueError(f"{RECORD}: {error}") from None
-    x_maps = tuple(_map(entry) for entry in record["x_maps"])
-    y_maps = x_maps if record["same_set"] else tuple(_map(entry) for entry in record["y_maps"])
+        raise InputError(f"{path}: {RECORD} is damaged ({brief(str(error), 200)}): run it again") from None
+    x_maps = tuple(map_record(entry) for entry in record["x_maps"])
+    y_maps = x_maps if record["same_set"] else tuple(map_record(entry) for entry in record["y_maps"])
     estimate, counts = arrays["estimate"], arrays["counts"]
     if estimate.shape != (len(y_maps), len(x_maps)) or counts.shape != estimate.shape:
         raise InputError(f"{path}: {ARRAYS} holds {estimate.shape} numbers for {len(y_maps)} × {len(x_maps)} maps")
@@ -197,32 +199,34 @@ def _restore(path: str, record: dict[str, Any], arrays: dict[str, Any]) -> Corre
     for name in (*INFERRED_COLUMNS, *DIRECTION_COLUMNS, "naive", "zeros_matter"):
         if name in arrays and (arrays[name].shape != estimate.shape or arrays[name].dtype != np.float64):
             raise ValueError(f"{name} has shape {arrays[name].shape}, the matrix {estimate.shape}")
+    demand_numbers(arrays, bounded=measure_of(record["method"]).bounded)
     grid = record["grid"]
+    mask = None if record["mask"] is None else _read_mask(os.path.join(path, record["mask"]["file"]))
+    if mask is not None and (grid is None or mask.shape != tuple(grid["shape"])):
+        raise ValueError(f"the mask has shape {mask.shape}, the grid another")
     sensitivity = record["sensitivity"]
-    return CorrelationResult(
+    result = CorrelationResult(
         estimate=estimate, counts=counts, x_maps=x_maps, y_maps=y_maps, method=record["method"],
         null=record["null"]["model"], same_set=record["same_set"],
-        notes={(entry["y"], entry["x"]): entry["note"] for entry in record["notes"]},
+        notes=({(entry["y"], entry["x"]): entry["note"] for entry in record["notes"]}
+               or many_notes.noted_in(arrays, estimate.shape)),
         grid=None if grid is None else Grid(tuple(grid["shape"]), np.array(grid["affine"]), grid["known"], grid["mni"]),
-        mask=None if record["mask"] is None else _read_mask(os.path.join(path, record["mask"]["file"])),
+        mask=mask,
         inferred={name: arrays[name] for name in (*INFERRED_COLUMNS, *DIRECTION_COLUMNS) if name in arrays},
         sensitivity=None if sensitivity is None else Sensitivity(
             arrays["naive"], sensitivity["every_kth_voxel"], arrays["zeros_matter"]),
         provenance=Provenance(
             record["options"], record["command"], record["versions"],
             tuple(Decision(**d) for d in record["decisions"]), tuple(record["warnings"]), record["timings"],
-            tuple(_map(entry) for entry in record.get("beside", ()))),
+            tuple(map_record(entry) for entry in record.get("beside", ()))),
         parcellation=None if record.get("atlas") is None else parcellation_of(record["atlas"], arrays),
         series=series_of(record.get("series", ()), arrays),
         pictures=Pictures.from_arrays(arrays, estimate.shape, record["same_set"]),
     )
-
-
-def _map(entry: dict[str, Any]) -> MapRecord:
-    value = entry["background"]
-    return MapRecord(**{**entry, "background": None if value is None else float(value),
-                        "shape": tuple(entry["shape"]), "voxel_mm": tuple(entry["voxel_mm"]),
-                        "decisions": tuple(Decision(**d) for d in entry["decisions"])})
+    n_sources = 0 if result.parcellation is None else len(result.parcellation.sources)
+    if n_sources and n_sources != len(sets_of(result)):
+        raise ValueError(f"regions of {n_sources} sources for {len(sets_of(result))} maps or runs")
+    return result
 
 
 def _read_mask(path: str) -> Any:

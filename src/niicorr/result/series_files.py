@@ -93,11 +93,22 @@ def series_record(series: Sequence[RunSeries]) -> list[dict[str, Any]]:
 
 
 def series_of(entries: Sequence[dict[str, Any]], arrays: Mapping[str, Any]) -> tuple[RunSeries, ...]:
-    """Restore the series of a saved result."""
-    return tuple(
+    """Restore the series of a saved result; ValueError where arrays do not fit together."""
+    series = tuple(
         RunSeries(entry["label"], entry["path"], arrays[f"series_{k}"], arrays[f"series_volumes_{k}"], entry["t_r"],
                   arrays.get(f"series_matrix_{k}"))
         for k, entry in enumerate(entries))
+    n = len(arrays["estimate"])
+    for k, run in enumerate(series):
+        if run.values.dtype != np.float64 or run.values.ndim != 2 or run.values.shape[1] != n:
+            raise ValueError(f"series_{k} is {run.values.dtype} of {run.values.shape} for {n} regions")
+        if run.volumes.dtype.kind not in "iu" or run.volumes.shape != run.values.shape[:1] or (run.volumes < 0).any():
+            raise ValueError(f"series_volumes_{k} does not number the {len(run.values)} rows of series_{k}")
+        if run.matrix is not None and (run.matrix.dtype != np.float64 or run.matrix.shape != (n, n)):
+            raise ValueError(f"series_matrix_{k} is {run.matrix.dtype} of {run.matrix.shape} for {n} regions")
+        if run.t_r is not None and run.t_r <= 0:
+            raise ValueError(f"series[{k}].t_r is {run.t_r:g}")
+    return series
 
 
 def _rows(result: CorrelationResult) -> Iterator[list[Any]]:

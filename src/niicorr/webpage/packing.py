@@ -20,7 +20,9 @@ _ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
 
 def packed(values: Any, kind: Kind) -> dict[str, Any]:
     """Pack an array: little-endian, in C order, NaN where there is no number."""
-    array = np.ascontiguousarray(values, dtype=kind)
+    # Beyond float32 is infinitely far for a picture, and a NaN is one whatever its bits.
+    with np.errstate(over="ignore", invalid="ignore"):
+        array = np.ascontiguousarray(values, dtype=kind)
     return {"dtype": kind, "shape": list(array.shape), "data": text_of(squeezed(array.tobytes()))}
 
 

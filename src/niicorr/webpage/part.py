@@ -50,9 +50,7 @@ def part_text(result: CorrelationResult, rows: IntArray, columns: IntArray) -> s
 def part_of(result: CorrelationResult, rows: IntArray, columns: IntArray) -> CorrelationResult:
     """Keep some rows and columns (the same ones of a set against itself); adjusted p-values stay those of the whole."""
     at = np.ix_(rows, columns)
-    row_at, column_at = ({int(old): new for new, old in enumerate(places)} for places in (rows, columns))
-    notes = {(row_at[i], column_at[j]): text for (i, j), text in result.notes.items()
-             if i in row_at and j in column_at}
+    notes = result.remarks.part(rows, columns)
     sensitivity = result.sensitivity
     if sensitivity is not None:
         sensitivity = replace(sensitivity, naive=sensitivity.naive[at], zeros_matter=sensitivity.zeros_matter[at])

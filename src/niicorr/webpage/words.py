@@ -10,7 +10,6 @@ import numpy as np
 from niicorr.errors import LISTED_PROBLEMS
 from niicorr.numerals import NARROW, integer, listed, percent, plural
 from niicorr.plot import captions
-from niicorr.result.alike import kind, merged
 from niicorr.result.sentences import (
     backgrounds,
     counted,
@@ -159,21 +158,14 @@ def _small(result: CorrelationResult) -> Iterator[str]:
 def _noted(result: CorrelationResult) -> Iterator[str]:
     """Count what cells with a number are flagged for."""
     shown = counted(result) & np.isfinite(result.estimate)
-    texts: dict[tuple[str, ...], list[str]] = {}
-    cells = 0
-    for cell, note in result.notes.items():
-        if shown[cell]:
-            cells += 1
-            for text in note.split("; "):
-                texts.setdefault(kind(text), []).append(text)
+    cells = int(np.count_nonzero(result.remarks.cells & shown))
     if count := zeros_matter(result):
         yield (f"{plural(count, 'pair')} would change by more than .1 or in sign if the zeros of a map were read the "
                "other way.")
-    groups = sorted((group for group in texts.values() if not group[0].startswith("zeros matter")),
-                    key=lambda group: -len(group))
+    groups = result.remarks.gathered(shown, but="zeros matter")
     if not groups:
         return
-    told = [f"{merged(group)} ({integer(len(group))})" for group in groups[:_KINDS]]
+    told = [f"{text} ({integer(count)})" for text, count in groups[:_KINDS]]
     more = ["others"] if len(groups) > _KINDS else []
     verb = "carries" if cells == 1 else "carry"
     yield f"{integer(cells)} of {plural(int(shown.sum()), 'pair')} {verb} a note: {'; '.join(told + more)}."

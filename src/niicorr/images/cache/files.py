@@ -19,6 +19,7 @@ from niicorr.images.cache.facts import KnownFile, file_key, file_text, known_fil
 from niicorr.images.cache.fields import UnbelievableError
 from niicorr.images.cache.index import FILE, Index, line
 from niicorr.images.header import ImageHeader, pair_halves, read_header
+from niicorr.images.stream import opened
 
 RACY_NS = 2 * 10**9
 """A file changed less than this ago may change again without its times telling: clocks of file systems are coarse."""
@@ -135,8 +136,7 @@ def _hashed(halves: tuple[str, ...]) -> Content | None:
     try:
         for path in halves:
             whole, piece = hashlib.blake2b(digest_size=16), bytearray(_PIECE)
-            flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-            with open(os.open(path, flags), "rb", buffering=0) as file:
+            with opened(path, getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)) as file:
                 while got := file.readinto(piece):
                     whole.update(memoryview(piece)[:got])
                     total += got

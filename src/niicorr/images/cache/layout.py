@@ -14,6 +14,7 @@ from typing import IO
 
 from niicorr.errors import UsageError
 from niicorr.folder import PROGRAM
+from niicorr.images import stream
 from niicorr.tables import path_text
 
 FORMAT = 1
@@ -107,8 +108,8 @@ def demand(path: str) -> None:
 @contextmanager
 def opened(path: str) -> Iterator[IO[bytes]]:
     """Open a file of the cache for reading: a regular one, and no link to a file elsewhere."""
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    with open(os.open(path, flags), "rb", buffering=0) as file:
+    flags = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    with stream.opened(path, flags) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise OSError("not a regular file")
         yield file

@@ -10,7 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Collection
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from math import isfinite, prod
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
@@ -88,7 +88,7 @@ class Cache:
         self._lock = threading.Lock()
         # Held for as long as a map uses them: 10 000 maps of one study are all valid in the same voxels.
         self._supports: WeakValueDictionary[tuple[str, tuple[int, ...]], BitArray] = WeakValueDictionary()
-        self._asked = 0
+        self._asked, self._gone = 0, False
         self._served: Counter[tuple[str, str]] = Counter()
         self._damaged: list[str] = []
 
@@ -118,7 +118,7 @@ class Cache:
     def voxels(self, stored: StoredMap, label: str) -> Voxels | None:
         """Read the voxels of a map and check them; None where they are to be had from the file alone."""
         facts = stored.facts
-        if self._additions.lost(stored.stem):
+        if self._gone or self._additions.lost(stored.stem):
             return None
         piece, supports, unreadable = None, None, False
         try:
@@ -144,6 +144,36 @@ class Cache:
     def seal(self) -> None:
         """Put in place what was added so far."""
         self._additions.seal()
+
+    def refresh(self) -> None:
+        """Take notice of what other processes have added since the cache was opened."""
+        with suppress(OSError):  # no folder yet: nobody has added anything
+            newer = read_index(self.folder, sorted(os.listdir(self.folder)))
+            with self._lock:
+                self._index.maps.update(newer.maps)
+                self._index.files.update(newer.files)
+                self._index.dead.update(newer.dead)
+                self._index.sizes.update(newer.sizes)
+
+    def forget(self) -> None:
+        """Give no voxels any more and take none: the folder goes."""
+        self._gone = True
+        self._additions.fault = self._additions.fault or "it has gone"
+
+    @property
+    def served(self) -> tuple[int, int]:
+        """How many maps came from it, and how many were looked for."""
+        return self._served.total(), self._asked
+
+    @property
+    def added(self) -> int:
+        """How many maps were added to it."""
+        return self._additions.count
+
+    @property
+    def fault(self) -> str:
+        """Why not all maps are kept; empty where they are."""
+        return self._additions.fault
 
     @property
     def decisions(self) -> tuple[Decision, ...]:

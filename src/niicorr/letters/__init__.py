@@ -1,0 +1,1 @@
+"""Text of a great many numbers at once, as arrays of letters."""

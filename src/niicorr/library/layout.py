@@ -1,0 +1,134 @@
+"""The folder of a library: what its files are called, and how it is told from other folders."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import secrets
+import shutil
+import time
+from typing import Any
+
+from niicorr.errors import InputError, ResourceError, UsageError
+from niicorr.folder import LIBRARY, resource_text
+from niicorr.images.inspect import BackgroundOption
+from niicorr.matrix_folder import read_json, sync_folder
+from niicorr.record_fields import DECISION
+from niicorr.tables import path_text
+
+RECORD, KIND, SCHEMA = LIBRARY, "library", 1
+
+MAPS, SHARD_RECORD = "maps", "shard.json"
+
+READING = ("mask", "background", "zeros", "grid", "resample", "interpolation")
+"""The options that all maps of a library share."""
+
+LEFT_BEHIND = 3600.0
+"""Seconds after which a hidden folder was left by a process that died: a living one writes on."""
+
+_SHARD = re.compile(r"shard-([0-9]{6})")
+_HIDDEN = re.compile(r"\.niicorr-shard-[0-9]{1,10}-[0-9a-f]{16}")
+
+_KINDS = {
+    "program": str, "kind": str, "schema": int, "version": str, "n_voxels": int, "options": {...: object},
+    "decisions": [DECISION], "warnings": [str], "versions": {...: str},
+    "grid": {"shape": [int], "affine": [[(int, float)]], "known": bool, "mni": bool},
+}
+
+
+def is_library(path: str) -> bool:
+    """Whether a folder holds ``library.json``."""
+    return os.path.lexists(os.path.join(path, RECORD))
+
+
+def judge_place(path: str) -> bool:
+    """See whether maps can be added to a folder: True where it is a library, False where one may be made.
+
+    Raises
+    ------
+    UsageError
+        Where the name is that of something else.
+    """
+    if not path or "\0" in path:
+        raise UsageError("the name of the library's folder is empty: name one with -o")
+    if not os.path.lexists(path):
+        return False
+    if not os.path.isdir(path):
+        raise UsageError(f"{path_text(path)} is a file, not a folder: name another with -o")
+    if is_library(path):
+        return True
+    others = sorted(name for name in _entries(path) if not name.startswith("."))
+    if others:
+        raise UsageError(f"{path_text(path)} holds files that are no library of niicorr (such as "
+                         f"{path_text(others[0])!r}): name another folder with -o")
+    return False
+
+
+def library_record(path: str) -> dict[str, Any]:
+    """Read ``library.json``.
+
+    Raises
+    ------
+    InputError
+        Where there is no such folder, it is no library, a damaged one, or one of a newer niicorr.
+    """
+    if "\0" in path or not os.path.isdir(path):
+        raise InputError(f"{path_text(path)}: there is no such folder")
+    if not is_library(path):
+        raise InputError(f"{path_text(path)} is no library of niicorr (no {RECORD} in it): make one with niicorr index")
+    record = read_json(os.path.join(path, RECORD), _KINDS, KIND, SCHEMA)
+    missing = [name for name in READING if name not in record["options"]]
+    if missing or record["grid"] is None:
+        raise InputError(f"{path_text(os.path.join(path, RECORD))} is damaged: it tells no {(*missing, 'grid')[0]}")
+    return record
+
+
+def background_of(option: Any) -> BackgroundOption:
+    """Take the option ``background`` as ``library.json`` holds it."""
+    return option if option in ("auto", "none") else float(option)
+
+
+def shard_names(path: str) -> list[str]:
+    """Name the shards of a library, in the order in which they were added."""
+    return sorted(name for name in _entries(path) if _SHARD.fullmatch(name))
+
+
+def hidden_place(path: str) -> str:
+    """Return a place within a library for a shard in the making; it does not exist yet."""
+    return os.path.join(path, f".niicorr-shard-{os.getpid()}-{secrets.token_hex(8)}")
+
+
+def put_in_place(path: str, work: str) -> str:
+    """Give a shard that is complete the next free number; return its name."""
+    number = max((int(name[-6:]) for name in shard_names(path)), default=0) + 1
+    while True:
+        name = f"shard-{number:06d}"
+        try:
+            # A folder that is not empty is never replaced: of two processes one takes the next number.
+            os.rename(work, os.path.join(path, name))
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+            number += 1
+            continue
+        sync_folder(path)
+        return name
+
+
+def sweep(path: str) -> None:
+    """Remove what processes that died left behind."""
+    for name in _entries(path):
+        place = os.path.join(path, name)
+        try:
+            if _HIDDEN.fullmatch(name) and time.time() - os.lstat(place).st_mtime > LEFT_BEHIND:
+                shutil.rmtree(place, ignore_errors=True)
+        except OSError:
+            continue  # gone, or not ours to remove
+
+
+def _entries(path: str) -> list[str]:
+    try:
+        return os.listdir(path)
+    except OSError as error:
+        raise ResourceError(resource_text(path_text(path), error)) from None

@@ -1,0 +1,249 @@
+"""Shards of a library: maps that were added together, each shard a folder that never changes.
+
+Beside the matrix (`niicorr.matrix_folder`) and the features of the null model a shard holds ``fine.npy`` where rows
+are float32: what rounding took from them, in 254ths of a unit in the last place. Pairs that vary little over the
+voxels they share are computed from these, as a run computes them from the files. ``zeros.npy`` and ``zeros_of.npy``
+tell where maps are zero whose zeros were read by rule, so that a search can say what the other reading would make of r.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from niicorr._version import __version__
+from niicorr.errors import InputError, ResourceError
+from niicorr.folder import PROGRAM, resource_text
+from niicorr.library.features import VERSION, MapFeatures, read_features, write_features
+from niicorr.library.layout import MAPS, SHARD_RECORD, hidden_place, put_in_place
+from niicorr.matrix import Features, MapMatrix, OwnValues, same_place
+from niicorr.matrix_folder import (
+    open_matrix,
+    read_array,
+    read_json,
+    sync_folder,
+    write_array,
+    write_json,
+    write_matrix,
+)
+from niicorr.nulls.effective import EffectiveNull
+from niicorr.records import MapRecord
+from niicorr.tables import path_text
+from niicorr.typing import BitArray, Float64Array, IntArray, ZeroReading
+
+KIND, SCHEMA = "shard", 1
+
+PARTS = 254
+"""What is kept of rounding: so many steps to a unit in the last place, which fit into an int8."""
+
+_KINDS = {"program": str, "kind": str, "schema": int, "version": str, "features": int, "digests": {...: str}}
+
+LARGE = ("rows.npy", "fine.npy", "zeros.npy", "directions.npy", "windows.npy", "squares.npy")
+"""Files whose hash is checked only when asked for: a search does not read all of them to their end."""
+
+REMEDY = "Remove this shard's folder and index its maps again; the library's other maps are not touched"
+
+_PIECE = 1 << 20
+
+_READINGS: tuple[ZeroReading, ...] = ("data", "missing")
+
+
+@dataclass(frozen=True, eq=False)
+class Shard:
+    """Maps that were added together.
+
+    Parameters
+    ----------
+    folder : str
+        Where they are.
+    labels, records
+        Of the maps.
+    center, scale : ndarray, shape (maps,), float64
+        As `MapMatrix` has them.
+    packed : ndarray of uint8, shape (distinct supports, bits)
+        Where maps have data, packed.
+    support_of : ndarray of int, shape (maps,)
+        Which support each map has.
+    features : Features
+        The voxels of the library's mask.
+    dtype : str
+        Of the rows.
+    """
+
+    folder: str
+    labels: tuple[str, ...]
+    records: tuple[MapRecord, ...]
+    center: Float64Array
+    scale: Float64Array
+    packed: BitArray
+    support_of: IntArray
+    features: Features
+    dtype: str
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @cached_property
+    def keys(self) -> list[bytes]:
+        """The distinct supports, as their packed bits."""
+        return [row.tobytes() for row in self.packed]
+
+    def matrix(self) -> MapMatrix:
+        """Return the maps, their rows memory-mapped for as long as the matrix is."""
+        n = self.features.n
+        rows = read_array(os.path.join(self.folder, MAPS, "rows.npy"), (self.dtype,), (len(self), n), mapped=True)
+        supports = np.unpackbits(self.packed, axis=1, count=n).astype(np.bool_)
+        matrix = MapMatrix(rows, self.center, self.scale, supports, self.support_of, self.labels, self.features,
+                           self.records, self._zeros)
+        if rows.dtype != np.float32:
+            return matrix
+        fine = read_array(os.path.join(self.folder, "fine.npy"), ("|i1",), (len(self), n), mapped=True)
+
+        def exact(index: int) -> Float64Array:
+            row = rows[index]
+            scores = row.astype(np.float64) + np.spacing(np.abs(row)).astype(np.float64) * fine[index] / PARTS
+            return np.asarray(scores * self.scale[index] + self.center[index])
+
+        return replace(matrix, exact=exact)
+
+    def own_values(self, index: int) -> Float64Array:
+        """Return one map in its own units, shape (features,); what stands where it has no data means nothing."""
+        return np.asarray(OwnValues(self.matrix())(index), dtype=np.float64)
+
+    @property
+    def _zeros(self) -> dict[int, tuple[ZeroReading, BitArray]]:
+        of = read_array(os.path.join(self.folder, "zeros_of.npy"), ("<i8",), (None, 2))
+        bits = read_array(os.path.join(self.folder, "zeros.npy"), ("|u1",), (len(of), -(-self.features.n // 8)),
+                          mapped=True)
+        if ((of < 0) | (of >= [len(self), len(_READINGS)])).any():
+            raise InputError(f"{path_text(os.path.join(self.folder, 'zeros_of.npy'))} is damaged: it names no map. "
+                             f"{REMEDY}")
+        return {int(i): (_READINGS[reading], row) for (i, reading), row in zip(of, bits, strict=True)}
+
+    def null_features(self, null: EffectiveNull) -> MapFeatures:
+        """Return what the null model knows of the maps; ``null`` is that of the library's mask."""
+        return read_features(self.folder, null, len(self), len(self.packed))
+
+
+def split(matrix: MapMatrix) -> tuple[MapMatrix, Any]:
+    """Round rows of float64 to float32; return them, and what that took (int8, shape of the rows)."""
+    rows = matrix.rows.astype(np.float32)
+    step = np.spacing(np.abs(rows)).astype(np.float64)
+    fine = np.rint((matrix.rows - rows) / step * PARTS).astype(np.int8)
+    return replace(matrix, rows=rows), fine
+
+
+def write_shard(library: str, matrix: MapMatrix, fine: Any, features: MapFeatures) -> str:
+    """Add maps to a library as a shard of its own, whole or not at all; return its name.
+
+    Parameters
+    ----------
+    library : str
+        The folder.
+    matrix : MapMatrix
+        The maps.
+    fine : ndarray of int8 or None
+        What rounding took from float32 rows (`split`).
+    features : MapFeatures
+        Of the maps.
+
+    Raises
+    ------
+    ResourceError
+        No room, no permission.
+    """
+    work = hidden_place(library)
+    try:
+        os.mkdir(work)
+        write_matrix(os.path.join(work, MAPS), matrix)
+        of = [(i, _READINGS.index(reading)) for i, (reading, _) in matrix.zeros.items()]
+        write_array(os.path.join(work, "zeros_of.npy"), np.array(of, dtype=np.int64).reshape(-1, 2))
+        write_array(os.path.join(work, "zeros.npy"), np.array([bits for _, bits in matrix.zeros.values()],
+                                                              np.uint8).reshape(len(of), -(-matrix.features.n // 8)))
+        write_features(work, features)
+        if fine is not None:
+            write_array(os.path.join(work, "fine.npy"), fine)
+        write_json(os.path.join(work, SHARD_RECORD), {
+            "program": PROGRAM, "kind": KIND, "schema": SCHEMA, "version": __version__, "features": VERSION,
+            "digests": {name: _digest(os.path.join(work, *name.split("/"))) for name in sorted(_files(work))}})
+        sync_folder(work)
+        return put_in_place(library, work)
+    except OSError as error:
+        if isinstance(error, ResourceError):
+            raise
+        raise ResourceError(resource_text(path_text(library), error)) from None
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def open_shard(folder: str, features: Features) -> Shard:
+    """Open a shard of a library whose mask has these voxels; all but its large arrays are checked against their hash.
+
+    Raises
+    ------
+    InputError
+        Where something is missing or damaged, or of a newer niicorr.
+    """
+    try:
+        record = read_json(os.path.join(folder, SHARD_RECORD), _KINDS, KIND, SCHEMA)
+        if record["features"] != VERSION:
+            raise InputError(f"{path_text(folder)} was made for another version of the null model "
+                             f"({record['features']}, and this niicorr has {VERSION})")
+        for name, digest in record["digests"].items():
+            if os.path.basename(name) not in LARGE:
+                _demand_digest(folder, name, digest)
+        matrix = open_matrix(os.path.join(folder, MAPS))
+        if matrix.features.n != features.n or not same_place(matrix.features, features):
+            raise InputError(f"{path_text(folder)} is damaged: its maps have other voxels than the library's mask")
+    except InputError as error:
+        raise InputError(f"{error}. {REMEDY}") from None
+    return Shard(folder, matrix.labels, matrix.records, matrix.center, matrix.scale,
+                 np.packbits(matrix.supports, axis=1), matrix.support_of, features, matrix.rows.dtype.str)
+
+
+def verify_shard(shard: Shard) -> None:
+    """Check every byte of a shard against its hash; `InputError` names the file that is not what was written."""
+    record = read_json(os.path.join(shard.folder, SHARD_RECORD), _KINDS, KIND, SCHEMA)
+    for name, digest in record["digests"].items():
+        try:
+            _demand_digest(shard.folder, name, digest)
+        except InputError as error:
+            raise InputError(f"{error}. {REMEDY}") from None
+
+
+def _demand_digest(folder: str, name: str, digest: str) -> None:
+    place = os.path.join(folder, *name.split("/"))
+    if os.path.isabs(name) or ".." in name.split("/"):
+        raise InputError(f"{path_text(os.path.join(folder, SHARD_RECORD))} is damaged: it names {name!r}")
+    try:
+        found = _digest(place)
+    except OSError as error:
+        why = "it is missing" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
+        raise InputError(f"{path_text(place)} is damaged: {why}") from None
+    if found != digest:
+        raise InputError(f"{path_text(place)} is damaged: its hash is not the one that was written down")
+
+
+def _files(folder: str) -> Iterator[str]:
+    """Name the files of a shard, with / between folder and file."""
+    for name in os.listdir(folder):
+        place = os.path.join(folder, name)
+        if os.path.isdir(place):
+            yield from (f"{name}/{below}" for below in os.listdir(place))
+        else:
+            yield name
+
+
+def _digest(path: str) -> str:
+    whole = hashlib.blake2b(digest_size=16)
+    with open(path, "rb") as file:
+        while piece := file.read(_PIECE):
+            whole.update(piece)
+    return whole.hexdigest()

@@ -1,0 +1,289 @@
+"""A matrix of maps as a folder of plain arrays: rows that are memory-mapped, never a pickle.
+
+The folder is made under a hidden name beside its place, brought to the disk and renamed: it is there whole or not at
+all, and nothing in it is ever changed. It holds
+
+- ``rows.npy``, maps × features, float32 or float64: standard scores;
+- ``moments.npy``, 2 × maps: mean and standard deviation of each map;
+- ``supports.npy``, distinct supports × packed bits, and ``support_of.npy``, which of them each map has;
+- ``indices.npy``, ``centroids.npy``, ``volumes.npy``: where features are, as far as they have a place;
+- ``maps.json``: labels, records, grid.
+
+What a matrix can tell beyond its numbers (the other reading of its zeros, naive rows, values read anew from files)
+stays behind, as in `MapMatrix.part`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+from typing import Any
+
+import numpy as np
+
+from niicorr._version import __version__
+from niicorr.errors import InputError, ResourceError, UsageError
+from niicorr.folder import PROGRAM, resource_text
+from niicorr.matrix import Features, MapMatrix
+from niicorr.record_fields import MAP, demand, map_fields, map_record
+from niicorr.space import Grid, affine_fault
+from niicorr.tables import path_text
+
+SCHEMA, KIND = 1, "matrix"
+
+RECORD = "maps.json"
+
+LARGEST_RECORD = 2**30
+"""Bytes of the largest ``maps.json`` that is looked into."""
+
+_PLACES = ("indices", "centroids", "volumes")
+_GRID = {"shape": [int], "affine": [[(int, float)]], "known": bool, "mni": bool}
+_KINDS = {
+    "program": str, "kind": str, "schema": int, "version": str, "labels": [str], "records": [MAP],
+    "features": {"n": int, "given": (int, type(None)), "arrays": [str]}, "grid": _GRID,
+}
+
+
+def write_matrix(folder: str, matrix: MapMatrix) -> None:
+    """Write a matrix into a folder of its own, whole or not at all.
+
+    Parameters
+    ----------
+    folder : str
+        Where it is to be; must not exist, its parent must.
+    matrix : MapMatrix
+        Of any features.
+
+    Raises
+    ------
+    UsageError
+        Where there is something of that name.
+    ResourceError
+        No room, no permission.
+    """
+    if os.path.lexists(folder):
+        raise UsageError(f"{path_text(folder)} exists already: a matrix gets a folder of its own")
+    parent, name = os.path.split(os.path.abspath(folder))
+    work = os.path.join(parent, f".{name}-{os.getpid()}-{secrets.token_hex(4)}")
+    try:
+        os.mkdir(work)
+        for stem, array in _arrays(matrix).items():
+            write_array(os.path.join(work, f"{stem}.npy"), array)
+        write_json(os.path.join(work, RECORD), _record(matrix))
+        sync_folder(work)
+        os.rename(work, folder)
+        sync_folder(parent)
+    except OSError as error:
+        raise ResourceError(resource_text(path_text(folder), error)) from None
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def open_matrix(folder: str) -> MapMatrix:
+    """Open a matrix that `write_matrix` wrote.
+
+    Parameters
+    ----------
+    folder : str
+        Where it is.
+
+    Returns
+    -------
+    MapMatrix
+        Its rows are memory-mapped and cannot be written to.
+
+    Raises
+    ------
+    InputError
+        Where something is missing, damaged, or of a newer niicorr; it names the file.
+    """
+    record = read_json(os.path.join(folder, RECORD), _KINDS, KIND, SCHEMA)
+    labels, entries, told = tuple(record["labels"]), record["records"], record["features"]
+    size, n = len(labels), told["n"]
+    place = path_text(os.path.join(folder, RECORD))
+    if len(set(labels)) < size or len(entries) != size or not 0 <= n < 2**40:
+        raise InputError(f"{place} is damaged: {size} labels ({len(set(labels))} different) for {len(entries)} maps "
+                         f"of {n} features")
+    rows = read_array(os.path.join(folder, "rows.npy"), ("<f4", "<f8"), (size, n), mapped=True)
+    center, scale = read_array(os.path.join(folder, "moments.npy"), ("<f8",), (2, size))
+    packed = read_array(os.path.join(folder, "supports.npy"), ("|u1",), (None, -(-n // 8)))
+    support_of = read_array(os.path.join(folder, "support_of.npy"), ("<i8",), (size,))
+    if size and not 0 <= int(support_of.min()) <= int(support_of.max()) < len(packed):
+        raise InputError(f"{path_text(os.path.join(folder, 'support_of.npy'))} is damaged: it names supports "
+                         f"{support_of.min()} to {support_of.max()} of {len(packed)}")
+    if not (scale >= 0).all():
+        raise InputError(f"{path_text(os.path.join(folder, 'moments.npy'))} is damaged: a standard deviation is "
+                         "negative or no number")
+    supports = np.unpackbits(packed, axis=1, count=n).astype(np.bool_)
+    try:
+        records = tuple(map_record(entry) for entry in entries)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{place} is damaged: {error}") from None
+    return MapMatrix(rows, center, scale, supports, support_of.astype(np.intp), labels,
+                     _features(folder, told, record.get("grid")), records)
+
+
+def write_array(path: str, array: np.ndarray[Any, Any]) -> None:
+    """Write an array in little-endian, C order, down to the disk."""
+    with open(path, "xb") as file:
+        np.save(file, np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")), allow_pickle=False)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_array(
+    path: str, dtypes: tuple[str, ...], shape: tuple[int | None, ...], *, mapped: bool = False
+) -> np.ndarray[Any, Any]:
+    """Read an array of one of some types and a shape (None: any length); refuse any other by name.
+
+    ``mapped``: read-only, from the file as it is used.
+    """
+    try:
+        array = np.load(path, mmap_mode="r" if mapped and 0 not in shape else None, allow_pickle=False)
+        if not isinstance(array, np.ndarray):
+            raise ValueError("it is no single array")
+        fits = array.ndim == len(shape) and all(w in (None, n) for w, n in zip(shape, array.shape, strict=True))
+        if array.dtype.str not in dtypes or not fits or not array.flags.c_contiguous:
+            wanted = " × ".join("any" if n is None else str(n) for n in shape)
+            raise ValueError(f"it holds {array.dtype} of shape {array.shape}, not {dtypes[0][1:]} of {wanted}")
+    except (OSError, EOFError, ValueError, OverflowError, TypeError, MemoryError, SyntaxError) as error:
+        why = "it is missing" if isinstance(error, FileNotFoundError) else str(error) or type(error).__name__
+        raise InputError(f"{path_text(path)} is damaged: {why}") from None
+    return np.asarray(array) if not mapped else array
+
+
+def write_json(path: str, fields: dict[str, Any]) -> None:
+    """Write a JSON object down to the disk."""
+    with open(path, "x", encoding="utf-8") as file:
+        json.dump(fields, file, indent=1, ensure_ascii=False, allow_nan=False)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_json(path: str, kinds: dict[str, Any], kind: str, schema: int) -> dict[str, Any]:
+    """Read a JSON object that says of itself that niicorr wrote it; refuse any other by name.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    kinds : dict
+        What it must hold, as `niicorr.record_fields.demand` takes it; ``grid`` may be null.
+    kind : str
+        What its entry ``kind`` says.
+    schema : int
+        The newest version of its layout that is known.
+    """
+    place = path_text(path)
+    try:
+        if os.stat(path).st_size > LARGEST_RECORD:
+            raise ValueError("it is larger than 1 GiB")
+        with open(path, encoding="utf-8") as file:
+            fields = json.load(file)
+        if not isinstance(fields, dict) or fields.get("program") != PROGRAM or fields.get("kind") != kind:
+            raise ValueError(f"it does not say that it is a {kind} of niicorr")
+        if isinstance(fields.get("schema"), int) and fields["schema"] > schema:
+            raise InputError(f"{place} was written by niicorr {path_text(str(fields.get('version')))}, newer than this "
+                             f"{__version__}: update niicorr")
+        missing = sorted(set(kinds) - set(fields))
+        if missing:
+            raise ValueError(f"it has no {missing[0]}")
+        for name, wanted in kinds.items():
+            if not (name == "grid" and fields[name] is None):
+                demand(fields[name], wanted, name)
+                _demand_all(fields[name], wanted, name)
+    except InputError:
+        raise
+    except (OSError, ValueError, RecursionError) as error:
+        why = "it is missing" if isinstance(error, FileNotFoundError) else str(error)
+        raise InputError(f"{place} is damaged: {why}") from None
+    return fields
+
+
+def grid_fields(grid: Grid | None) -> dict[str, Any] | None:
+    """Write a grid as a JSON object."""
+    return None if grid is None else {"shape": list(grid.shape), "affine": grid.affine.tolist(), "known": grid.known,
+                                      "mni": grid.mni}
+
+
+def grid_of(fields: dict[str, Any] | None, place: str) -> Grid | None:
+    """Read a grid of the right types; an absurd one is refused."""
+    if fields is None:
+        return None
+    shape, rows = fields["shape"], fields["affine"]
+    if len(shape) != 3 or not all(0 < n < 2**31 for n in shape):
+        raise InputError(f"{path_text(place)} is damaged: grid.shape is {shape}")
+    if [len(row) for row in rows] != [4] * 4 or (fault := affine_fault(np.array(rows, dtype=np.float64))):
+        raise InputError(f"{path_text(place)} is damaged: {fault if len(rows) == 4 else 'grid.affine is no 4 × 4'}")
+    return Grid((shape[0], shape[1], shape[2]), np.array(rows, dtype=np.float64), fields["known"], fields["mni"])
+
+
+def sync_folder(path: str) -> None:
+    """Bring names to the disk, where the system lets a folder be synced."""
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(handle)
+    except OSError:
+        pass
+    finally:
+        os.close(handle)
+
+
+def _arrays(matrix: MapMatrix) -> dict[str, np.ndarray[Any, Any]]:
+    arrays: dict[str, np.ndarray[Any, Any]] = {
+        "rows": matrix.rows,
+        "moments": np.array([matrix.center, matrix.scale], dtype=np.float64).reshape(2, len(matrix)),
+        "supports": np.packbits(matrix.supports, axis=1),
+        "support_of": matrix.support_of.astype(np.int64),
+    }
+    for name in _PLACES:
+        array = getattr(matrix.features, name)
+        if array is not None:
+            arrays[name] = array.astype(np.int64 if name == "indices" else np.float64)
+    return arrays
+
+
+def _record(matrix: MapMatrix) -> dict[str, Any]:
+    features = matrix.features
+    return {
+        "program": PROGRAM, "kind": KIND, "schema": SCHEMA, "version": __version__,
+        "features": {"n": features.n, "given": features.given,
+                     "arrays": [name for name in _PLACES if getattr(features, name) is not None]},
+        "grid": grid_fields(features.grid),
+        "labels": list(matrix.labels), "records": [map_fields(record) for record in matrix.records],
+    }
+
+
+def _features(folder: str, told: dict[str, Any], grid_told: dict[str, Any] | None) -> Features:
+    n, names = told["n"], told["arrays"]
+    grid = grid_of(grid_told, os.path.join(folder, RECORD))
+    kinds: dict[str, tuple[str, tuple[int | None, ...]]] = {
+        "indices": ("<i8", (n,)), "centroids": ("<f8", (n, 3)), "volumes": ("<f8", (n,))}
+    arrays = {name: read_array(os.path.join(folder, f"{name}.npy"), (kinds[name][0],), kinds[name][1])
+              for name in _PLACES if name in names}
+    indices = arrays.get("indices")
+    if indices is not None and n:
+        end = grid.size if grid is not None else told["given"]
+        if (np.diff(indices) <= 0).any() or indices[0] < 0 or (end is not None and indices[-1] >= end):
+            raise InputError(f"{path_text(os.path.join(folder, 'indices.npy'))} is damaged: positions do not ascend "
+                             "within the grid")
+    return Features(n, grid, indices, told["given"], arrays.get("centroids"), arrays.get("volumes"))
+
+
+def _demand_all(value: Any, kind: Any, where: str) -> None:
+    """Refuse an object in which one of the fields of its kind is missing; ValueError says where."""
+    if isinstance(kind, dict):
+        for key, part in kind.items():
+            if key is not ... and key not in value:
+                raise ValueError(f"{where} has no {key}")
+            if key is not ...:
+                _demand_all(value[key], part, f"{where}.{key}")
+    elif isinstance(kind, list):
+        for k, part in enumerate(value):
+            _demand_all(part, kind[0], f"{where}[{k}]")

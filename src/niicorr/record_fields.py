@@ -1,0 +1,64 @@
+"""Records as fields of JSON, and back: what somebody edited is refused by name before anything is made of it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from math import isfinite
+from typing import Any
+
+from niicorr.records import Decision, MapRecord
+
+NUMBER = (int, float)
+OPTIONAL_TEXT = (str, type(None))
+DECISION = {"topic": str, "text": str}
+MAP = {
+    "label": str, "path": str, "shape": [int], "voxel_mm": [NUMBER], "orientation": str, "dtype": str,
+    "volume": (int, type(None)), "background": (int, float, str, type(None)), "background_share": NUMBER,
+    "n_voxels": int, "coverage": NUMBER, "decisions": [DECISION],
+    "error": OPTIONAL_TEXT, "size": (int, type(None)), "blake2b": OPTIONAL_TEXT, "metadata": {...: str},
+}
+"""A type, or several; ``[kind]`` for a list of it; keys with their kinds, ``...`` for any key. What is missing, and
+what is unknown, is not judged here."""
+
+
+def demand(value: Any, kind: Any, where: str) -> None:
+    """Refuse a value that is not of a kind (as `MAP` tells kinds); ValueError says where."""
+    if isinstance(kind, dict):
+        if not isinstance(value, dict):
+            raise ValueError(f"{where} is {_told(value)}")
+        for key, part in value.items():
+            demand(part, kind.get(key, kind.get(..., object)), f"{where}.{key}")
+    elif isinstance(kind, list):
+        if not isinstance(value, list):
+            raise ValueError(f"{where} is {_told(value)}")
+        for k, part in enumerate(value):
+            demand(part, kind[0], f"{where}[{k}]")
+    elif not isinstance(value, kind) or (isinstance(value, bool) and kind not in (bool, object)):
+        raise ValueError(f"{where} is {_told(value)}")
+    elif isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 2**63:
+        raise ValueError(f"{where} is a number of {len(str(abs(value)))} digits")
+    elif isinstance(value, str) and not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
+        raise ValueError(f"{where} holds half a character")
+
+
+def map_fields(record: MapRecord) -> dict[str, Any]:
+    """Write the record of a map as a JSON object."""
+    return {**asdict(record), "background": background_field(record.background)}
+
+
+def map_record(fields: dict[str, Any]) -> MapRecord:
+    """Read the record of a map from fields that are of the kinds of `MAP`."""
+    value = fields["background"]
+    return MapRecord(**{**fields, "background": None if value is None else float(value),
+                        "shape": tuple(fields["shape"]), "voxel_mm": tuple(fields["voxel_mm"]),
+                        "decisions": tuple(Decision(**d) for d in fields["decisions"])})
+
+
+def background_field(value: float | None) -> float | str | None:
+    """Write a background; JSON has no NaN and no infinity."""
+    return value if value is None or isfinite(value) else str(value)
+
+
+def _told(value: Any) -> str:
+    text = repr(value)
+    return ascii(text if len(text) <= 40 else text[:39] + "…")[1:-1]

@@ -1,0 +1,106 @@
+"""Interrupts from the first moment on: no traceback of ours, no half-written result."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from faulty_runs import hidden
+
+from interrupted_runs import contents, write_maps
+
+PROGRAM = [sys.executable, "-c", "from niicorr.__main__ import program; program()"]
+"""As the script that pip installs."""
+
+
+@pytest.fixture(scope="module")
+def paths(tmp_path_factory):
+    return write_maps(tmp_path_factory.mktemp("early") / "maps", 12)
+
+
+def argv(paths, out):
+    return [*PROGRAM, "run", "-x", *paths, "-o", str(out), "-q", "--no-figures", "--no-report"]
+
+
+def interrupted_after(seconds, command, number=signal.SIGINT):
+    """Send a signal so long after the start; return the exit status and what was said."""
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        time.sleep(seconds)
+        process.send_signal(number)
+        said = process.communicate(timeout=60)[1]
+    return process.returncode, said
+
+
+def test_at_twenty_moments_within_half_a_second(tmp_path, paths):
+    out = tmp_path / "out"
+    subprocess.run(argv(paths, out), check=True)
+    older = contents(out)
+    seen = set()
+    for k in range(20):
+        code, said = interrupted_after(0.025 * k, argv(paths, out))
+        seen.add(code)
+        # Before its first line of ours, Python answers an interrupt itself; its traceback then knows none of our files.
+        assert "Traceback" not in said or "niicorr/cli" not in said.replace("\\", "/"), said
+        assert "This is a bug" not in said
+        assert code in (130, -signal.SIGINT, 0, 1) if "Traceback" in said else (130, -signal.SIGINT, 0), said
+        assert contents(out) == older
+        assert hidden(tmp_path) == []
+    assert 130 in seen or -signal.SIGINT in seen
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("made", ["ImportError", "KeyError"])
+def test_a_library_that_makes_another_error_of_an_interrupt(number, code, made):
+    """Numpy's loading in C does."""
+    start = (
+        "import os, sys\n"
+        "class Hook:\n"
+        "    def find_spec(self, name, path, target=None):\n"
+        "        if name == 'niicorr.cli.commands':\n"
+        "            try:\n"
+        f"                os.kill(os.getpid(), {int(number)})\n"
+        "                for _ in range(10**6): pass\n"
+        "            except BaseException:\n"
+        f"                raise {made}('no') from None\n"
+        "sys.meta_path.insert(0, Hook())\n"
+        "sys.argv = ['niicorr', 'run', '-x', 'a.nii']\n"
+        "from niicorr.__main__ import program\n"
+        "program()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", start], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == code, done
+    assert "Traceback" not in done.stderr
+    assert "nothing was written" in done.stderr
+
+
+def test_an_interrupt_while_the_program_loads_ends_it_without_a_word():
+    start = (
+        "import os, sys\n"
+        "class Hook:\n"
+        "    def find_spec(self, name, path, target=None):\n"
+        "        if name == 'niicorr.cli.main':\n"
+        "            os.kill(os.getpid(), 2)\n"
+        "sys.meta_path.insert(0, Hook())\n"
+        "sys.argv = ['niicorr', 'run', '-x', 'a.nii']\n"
+        "from niicorr.__main__ import program\n"
+        "program()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", start], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, "")
+
+
+def test_whoever_wants_no_interrupts_gets_none(tmp_path, paths):
+    """A shell that starts a job in the background lets it ignore them."""
+    command = ["sh", "-c", 'trap "" INT; exec "$@"', "sh", *argv(paths, tmp_path / "out")]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        time.sleep(0.05)
+        for _ in range(10):
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.02)
+        said = process.communicate(timeout=60)[1]
+    assert process.returncode == 0, said
+    assert os.path.exists(tmp_path / "out" / "run.json")

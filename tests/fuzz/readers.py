@@ -1,0 +1,215 @@
+"""Every reader of ours behind one signature: read what is in a folder, and judge what was accepted.
+
+A reader returns whether it took the files. What it may raise is `niicorr.errors.NiicorrError`, with the name of a file
+in it; whatever else comes out, and every `WrongError`, is a finding.
+"""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+import niicorr as nc
+from niicorr.errors import NiicorrError
+from niicorr.images.atlas import read_atlas
+from niicorr.images.cache.store import open_cache
+from niicorr.images.confounds import read_confounds
+from niicorr.images.extract import extract
+from niicorr.images.mapset import read_maps
+from niicorr.images.sampling import choose_sampling
+from niicorr.images.series import read_series
+from niicorr.images.survey import survey
+from niicorr.plot.picture import prepare
+from niicorr.result.saved import write_result
+from niicorr.webpage.packing import json_text
+from niicorr.webpage.payload import payload
+
+from .by_definition import voxels_by_definition
+from .seeds import NEIGHBOURS, ROWS
+
+LARGEST_EDGE, SMALLEST_EDGE, FARTHEST = 1000.0, 1e-4, 1e5
+"""Millimetres: voxels and origins beyond are no brain's."""
+
+
+class WrongError(AssertionError):
+    """Something was accepted that cannot be."""
+
+
+def read_image(folder: str, names: tuple[str, ...]) -> bool:
+    """Read an image beside a sound one, as far as the rows of a matrix."""
+    first, *rest = (os.path.join(folder, name) for name in names)
+    maps = read_maps([first, os.path.join(folder, NEIGHBOURS[0])])
+    read = survey(maps)
+    for problem in read.problems:
+        raise problem
+    stored = voxels_by_definition(_content(first), _content(rest[0]) if rest else None)
+    _demand_maps(maps, read, first, stored)
+    _demand_rows(extract(read, choose_sampling(read)))
+    return True
+
+
+def read_an_atlas(folder: str, names: tuple[str, ...]) -> bool:
+    """Read an atlas with a table of names."""
+    image, table = sorted(names, key=lambda name: ".nii" not in name)
+    atlas = read_atlas(os.path.join(folder, image), os.path.join(folder, table))
+    _demand_affine(atlas.grid.affine)
+    _demand(len(set(atlas.names)) == len(atlas) > 0, "regions without a name of their own")
+    _demand(all(name and not hides_something(name) for name in atlas.names), "a name that cannot be shown")
+    _demand(bool(np.isfinite(atlas.volumes).all() and (atlas.volumes >= 0).all()), "a region of no size")
+    counted = np.array([region.n_voxels for region in atlas.regions])
+    _demand(np.array_equal(atlas.held, counted), "counts of voxels that are not those of the image")
+    if atlas.codes is not None:
+        _demand(int(atlas.codes.min()) >= 0 and int(atlas.codes.max()) == len(atlas), "codes of no region")
+    else:
+        _demand(bool(np.isfinite(atlas.weights).all() and (atlas.weights >= 0).all()), "weights that are none")
+    full = counted > 0
+    centres = np.array([region.centroid for region in atlas.regions])
+    _demand(bool(np.isfinite(centres[full]).all()), "a region with voxels and no place")
+    return True
+
+
+def read_manifest(folder: str, names: tuple[str, ...]) -> bool:
+    """Read the maps that a manifest names."""
+    maps = read_maps(os.path.join(folder, names[0]))
+    _demand(len(maps) > 0 and len(set(maps.labels)) == len(maps), "labels that are not unique")
+    read = survey(maps)
+    for problem in read.problems:
+        raise problem
+    _demand_rows(extract(read, choose_sampling(read)))
+    return True
+
+
+def read_some_confounds(folder: str, names: tuple[str, ...]) -> bool:
+    """Read confounds: all columns, some, and with scrubbing; what one way refuses another may take."""
+    refused: NiicorrError | None = None
+    for chosen in ((), ("white_matter", "cosine*"), ("wm_csf", "high_pass", "scrub")):
+        try:
+            found = read_confounds(os.path.join(folder, names[0]), ROWS, chosen)
+        except NiicorrError as error:
+            refused = error
+            continue
+        _demand(found.values.shape == (ROWS, len(found.names)), "values of another shape than the names")
+        _demand(bool(np.isfinite(found.values).all()) and found.kept.shape == (ROWS,), "confounds that are no numbers")
+    if refused is not None:
+        raise refused
+    return True
+
+
+def read_some_series(folder: str, names: tuple[str, ...]) -> bool:
+    """Read ready-made series."""
+    found = read_series(os.path.join(folder, names[0]))
+    _demand(found.values.ndim == 2 and len(found.values) > 1 and found.values.dtype == np.float64, "no table of series")
+    if found.names is not None:
+        _demand(len(set(found.names)) == len(found.names) == found.values.shape[1], "names that are not unique")
+    return True
+
+
+def read_saved(folder: str, names: tuple[str, ...]) -> bool:
+    """Load a saved result, and do with it what `niicorr report` and a notebook do, figures apart."""
+    result = nc.load(os.path.join(folder, "result"))
+    estimate = result.estimate
+    _demand(estimate.shape == (len(result.y_maps), len(result.x_maps)) == result.counts.shape, "a matrix without maps")
+    if result.measure.bounded:
+        _demand(not (np.abs(estimate) > 1 + 1e-6).any(), "correlations beyond 1")
+    if result.grid is not None:
+        _demand_affine(result.grid.affine)
+        _demand(result.mask is None or result.mask.shape == result.grid.shape, "a mask of another grid")
+    repr(result), result._repr_html_(), result.methods_text()
+    frame = result.to_frame()
+    for name in ("p", "p_fdr", "p_fwe"):
+        _demand(not ((frame[name] < 0) | (frame[name] > 1)).any(), f"{name} is no probability")
+    json_text(payload(result, result.pictures))
+    prepare(result, "cluster", "RdBu_r", None)
+    if result.pictures is not None:
+        for pictures in (result.pictures.x, result.pictures.y):
+            for k in range(len(pictures)):
+                pictures.steps(k, result.pictures.n)
+    work = os.path.join(folder, "written")
+    os.makedirs(work, exist_ok=True)
+    write_result(result, work)
+    return True
+
+
+def read_cached(folder: str, names: tuple[str, ...]) -> bool:
+    """Read the sound maps through a damaged cache: unless somebody sealed a lie, the rows are those without it."""
+    paths = [os.path.join(folder, name) for name in NEIGHBOURS]
+    place = names[0].split("/")[0]
+    cache = open_cache(os.path.join(folder, place))
+    maps = read_maps(paths, cache=cache)
+    read = survey(maps, cache=cache)
+    for problem in read.problems:
+        raise problem
+    for file in maps.files:
+        _demand_affine(file.header.grid.affine)
+    made = extract(read, choose_sampling(read))
+    _demand_rows(made)
+    if place == "cache":
+        alone = survey(read_maps(paths))
+        right = extract(alone, choose_sampling(alone))
+        for name in ("rows", "center", "scale", "supports"):
+            _demand(np.array_equal(getattr(made, name), getattr(right, name)), f"{name} that the files do not give")
+        _demand(made.records == right.records, "records that the files do not give")
+    return not any("was not used" in decision.text for decision in cache.decisions)
+
+
+READERS: Mapping[str, Callable[[str, tuple[str, ...]], bool]] = {
+    "image": read_image, "atlas": read_an_atlas, "manifest": read_manifest, "confounds": read_some_confounds,
+    "series": read_some_series, "saved": read_saved, "cache": read_cached,
+}
+
+
+def hides_something(text: str) -> bool:
+    """Whether a text holds what a terminal obeys instead of showing it."""
+    return any(unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") or "\u202a" <= char <= "\u202e"
+               or "\u2066" <= char <= "\u2069" for char in text)
+
+
+def _demand(holds: Any, otherwise: str) -> None:
+    if not holds:
+        raise WrongError(otherwise)
+
+
+def _demand_affine(affine: np.ndarray) -> None:
+    _demand(affine.shape == (4, 4) and np.isfinite(affine).all(), "an affine that is no number")
+    edges = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
+    _demand(edges.min() >= SMALLEST_EDGE and edges.max() <= LARGEST_EDGE, f"voxels of {edges} mm")
+    _demand(np.linalg.matrix_rank(affine[:3, :3] / edges) == 3, "a singular affine")
+    _demand(np.abs(affine[:3, 3]).max() <= FARTHEST, f"an origin at {affine[:3, 3]} mm")
+    _demand(np.array_equal(affine[3], (0, 0, 0, 1)), "an affine with another last row")
+
+
+def _demand_maps(maps: Any, read: Any, path: str, stored: np.ndarray | None) -> None:
+    """See that the maps of the first file are what its bytes say, and that no value is called data that is none."""
+    file = maps.files[0]
+    size = int(np.prod(file.header.shape))
+    _demand_affine(file.header.grid.affine)
+    _demand(size > 0 and len(file.labels) == len(file.which), "an image without voxels")
+    _demand(stored is None or stored.size == size * file.header.n_volumes, "more or fewer voxels than the file has")
+    for k, (i, voxels) in enumerate(read.voxels(file)):
+        _demand(np.isfinite(voxels.values).all() and (voxels.values != 0).all(), "data that are NaN, infinite or 0")
+        _demand(int(np.bitwise_count(voxels.bits).sum()) == voxels.values.size, "as many data as places for them")
+        share = read.readings[i].record.background_share
+        _demand(np.isfinite(share) and 0 <= share <= 1, f"a background in {share} of the volume")
+        if stored is not None:
+            own = stored[size * file.which[k] :][:size]
+            # Along the first axis, each line padded to whole bytes.
+            held = np.unpackbits(voxels.bits, axis=-1, count=file.header.shape[0]).reshape(-1).astype(bool)
+            with np.errstate(all="ignore"):
+                near = np.abs(own[held] - voxels.values) <= 1e-6 * np.abs(own[held]).max(initial=0)
+            _demand(near.all(), "values that are not those of the file")
+
+
+def _demand_rows(made: Any) -> None:
+    _demand(np.isfinite(made.rows).all(), "rows that are no numbers")
+    held = made.supports[made.support_of].any(axis=1)
+    _demand(np.isfinite(made.center[held]).all() and np.isfinite(made.scale).all(), "a mean that is no number")
+    _demand(all(0 <= record.coverage <= 1 for record in made.records), "coverage beyond 1")
+
+
+def _content(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()

@@ -40,6 +40,9 @@ def record(folder, *, without=("resume",)):
     for name in ("timings", "command"):
         del found[name]
     del found["options"]["resume"]
+    # What else this process has loaded is told, too, and other processes have not.
+    used = ("niicorr", "numpy", "scipy", "nibabel")
+    found["versions"] = {name: found["versions"].get(name) for name in used}
     return found
 
 

@@ -117,6 +117,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "datasets":
+        from importlib import import_module
+
+        return import_module("niicorr.datasets")
     if name not in _HOME:
         raise AttributeError(f"module 'niicorr' has no attribute {name!r}")
     from importlib import import_module

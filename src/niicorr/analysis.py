@@ -122,8 +122,8 @@ def analyse(
     if same_set:
         np.fill_diagonal(r, np.where(np.isfinite(np.diag(r)), 1.0, np.nan))
     same = np.zeros(r.shape, dtype=np.bool_)
-    for cell in () if same_set else _same_files(x, y):
-        same[cell] = True
+    for i, j in _same_files(x, y):
+        same[i, j] = not same_set or i != j
     low = np.isfinite(r) & (found.n < LOW_OVERLAP * x.features.n)
     if same_set:
         low = np.tril(low, -1)  # each pair once, as in pairs.tsv

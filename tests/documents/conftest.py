@@ -32,7 +32,8 @@ def made(tmp_path_factory):
         write_map(str(folder / "experiments" / name), volume(mixed, 0), AFFINE, dtype="float32")
     for source, target in (("experiments", "maps"), ("activity", "more"), ("experiments", "others")):
         shutil.copytree(folder / source, folder / target)
-    shutil.copy(folder / "experiments" / "exp-05_loss.nii", folder / "new.nii")
+    for name in ("experiments", "activity"):
+        shutil.copytree(folder / name, folder / "niicorr-demo" / "data" / name)
     write_map(str(folder / "new.nii.gz"), volume(fields[0], 0), AFFINE, dtype="float32")
     write_map(str(folder / "mask.nii.gz"), brain.astype("uint8"), AFFINE)
     write_map(str(folder / "weights.nii.gz"), volume(np.exp(0.3 * fields[2]), 0), AFFINE, dtype="float32")

@@ -13,6 +13,7 @@ import warnings
 from pathlib import Path
 
 import matplotlib as mpl
+import matplotlib.pyplot as plt
 import pytest
 
 from niicorr.cli.main import main
@@ -45,8 +46,9 @@ def with_blocks():
 
 
 @pytest.mark.parametrize("page", with_blocks())
-def test_every_block_runs(page, folder, capsys, monkeypatch):
+def test_every_block_runs(page, folder, capsys, request):
     mpl.use("Agg")
+    request.addfinalizer(lambda: plt.close("all"))
     names = {"__name__": "__main__"}
     for kind, text in blocks(page):
         if kind == "python":

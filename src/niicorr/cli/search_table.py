@@ -114,7 +114,7 @@ def _null_text(result: SearchResult) -> str:
                 f"none: there is no formula for the p-value of {measure_of(result.method).name}")
     sided = "" if result.alternative == "two-sided" else f" ({result.alternative})"
     return (f"effective{sided}: n_eff is the number of independent values behind r; q is p adjusted for all "
-            f"{plural(result.n_maps, 'map')} (Benjamini–Hochberg)")
+            f"{plural(result.n_maps, 'map')} but those of its own file (Benjamini–Hochberg)")
 
 
 def _table(result: SearchResult, hits: Sequence[Hit], page: Page) -> Iterator[Line]:

@@ -323,7 +323,7 @@ def _auto_mask(
         mask = _mni152(target)
         return mask, f"{NO_OUTLINE}; headers say MNI152, so its brain mask is used: {mask.sum()} voxels", []
     text = (f"{NO_OUTLINE}, so all {target.size} voxels of the grid count, also those outside the brain. "
-            "Give --mask FILE, or --mask mni152 if the maps are in MNI space.")
+            "Give --mask FILE" + (", or --mask mni152 if the maps are in MNI space." if target.known else "."))
     return np.ones(target.shape, dtype=bool), f"all {target.size} voxels of the grid: {NO_OUTLINE}", [text]
 
 

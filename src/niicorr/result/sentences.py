@@ -51,7 +51,7 @@ def read_text(maps: Sequence[MapRecord]) -> str:
         parts.append(grids[0][0])
     elif grids:
         shown = [f"{text} ({count})" for text, count in grids[:3]]
-        more = [f"{len(grids) - 3} others"] if len(grids) > 3 else []
+        more = [plural(len(grids) - 3, "other")] if len(grids) > 3 else []
         parts.append(f"{len(grids)} grids: {', '.join(shown + more)}")
     if types:
         shown = [text for text, _ in types[:4]]

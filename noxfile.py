@@ -35,6 +35,13 @@ def scripts(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """Build the site, its gallery included; a warning is an error."""
+    session.install("-e", ".[docs]")
+    session.run("python", "-m", "sphinx", "-b", "html", "-q", "-W", "--keep-going", "docs", "docs/_build/html")
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check names, imports and docstrings with ruff."""
     _install(session, ".[dev]")

@@ -28,7 +28,7 @@ extensions = [
     "command_reference",
 ]
 
-exclude_patterns = ["_build", "gallery/GALLERY_HEADER.rst"]
+exclude_patterns = ["_build", "gallery/GALLERY_HEADER.rst", "decisions/README.md"]
 templates_path: list[str] = []
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
 root_doc = "index"

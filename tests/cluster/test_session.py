@@ -13,7 +13,7 @@ from cluster_maps import SHAPE, Inline, alone, assert_same, helped, of_workers, 
 
 import niicorr.cluster.session as session
 import niicorr.compute.plan as plan
-from niicorr import matrix
+from niicorr import extraction, matrix
 from niicorr.cluster import orders, work
 from niicorr.cluster.tiles import pays
 from niicorr.errors import InputError, ResourceError, UsageError
@@ -62,6 +62,14 @@ def test_also_in_single_precision(maps, workers, monkeypatch):
     one, other = alone(*maps, volumes="all"), helped(*maps, volumes="all")
     assert_same(one, other)
     assert other.comparison.x.rows.dtype == np.float32
+    assert workers.count("describe") == 2
+
+
+def test_maps_that_do_not_fit_lie_in_a_file(maps, workers, monkeypatch):
+    monkeypatch.setattr(extraction, "ROWS", 0)
+    one, other = alone(*maps, volumes="all"), helped(*maps, volumes="all")
+    assert_same(one, other)
+    assert isinstance(other.comparison.x.rows.base, np.memmap) or isinstance(other.comparison.x.rows, np.memmap)
     assert workers.count("describe") == 2
 
 

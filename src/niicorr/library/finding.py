@@ -180,7 +180,7 @@ def search(
     alternative : 'two-sided', 'greater' or 'less'
         Which correlations count as far from 0.
     sort : 'abs', 'positive' or 'negative', optional
-        Which come first: the largest |r|, the largest r, the smallest r. Without it what ``alternative`` asks for: a
+        Which come first: the largest absolute r, the largest r, the smallest r. Without it what ``alternative`` asks for: a
         map of opposite sign is as like a new one as a map of the same sign.
     progress : callable, optional
         As for `niicorr.correlate`.

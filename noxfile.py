@@ -5,6 +5,7 @@ from __future__ import annotations
 import nox
 
 nox.options.reuse_existing_virtualenvs = True
+nox.options.sessions = ["tests", "browser", "lint", "types", "layers", "doctests", "build", "startup", "demo"]
 PYTHONS = ("3.11", "3.12", "3.13")
 
 

@@ -180,8 +180,8 @@ def search(
     alternative : 'two-sided', 'greater' or 'less'
         Which correlations count as far from 0.
     sort : 'abs', 'positive' or 'negative', optional
-        Which come first: the largest absolute r, the largest r, the smallest r. Without it what ``alternative`` asks for: a
-        map of opposite sign is as like a new one as a map of the same sign.
+        Which come first: the largest absolute r, the largest or the smallest. Without it what ``alternative`` asks for:
+        a map of opposite sign is as like a new one as a map of the same sign.
     progress : callable, optional
         As for `niicorr.correlate`.
     background, zeros, resample, interpolation, optional

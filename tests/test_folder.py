@@ -251,3 +251,31 @@ def test_what_is_a_result(tmp_path):
     for text, expected in ((record(), True), ("[]", False), ("", False), ('{"program": "x"}', False), ("\xff", False)):
         (tmp_path / "run.json").write_bytes(text.encode("latin-1"))
         assert is_result(str(tmp_path)) is expected
+
+
+def test_of_two_runs_at_once_the_second_replaces_the_first(tmp_path, monkeypatch):
+    out = tmp_path / "out"
+
+    def result(text):
+        folder = OutputFolder(str(out))
+        folder.__enter__()
+        for name in ("run.json", "correlations.csv"):
+            with open(os.path.join(folder.work, name), "w") as file:
+                file.write(text if name != "run.json" else
+                           '{"program": "niicorr", "files": ["correlations.csv", "run.json"]}')
+        return folder
+
+    first, second = result("first"), result("second")
+    rename = os.rename
+
+    def meanwhile(source, target):
+        monkeypatch.undo()
+        first.commit()
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", meanwhile)
+    second.commit()
+    assert (out / "correlations.csv").read_text() == "second"
+    for folder in (first, second):
+        folder.__exit__(None, None, None)
+    assert sorted(os.listdir(tmp_path)) == ["out"]

@@ -104,9 +104,7 @@ class OutputFolder:
         """Put the finished files in place; return their names."""
         names = sorted(os.listdir(self.work), key=lambda name: (name == RECORD, name))
         with _resources(self.path), _signals_held():
-            if not os.path.isdir(self.path):
-                os.chmod(self.work, 0o777 & ~_umask())
-                os.rename(self.work, self.path)
+            if not os.path.isdir(self.path) and self._renamed():
                 self.committed = True
                 return names
             old = _written_before(self.path)
@@ -118,6 +116,17 @@ class OutputFolder:
                     os.remove(os.path.join(self.path, name))
             self.committed = True
         return names
+
+    def _renamed(self) -> bool:
+        """Rename the work to the result; False where another run was there first, whose files are replaced then."""
+        os.chmod(self.work, 0o777 & ~_umask())
+        try:
+            os.rename(self.work, self.path)
+        except OSError as error:
+            if error.errno in (errno.EEXIST, errno.ENOTEMPTY) and os.path.isdir(self.path):
+                return False
+            raise
+        return True
 
     def _clean(self) -> None:
         if self.work:

@@ -16,9 +16,12 @@ stays behind, as in `MapMatrix.part`.
 from __future__ import annotations
 
 import json
+import math
 import os
 import secrets
 import shutil
+import stat
+import tokenize
 from typing import Any
 
 import numpy as np
@@ -37,6 +40,9 @@ RECORD = "maps.json"
 
 LARGEST_RECORD = 2**30
 """Bytes of the largest ``maps.json`` that is looked into."""
+
+LARGEST_GRID = 1 << 33
+"""Voxels; no grid of maps has so many."""
 
 _PLACES = ("indices", "centroids", "volumes")
 _GRID = {"shape": [int], "affine": [[(int, float)]], "known": bool, "mni": bool}
@@ -141,6 +147,7 @@ def read_array(
     ``mapped``: read-only, from the file as it is used.
     """
     try:
+        demand_file(path)
         array = np.load(path, mmap_mode="r" if mapped and 0 not in shape else None, allow_pickle=False)
         if not isinstance(array, np.ndarray):
             raise ValueError("it is no single array")
@@ -148,10 +155,17 @@ def read_array(
         if array.dtype.str not in dtypes or not fits or not array.flags.c_contiguous:
             wanted = " × ".join("any" if n is None else str(n) for n in shape)
             raise ValueError(f"it holds {array.dtype} of shape {array.shape}, not {dtypes[0][1:]} of {wanted}")
-    except (OSError, EOFError, ValueError, OverflowError, TypeError, MemoryError, SyntaxError) as error:
+    except (OSError, EOFError, ValueError, ArithmeticError, TypeError, MemoryError, SyntaxError,
+            tokenize.TokenError) as error:
         why = "it is missing" if isinstance(error, FileNotFoundError) else str(error) or type(error).__name__
         raise InputError(f"{path_text(path)} is damaged: {why}") from None
     return np.asarray(array) if not mapped else array
+
+
+def demand_file(path: str) -> None:
+    """Raise OSError for what is no ordinary file: a pipe would have us wait for ever, a device never ends."""
+    if not stat.S_ISREG(os.lstat(path).st_mode):
+        raise OSError("it is no ordinary file")
 
 
 def write_json(path: str, fields: dict[str, Any]) -> None:
@@ -179,6 +193,7 @@ def read_json(path: str, kinds: dict[str, Any], kind: str, schema: int) -> dict[
     """
     place = path_text(path)
     try:
+        demand_file(path)
         if os.stat(path).st_size > LARGEST_RECORD:
             raise ValueError("it is larger than 1 GiB")
         with open(path, encoding="utf-8") as file:
@@ -214,10 +229,11 @@ def grid_of(fields: dict[str, Any] | None, place: str) -> Grid | None:
     if fields is None:
         return None
     shape, rows = fields["shape"], fields["affine"]
-    if len(shape) != 3 or not all(0 < n < 2**31 for n in shape):
+    if len(shape) != 3 or not all(0 < n < 2**31 for n in shape) or math.prod(shape) >= LARGEST_GRID:
         raise InputError(f"{path_text(place)} is damaged: grid.shape is {shape}")
-    if [len(row) for row in rows] != [4] * 4 or (fault := affine_fault(np.array(rows, dtype=np.float64))):
-        raise InputError(f"{path_text(place)} is damaged: {fault if len(rows) == 4 else 'grid.affine is no 4 × 4'}")
+    square = [len(row) for row in rows] == [4] * 4
+    if fault := affine_fault(np.array(rows, dtype=np.float64)) if square else "grid.affine is no 4 × 4":
+        raise InputError(f"{path_text(place)} is damaged: {fault}")
     return Grid((shape[0], shape[1], shape[2]), np.array(rows, dtype=np.float64), fields["known"], fields["mni"])
 
 

@@ -50,7 +50,7 @@ def zeros(shape: tuple[int, ...], dtype: Any, what: str, *, on_disk: bool) -> np
             return np.frombuffer(mmap.mmap(file.fileno(), size), dtype).reshape(shape)
     except OSError as error:
         raise ResourceError(
-            f"{tempfile.gettempdir()} has no room for {what} ({size / 2**30:.1f} GiB; {error.strerror or error}): name "
+            f"{_place()} has no room for {what} ({size / 2**30:.1f} GiB; {error.strerror or error}): name "
             "a folder with more room in the environment variable TMPDIR, or give --memory more") from None
 
 
@@ -59,6 +59,14 @@ def unknown(shape: tuple[int, ...], *, on_disk: bool) -> Float64Array:
     cells = zeros(shape, np.float64, "the result", on_disk=on_disk)
     cells.fill(np.nan)
     return cells
+
+
+def _place() -> str:
+    """Where temporary files lie; where there is no such folder, that is what is wrong."""
+    try:
+        return tempfile.gettempdir()
+    except OSError:
+        return "no folder for temporary files is there: what TMPDIR names"
 
 
 class Scratch:
@@ -106,7 +114,7 @@ class Scratch:
                         rest = rest[self._file.write(rest) :]
             except OSError as error:
                 raise ResourceError(
-                    f"{tempfile.gettempdir()} has no room for {self._what} ({self._size / 2**30:.1f} GiB so far; "
+                    f"{_place()} has no room for {self._what} ({self._size / 2**30:.1f} GiB so far; "
                     f"{error.strerror or error}): name a folder with more room in the environment variable TMPDIR, or "
                     "give --memory more") from None
         return lambda: [self._read(*form) for form in forms]

@@ -52,3 +52,14 @@ def test_anything_else_is_refused(value, words):
 def test_one_that_was_made_stays_as_it_is():
     made = Scheduler("local:2", "/scratch")
     assert scheduler_of(made) is made
+
+
+@pytest.mark.parametrize("text", ["tcp://1.2.3.4", "tcp://[::1", "tcp://127.0.0.1:abc", "tcp://host:99999", "tls://h:0"])
+def test_an_address_without_a_port_is_refused_before_anything_is_tried(text):
+    with pytest.raises(UsageError, match="has no port"):
+        Scheduler(text)
+
+
+@pytest.mark.parametrize("text", ["tcp://[::1]:8786", "tls://node-1.example:8786/", "tcp://10.0.0.1:8786"])
+def test_addresses_with_a_port_are_taken(text):
+    assert Scheduler(text).url == text

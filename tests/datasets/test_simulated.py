@@ -123,3 +123,19 @@ def test_what_neuromaps_has_fetched(monkeypatch, tmp_path):
         datasets.neuromaps(source="hansen*")
     with pytest.raises(nc.InputError, match="no such folder"):
         datasets.neuromaps(str(tmp_path / "none"))
+
+
+@pytest.mark.parametrize("name", ["atlas.tsv", "sub-01_task-rest_desc-confounds_timeseries.tsv"])
+def test_tables_of_others_are_not_overwritten(tmp_path, name):
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(nc.UsageError, match="would be overwritten"):
+        datasets.bold(str(tmp_path))
+    assert sorted(os.listdir(tmp_path)) == [name]
+    assert (tmp_path / name).read_text() == "mine"
+
+
+def test_a_pipe_in_the_place_of_a_map_is_not_waited_for(tmp_path):
+    os.makedirs(tmp_path / "whole")
+    os.mkfifo(tmp_path / "whole" / "contrast-1.nii.gz")
+    with pytest.raises(nc.UsageError, match="would be overwritten"):
+        datasets.thresholded(str(tmp_path))

@@ -14,6 +14,7 @@ PROTOCOLS = ("tcp", "tls", "ucx", "ws", "wss")
 """Ways to reach a scheduler that dask knows."""
 
 _LOCAL = re.compile(r"local(?::([0-9]{1,4}))?")
+_PORT = re.compile(r"^(?:\[[^\[\]]+\]|[^\[\]:/]+):([0-9]{1,5})/?$")
 _HOST_PORT = re.compile(r"[A-Za-z0-9_.-]+:[0-9]{1,5}")
 
 HOW = ("name its address (tcp://host:8786), the file that it wrote (dask scheduler --scheduler-file FILE), or local:N "
@@ -43,6 +44,8 @@ class Scheduler:
             protocol, _, rest = text.partition("://")
             if protocol not in PROTOCOLS or not rest:
                 fault = f"{path_text(text)} is no address of a scheduler"
+            elif (port := _PORT.search(rest)) is None or not 0 < int(port[1]) < 1 << 16:
+                fault = f"{path_text(text)} has no port (1 to 65535)"
         elif (local := _LOCAL.fullmatch(text)) is not None:
             if local[1] is not None and int(local[1]) < 1:
                 fault = f"{text}: at least one worker is needed"

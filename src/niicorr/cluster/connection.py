@@ -105,7 +105,7 @@ def _client(scheduler: Scheduler, jobs: int) -> Iterator[Client]:
             target = scheduler.url or _address_in(scheduler.text)
         try:
             client = Client(target, timeout=ANSWER, set_as_default=False, direct_to_workers=True)
-        except (OSError, ValueError) as error:
+        except Exception as error:  # what dask raises for an address it cannot use is of many kinds
             text = path_text(str(target))
             raise ResourceError(f"no scheduler answers at {text} ({_short(error)}): start one (dask scheduler), or "
                                 "take workers on this machine with --scheduler local") from None
@@ -155,6 +155,8 @@ def _address_in(path: str) -> str:
     until = time.monotonic() + ANSWER
     while True:
         try:
+            if os.path.lexists(path) and (not os.path.isfile(path) or os.path.getsize(path) > LARGEST_FILE):
+                raise ValueError
             with open(path, encoding="utf-8") as file:
                 address = json.load(file)["address"]
             if isinstance(address, str):
@@ -236,3 +238,6 @@ def _short(error: BaseException) -> str:
         return str(error)
     text = str(error).strip().partition("\n")[0]
     return text or type(error).__name__
+
+LARGEST_FILE = 1 << 20
+"""Bytes of the file that a scheduler writes, at most."""

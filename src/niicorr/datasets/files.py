@@ -6,6 +6,7 @@ import gzip
 import os
 from collections.abc import Iterable
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,19 @@ def demand_ours(paths: Iterable[str]) -> None:
     for path in paths:
         if os.path.lexists(path) and not _is_ours(path):
             raise UsageError(f"{path} is not the demo's and would be overwritten: name another folder with -o")
+
+
+def demand_same(tables: dict[str, bytes]) -> None:
+    """Refuse to write tables where others lie, which bear no signature: only the same bytes are ours.
+
+    Raises
+    ------
+    UsageError
+        With the name of the first file that holds anything else.
+    """
+    for path, content in tables.items():
+        if os.path.lexists(path) and not (os.path.isfile(path) and Path(path).read_bytes() == content):
+            raise UsageError(f"{path} is not the demo's and would be overwritten: name another folder")
 
 
 def write_map(
@@ -112,6 +126,8 @@ def smooth_field(seed: int, affine: Any, shape: tuple[int, int, int], *, fwhm: f
 
 def _is_ours(path: str) -> bool:
     """Whether a file carries the signature of example data."""
+    if not os.path.isfile(path):  # a pipe would have us wait for ever
+        return False
     try:
         with open(path, "rb") as plain:
             start = plain.read(2)

@@ -8,7 +8,7 @@ import numpy as np
 
 from niicorr.datasets.demo import AFFINE, EXPERIMENTS, SHAPE, brain_at, brain_mask, write_demo_data
 from niicorr.datasets.example import Example
-from niicorr.datasets.files import demand_ours, smooth_field, write_map, write_whole
+from niicorr.datasets.files import demand_ours, demand_same, smooth_field, write_map, write_whole
 from niicorr.typing import BoolArray, Float64Array, IntArray
 
 NETWORKS = ("Vis", "SomMot", "DorsAttn", "Default")
@@ -155,14 +155,17 @@ def bold(folder: str = "niicorr-data/bold") -> Example:
     volumes += 4.0 * np.vstack([np.zeros(N_VOLUMES), signals.T])[labels[brain]]
     image = np.zeros((*RUN_SHAPE, N_VOLUMES), dtype=np.int16)
     image[brain] = np.rint(volumes)
-    write_map(run, image, affine, t_r=T_R)
-    write_map(atlas, labels, affine, dtype="int16")
     names = [f"{k + 1}\t{NETWORKS[network[k]]}-{k % 10 // 2 + 1}\t{'LR'[right[k]]}\t{NETWORKS[network[k]]}"
              for k in range(size)]
-    write_whole(table, "\n".join(["index\tname\themisphere\tnetwork", *names, ""]).encode())
     columns = [*(f"{kind}_{axis}" for kind in ("trans", "rot") for axis in "xyz"), "white_matter", "csf"]
     rows = ["\t".join(f"{value:.6f}" for value in row) for row in np.hstack([motion, tissue])]
-    write_whole(confounds, "\n".join(["\t".join(columns), *rows, ""]).encode())
+    tables = {table: "\n".join(["index\tname\themisphere\tnetwork", *names, ""]).encode(),
+              confounds: "\n".join(["\t".join(columns), *rows, ""]).encode()}
+    demand_same(tables)
+    write_map(run, image, affine, t_r=T_R)
+    write_map(atlas, labels, affine, dtype="int16")
+    for path, content in tables.items():
+        write_whole(path, content)
     return Example((run,), (), "A simulated run of 200 volumes (2 s) with an atlas of 40 regions in four networks and "
                    "a table of confounds.", atlas, (confounds,), {"network": network, "right": right})
 

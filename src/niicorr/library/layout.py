@@ -8,14 +8,15 @@ import re
 import secrets
 import shutil
 import time
-from typing import Any
+from typing import Any, get_args
 
 from niicorr.errors import InputError, ResourceError, UsageError
 from niicorr.folder import LIBRARY, resource_text
 from niicorr.images.inspect import BackgroundOption
 from niicorr.matrix_folder import read_json, sync_folder
 from niicorr.record_fields import DECISION
-from niicorr.tables import path_text
+from niicorr.tables import brief, path_text
+from niicorr.typing import Interpolation, Resample, Zeros
 
 RECORD, KIND, SCHEMA = LIBRARY, "library", 1
 
@@ -81,12 +82,23 @@ def library_record(path: str) -> dict[str, Any]:
     missing = [name for name in READING if name not in record["options"]]
     if missing or record["grid"] is None:
         raise InputError(f"{path_text(os.path.join(path, RECORD))} is damaged: it tells no {(*missing, 'grid')[0]}")
+    options = record["options"]
+    for name, kind in (("zeros", Zeros), ("resample", Resample), ("interpolation", Interpolation)):
+        if name in READING and options[name] not in get_args(kind):
+            raise InputError(f"{path_text(os.path.join(path, RECORD))} is damaged: options.{name} is {options[name]!r}")
+    try:
+        background_of(options["background"])
+    except (TypeError, ValueError, OverflowError):
+        raise InputError(f"{path_text(os.path.join(path, RECORD))} is damaged: options.background is "
+                         f"{brief(repr(options['background']))}") from None
     return record
 
 
 def background_of(option: Any) -> BackgroundOption:
     """Take the option ``background`` as ``library.json`` holds it."""
-    return option if option in ("auto", "none") else float(option)
+    if isinstance(option, str) and option in ("auto", "none"):
+        return "auto" if option == "auto" else "none"
+    return float(option)
 
 
 def shard_names(path: str) -> list[str]:

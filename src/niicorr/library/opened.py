@@ -208,8 +208,8 @@ def open_library(path: str | os.PathLike[str]) -> Library:
             if key is not None:
                 seen.add(key)
         places.append(np.array(keep, dtype=np.intp))
-    return Library(path, record["options"], features, tuple(Decision(**d) for d in record["decisions"]),
-                   tuple(record["warnings"]), shards, tuple(places))
+    decisions = tuple(Decision(d["topic"], d["text"]) for d in record["decisions"])
+    return Library(path, record["options"], features, decisions, tuple(record["warnings"]), shards, tuple(places))
 
 
 def key_of(record: MapRecord) -> Key | None:

@@ -25,6 +25,7 @@ from niicorr.library.features import VERSION, MapFeatures, read_features, write_
 from niicorr.library.layout import MAPS, SHARD_RECORD, hidden_place, put_in_place
 from niicorr.matrix import Features, MapMatrix, OwnValues, same_place
 from niicorr.matrix_folder import (
+    demand_file,
     open_matrix,
     read_array,
     read_json,
@@ -211,6 +212,10 @@ def open_shard(folder: str, features: Features) -> Shard:
 def verify_shard(shard: Shard) -> None:
     """Check every byte of a shard against its hash; `InputError` names the file that is not what was written."""
     record = read_json(os.path.join(shard.folder, SHARD_RECORD), _KINDS, KIND, SCHEMA)
+    unhashed = sorted(set(_files(shard.folder)) - {SHARD_RECORD} - set(record["digests"]))
+    if unhashed:
+        raise InputError(f"{path_text(os.path.join(shard.folder, SHARD_RECORD))} is damaged: it has no hash of "
+                         f"{path_text(unhashed[0])}. {REMEDY}")
     for name, digest in record["digests"].items():
         try:
             _demand_digest(shard.folder, name, digest)
@@ -220,7 +225,7 @@ def verify_shard(shard: Shard) -> None:
 
 def _demand_digest(folder: str, name: str, digest: str) -> None:
     place = os.path.join(folder, *name.split("/"))
-    if os.path.isabs(name) or ".." in name.split("/"):
+    if os.path.isabs(name) or ".." in name.split("/") or "\0" in name or not name.isascii():
         raise InputError(f"{path_text(os.path.join(folder, SHARD_RECORD))} is damaged: it names {name!r}")
     try:
         found = _digest(place)
@@ -242,6 +247,7 @@ def _files(folder: str) -> Iterator[str]:
 
 
 def _digest(path: str) -> str:
+    demand_file(path)
     whole = hashlib.blake2b(digest_size=16)
     with open(path, "rb") as file:
         while piece := file.read(_PIECE):

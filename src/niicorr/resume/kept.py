@@ -83,6 +83,9 @@ def open_kept(folder: Any) -> KeptWork:
     path = os.path.expanduser(os.fsdecode(folder))
     if not path or "\0" in path:
         raise UsageError("resume needs the name of a folder")
+    if os.path.islink(path):
+        raise UsageError(f"{path_text(path)} is a link, not a folder that an interrupted run left: remove it, or name "
+                         "another")
     if os.path.lexists(path) and not os.path.isdir(path):
         raise UsageError(f"{path_text(path)} is a file, not a folder that an interrupted run left: remove it, or name "
                          "another")

@@ -11,6 +11,7 @@ import io
 import os
 import re
 import secrets
+import tokenize
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Protocol
@@ -83,6 +84,6 @@ def read_piece(folder: str, name: str) -> list[np.ndarray[Any, Any]] | None:
     try:
         while buffer.tell() < len(body):
             arrays.append(np.lib.format.read_array(buffer, allow_pickle=False))
-    except (ValueError, EOFError):
+    except (ValueError, EOFError, ArithmeticError, TypeError, MemoryError, SyntaxError, tokenize.TokenError):
         return None
     return arrays

@@ -66,7 +66,8 @@ def _outcome(arrays: list[np.ndarray[Any, Any]], tile: Tile) -> TileOutcome | No
     r, n, x_constant, y_constant, doubtful = arrays
     packed = (-(-size // 8),)
     if (r.dtype != np.float64 or r.shape != shape or n.dtype.kind != "i" or n.size not in (1, size)
-            or doubtful.dtype.kind != "i" or doubtful.shape != (len(doubtful), 2)
+            or doubtful.dtype.kind != "i" or doubtful.ndim != 2 or doubtful.shape[1] != 2
+            or (np.abs(r) > 1).any()
             or any(flags.dtype != np.uint8 or flags.shape != packed for flags in (x_constant, y_constant))
             or (doubtful < 0).any() or (doubtful >= shape).any()):
         return None

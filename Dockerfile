@@ -1,5 +1,5 @@
 # niicorr in a container: `docker build -t niicorr .`, then
-#   docker run --rm --network none -u "$(id -u):$(id -g)" -v "$PWD:/work" niicorr run -x x/ -y y/ -o out/
+#   docker run --rm --network none -u "$(id -u):$(id -g)" -v "$PWD:/data" niicorr run -x x/ -y y/ -o out/
 # Nothing is fetched at run time, nobody is root, and whatever is cached lies in the work folder.
 FROM python:3.12-slim AS build
 COPY pyproject.toml constraints.txt README.md LICENSE CITATION.cff /source/
@@ -9,13 +9,13 @@ RUN python -m venv /opt/niicorr \
 
 FROM python:3.12-slim
 COPY --from=build /opt/niicorr /opt/niicorr
-RUN useradd --create-home --uid 1000 niicorr && mkdir /work && chown niicorr /work
+RUN useradd --create-home --uid 1000 niicorr && mkdir /data && chown niicorr /data
 ENV PATH=/opt/niicorr/bin:$PATH \
-    HOME=/work \
+    HOME=/data \
     MPLCONFIGDIR=/tmp/matplotlib \
-    NILEARN_DATA=/work/nilearn_data \
+    NILEARN_DATA=/data/nilearn_data \
     PYTHONDONTWRITEBYTECODE=1
 USER niicorr
-WORKDIR /work
+WORKDIR /data
 ENTRYPOINT ["niicorr"]
 CMD ["--help"]

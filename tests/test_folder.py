@@ -253,6 +253,19 @@ def test_what_is_a_result(tmp_path):
         assert is_result(str(tmp_path)) is expected
 
 
+def test_a_parent_that_another_run_makes_meanwhile_will_do(out, monkeypatch):
+    make = os.mkdir
+
+    def late(path, *mode):
+        monkeypatch.undo()
+        make(path)  # the other run's
+        return make(path, *mode)
+
+    monkeypatch.setattr(os, "mkdir", late)
+    write(out, a_csv="1")
+    assert set(contents(out)) == {"a.csv", "run.json"}
+
+
 def test_of_two_runs_at_once_the_second_replaces_the_first(tmp_path, monkeypatch):
     out = tmp_path / "out"
 

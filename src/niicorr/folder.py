@@ -170,8 +170,9 @@ class OutputFolder:
             missing.append(parent)
             parent = os.path.dirname(parent)
         for folder in reversed(missing):
-            os.mkdir(folder)
-            self._created.append(folder)
+            with contextlib.suppress(FileExistsError):  # another run was there first
+                os.mkdir(folder)
+                self._created.append(folder)
 
 
 def hidden_folder(parent: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,21 +10,18 @@ import numpy as np
 
 from niicorr.bare_arrays import from_matrices, is_matrix
 from niicorr.compute.similarity import Similarity
-from niicorr.errors import InputError, UsageError
-from niicorr.images.atlas import Atlas
+from niicorr.errors import UsageError
 from niicorr.images.extract import extract, naive_step
-from niicorr.images.region_names import listed
-from niicorr.images.region_runs import in_mni
-from niicorr.images.regions import MIN_COVERAGE, Regional, region_averages, regional_means
 from niicorr.images.sampling import Sampling
 from niicorr.images.survey import Survey
 from niicorr.machine import default_jobs, memory_budget, versions
 from niicorr.matrix import MapMatrix, row_dtype
 from niicorr.options import Options
-from niicorr.preparing import Prepared, prepare, refusal, rules_mattered
+from niicorr.preparing import prepare, refusal, rules_mattered
 from niicorr.records import Decision, Provenance
 from niicorr.result import Parcellation
-from niicorr.typing import BoolArray, Progress
+from niicorr.scratch import demand_room
+from niicorr.typing import Progress
 
 if TYPE_CHECKING:  # who asks for no scheduler need not load it
     from niicorr.cluster.session import Cluster
@@ -100,11 +96,6 @@ def extracted(
     return _from_files(x, y, options, command, progress, naive, cluster)
 
 
-def min_coverage_of(options: Options) -> float:
-    """Which share of a region a map must cover."""
-    return MIN_COVERAGE if options.min_coverage is None else float(options.min_coverage)
-
-
 def _from_files(
     x: Any, y: Any, options: Options, command: str | None, progress: Progress, naive: bool, cluster: Cluster | None
 ) -> Extracted:
@@ -113,23 +104,31 @@ def _from_files(
     problem = prepared.failure or refusal(sets, options)
     if problem is not None:
         raise problem
-    sampling = prepared.sampling
-    assert sampling is not None  # without a failure there is one
+    beside = prepared.beside
+    assert beside is not None  # without a failure there is one
+    sampling = beside.sampling
     jobs = options.jobs or default_jobs()
     n_maps = sum(len(s.maps) for s in sets)
     start = time.perf_counter()
     if prepared.atlas is not None:
-        return _regional(prepared, prepared.atlas, sets, options, command, start)
+        from niicorr.averaging import averaged
+
+        found = averaged(sets, prepared.atlas, beside, options, jobs)
+        provenance = Provenance(options.resolved(), command, versions(*READ_BY),
+                                (*prepared.decisions, *found.decisions), sampling.warnings,
+                                {**prepared.timings, "extract": time.perf_counter() - start}, beside.records)
+        return Extracted(found.matrices[0], found.matrices[1] if len(sets) > 1 else None, found.similarity, provenance,
+                         int(rules_mattered(sets)), tuple(sets), sampling, found.parcellation)
     step = naive_step(sampling.grid.size, n_maps) if naive and rules_mattered(sets) else 0
     on_disk = _too_large(n_maps, sampling, options)
+    if on_disk is not None:  # of both sets, before the first is read
+        demand_room(_rows_size(n_maps, sampling), "maps")
     how: dict[str, Any] = {"resample_option": options.resample, "naive_step": step, "n_maps": n_maps,
                            "on_disk": on_disk is not None}
     if cluster is None:
         matrices = [extract(s, sampling, **how, jobs=jobs) for s in sets]
     else:
         matrices = cluster.extract(sets, sampling, **how, progress=progress)
-    beside = prepared.beside
-    assert beside is not None  # it holds the sampling
     provenance = Provenance(options.resolved(), command, versions(*READ_BY),
                             (*prepared.decisions, *([] if on_disk is None else [on_disk])), sampling.warnings,
                             {**prepared.timings, "extract": time.perf_counter() - start}, beside.records)
@@ -141,60 +140,14 @@ def _from_files(
 def _too_large(n_maps: int, sampling: Sampling, options: Options) -> Decision | None:
     """Say that maps lie in a file, where they would take more than half of the memory; None where they do not."""
     n = sampling.indices.size
-    size, budget = n_maps * n * np.dtype(row_dtype(n_maps, n)).itemsize, memory_budget(options.memory)
+    size, budget = _rows_size(n_maps, sampling), memory_budget(options.memory)
     if size <= ROWS * budget:
         return None
     return Decision("memory", f"{n_maps} maps of {n} voxels take {size / 2**30:.2g} GiB, more than half of the "
                     f"{budget / 2**30:.2g} GiB that may be used: they lie in a temporary file (TMPDIR)")
 
 
-def _regional(
-    prepared: Prepared, atlas: Atlas, sets: list[Survey], options: Options, command: str | None, start: float
-) -> Extracted:
-    """Average both sets over the regions of an atlas; weights and covariates, too."""
-    beside = prepared.beside
-    assert beside is not None  # callers have a sampling
-    sampling, jobs = beside.sampling, options.jobs or default_jobs()
-    means = [regional_means(s, sampling, atlas, min_coverage=min_coverage_of(options), resample_option=options.resample,
-                            jobs=jobs) for s in sets]
-    weights, covariates = (None if values is None else region_averages(values, sampling, atlas)
-                           for values in (beside.weights, beside.covariates))
-    matrices = [part.matrix for part in means]
-    similarity = Similarity(options.method, float(options.threshold), weights, covariates)
-    keep = np.ones(len(atlas), dtype=bool)
-    for values in (weights, covariates):
-        if values is not None:
-            keep &= np.isfinite(values).reshape(-1, len(atlas)).all(axis=0)
-    if not keep.all():
-        matrices, similarity = [matrix.within(keep) for matrix in matrices], similarity.on(keep)
-    parcellation = _parcellation(sets, means, atlas)
-    decisions = (*prepared.decisions, *_coverage_decisions(parcellation, options, keep))
-    provenance = Provenance(options.resolved(), command, versions(*READ_BY), decisions, sampling.warnings,
-                            {**prepared.timings, "extract": time.perf_counter() - start}, beside.records)
-    return Extracted(matrices[0], matrices[1] if len(matrices) > 1 else None, similarity, provenance,
-                     int(rules_mattered(sets)), tuple(sets), sampling, parcellation)
-
-
-def _parcellation(sets: list[Survey], means: list[Regional], atlas: Atlas) -> Parcellation:
-    labels = tuple(label for s in sets for label in s.maps.labels)
-    coverage = np.concatenate([part.coverage for part in means])
-    if not (coverage > 0).any():
-        raise InputError(f"no map has data in any region of {atlas.path}: check that atlas and maps are in one space")
-    return Parcellation(atlas.path, atlas.regions, atlas.held, labels, coverage,
-                        np.concatenate([part.values for part in means]), in_mni(atlas))
-
-
-def _coverage_decisions(parcellation: Parcellation, options: Options, keep: BoolArray) -> Iterator[Decision]:
-    """Say which regions no map has, and which do not count for want of a weight or a covariate."""
-    n, names = len(parcellation.regions), parcellation.names
-    values = parcellation.values
-    assert values is not None  # of maps there are
-    yield Decision("atlas", f"a map's value of a region is its mean over the region's voxels with data; missing where "
-                   f"they are less than {min_coverage_of(options):.0%} of it")
-    without = [names[k] for k in np.flatnonzero(~np.isfinite(values).any(axis=0) & (parcellation.n_voxels > 0))]
-    if without:
-        yield Decision("atlas", f"{len(without)} of {n} regions are missing in every map: {listed(without)}")
-    if not keep.all():
-        dropped = [names[k] for k in np.flatnonzero(~keep)]
-        yield Decision("atlas", f"{len(dropped)} of {n} regions do not count, since weights or covariates have no "
-                       f"value there: {listed(dropped)}")
+def _rows_size(n_maps: int, sampling: Sampling) -> int:
+    """Bytes that maps take."""
+    n = sampling.indices.size
+    return n_maps * n * np.dtype(row_dtype(n_maps, n)).itemsize

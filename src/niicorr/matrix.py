@@ -314,7 +314,7 @@ def standardise(data: FloatArray | IntArray, out: FloatArray, valid: BoolArray |
     data : ndarray, shape (valid values,)
         What the map holds where it has data.
     out : ndarray, shape (features,)
-        The row; must be zero where ``valid`` is False.
+        The row, zero where ``valid`` is False; the data may lie at its beginning.
     valid : ndarray of bool, shape (features,), optional
         Where in the row the data go; everywhere if not given.
 
@@ -325,6 +325,7 @@ def standardise(data: FloatArray | IntArray, out: FloatArray, valid: BoolArray |
     1e9 nor values of 1e300 cost precision. A constant map gives zeros and a standard deviation of 0.
     """
     if data.size == 0:
+        out[...] = 0
         return float("nan"), 0.0
     low, high = float(data.min()), float(data.max())
     magnitude = max(abs(low), abs(high))
@@ -334,6 +335,9 @@ def standardise(data: FloatArray | IntArray, out: FloatArray, valid: BoolArray |
     # In pieces that stay in the processor's cache; the scores themselves are never held in float64 at once.
     pieces = [slice(start, start + PIECE) for start in range(0, data.size, PIECE)]
     mean = sum(float(values[p].sum(dtype=np.float64)) for p in pieces) / data.size
+    # A spread is never less than this; data that may be needed a second time must not be written over.
+    if abs(mean) > 1e4 * (high / unit - low / unit) / np.sqrt(2 * data.size) and np.may_share_memory(values, out):
+        values = values.copy()
     scores = out if valid is None else np.empty(data.size, dtype=out.dtype)
     spread = _center(values, mean, scores, pieces)
     if abs(mean) > 1e4 * spread:
@@ -347,6 +351,7 @@ def standardise(data: FloatArray | IntArray, out: FloatArray, valid: BoolArray |
     else:
         scores *= 1 / spread
     if valid is not None:
+        out[...] = 0
         out[valid] = scores
     return mean * unit, spread * unit
 

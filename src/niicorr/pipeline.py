@@ -22,9 +22,8 @@ from niicorr.analysis import analyse, silent
 from niicorr.bare_arrays import is_matrix
 from niicorr.compute.device import choose_device
 from niicorr.errors import DomainWarning, IndependenceWarning, UsageError
-from niicorr.extraction import extracted, min_coverage_of
+from niicorr.extraction import extracted
 from niicorr.images.extract import extract
-from niicorr.images.regions import regional_means
 from niicorr.machine import default_jobs
 from niicorr.options import Options, options_of
 from niicorr.preparing import nothing_left, prepare, refusal
@@ -247,8 +246,14 @@ def check(x: Any, y: Any = None, *, progress: Progress | None = None, **options:
     if sampling is not None:
         # Coverage is known only once maps are in the mask; the rows themselves are dropped.
         how: dict[str, Any] = {"resample_option": chosen.resample, "jobs": chosen.jobs or default_jobs()}
-        records = [(extract(s, sampling, **how) if atlas is None else regional_means(
-            s, sampling, atlas, min_coverage=min_coverage_of(chosen), **how).matrix).records for s in sets]
+        if atlas is None:
+            records = [extract(s, sampling, **how).records for s in sets]
+        else:
+            from niicorr.averaging import min_coverage_of
+            from niicorr.images.regions import regional_means
+
+            how["min_coverage"] = min_coverage_of(chosen)
+            records = [regional_means(s, sampling, atlas, **how).matrix.records for s in sets]
         failure = failure or refusal(sets, chosen)
     return CheckReport(records[0], records[1] if len(records) > 1 else (), prepared.decisions,
                        () if sampling is None else sampling.warnings, None if failure is None else str(failure))

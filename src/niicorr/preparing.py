@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from niicorr.errors import InputError, NiicorrError, ResourceError, UnusableMapsError, UsageError
-from niicorr.images.atlas import Atlas, read_atlas
-from niicorr.images.atlas_sampling import sample_atlas
 from niicorr.images.beside import Beside, read_beside
 from niicorr.images.mapset import MapSet, read_maps
 from niicorr.images.sampling import Sampling, choose_sampling, settle
@@ -21,6 +19,7 @@ from niicorr.typing import Progress
 
 if TYPE_CHECKING:  # who needs neither need not load them
     from niicorr.cluster.session import Cluster
+    from niicorr.images.atlas import Atlas
     from niicorr.images.cache.store import Cache
 
 BYTES_PER_CELL = 60
@@ -75,8 +74,11 @@ def prepare(x: Any, y: Any, options: Options, progress: Progress, cluster: Clust
     read: dict[str, Any] = {"volumes": options.volumes, "on_error": "skip", "max_map_size": options.max_map_size,
                             "cache": cache}
     # The atlas comes first: it is one file, and what is wrong with it should not take a thousand maps to tell.
-    atlas = None if options.atlas is None else read_atlas(options.atlas, options.labels,
-                                                          max_map_size=options.max_map_size)
+    atlas = None
+    if options.atlas is not None:
+        from niicorr.images.atlas import read_atlas
+
+        atlas = read_atlas(options.atlas, options.labels, max_map_size=options.max_map_size)
     sets: list[MapSet] = [read_maps(part, **read) for part in (x, y) if part is not None]
     _check_room(len(sets[0]) * len(sets[-1]), options)
     headers = time.perf_counter()
@@ -95,6 +97,8 @@ def prepare(x: Any, y: Any, options: Options, progress: Progress, cluster: Clust
         if atlas is None:
             sampling = choose_sampling(surveys[0], second, **how)
         else:
+            from niicorr.images.atlas_sampling import sample_atlas
+
             sampling, atlas = sample_atlas(surveys[0], second, atlas, **how)
         beside = read_beside(sampling, options.weights, options.partial, background=options.background,
                              zeros=options.zeros, resample_option=options.resample,

@@ -60,7 +60,7 @@ class Grid:
         """Volume of a voxel in mm³."""
         return float(abs(np.linalg.det(self.affine[:3, :3])))
 
-    @property
+    @cached_property
     def orientation(self) -> str:
         """Nearest axis codes, such as ``RAS``; ``???`` where the header tells none."""
         return axis_codes(self.affine) if self.known else "???"

@@ -85,7 +85,7 @@ def between_voxels_and_matrix(monkeypatch, path, change):
         return real(read, *rest)
 
     done = []
-    monkeypatch.setattr("niicorr.images.survey.Shelf.put", lambda *_: None)
+    monkeypatch.setattr("niicorr.images.shelf.Shelf.put", lambda *_: None)
     monkeypatch.setattr(extracting, "settle", meddled)
 
 

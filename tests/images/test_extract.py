@@ -15,7 +15,8 @@ from niicorr.images import extract as module
 from niicorr.images.extract import extract, naive_step
 from niicorr.images.mapset import read_maps
 from niicorr.images.sampling import choose_sampling
-from niicorr.images.survey import Shelf, survey
+from niicorr.images.shelf import Shelf
+from niicorr.images.survey import survey
 from strategies import MODEST
 
 SHAPE = (11, 9, 10)

@@ -11,14 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from niicorr.cli.drawing import draw_figures, draw_page
 from niicorr.cli.keeping import keeping
-from niicorr.errors import ResourceError, UsageError
+from niicorr.errors import InputError, ResourceError, UsageError
 from niicorr.folder import OutputFolder, resource_text, result_stands
 from niicorr.images.discover import discover
-from niicorr.images.labels import LabelImage, read_labels
 from niicorr.images.mapset import read_maps
 from niicorr.options import Options
 from niicorr.pipeline import correlate
-from niicorr.result.contribution import MOST_PAIRS, write_contributions
 from niicorr.result.saved import write_result
 from niicorr.tables import path_text
 
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
 
     from niicorr.cli.terminal import Terminal
     from niicorr.cluster.address import Scheduler
+    from niicorr.images.labels import LabelImage
 
 DEMO_DATA = "data"
 
@@ -48,6 +47,8 @@ def check(options: argparse.Namespace, _argv: list[str], terminal: Terminal) -> 
     report = judge(options.x, options.y, progress=terminal.progress, **_analysis(options))
     terminal.check_report(report.x_maps, report.y_maps, report.decisions, report.warnings, refusal=report.refusal,
                           same_set=options.y is None)
+    if report.refusal:
+        terminal.say(f"more:  {InputError.page}")
     if options.json:
         from niicorr.cli.summary import check_summary
 
@@ -106,6 +107,8 @@ def _run(
         tables: list[str] = []
         images: list[str] = []
         if contributions is not False:
+            from niicorr.result.contribution import write_contributions
+
             labels = None if contributions is True else contributions
             tables, images = write_contributions(result, folder.work, labels, terminal.progress)
         result, pages = draw_page(result, folder.work, options, [*figures, *tables])
@@ -150,6 +153,9 @@ def _contributions(options: argparse.Namespace) -> LabelImage | bool:
     """Whether they are asked for, and for which regions; what cannot be had is refused before any map is read."""
     if options.contributions is None:
         return False
+    from niicorr.images.labels import read_labels
+    from niicorr.result.contribution import MOST_PAIRS
+
     if options.atlas is not None and options.contributions is not True:
         raise UsageError("--contributions takes no atlas of its own beside --atlas: what each of its regions adds is "
                          "told")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeVar
@@ -59,7 +60,7 @@ class Side:
     @property
     def complete(self) -> bool:
         """Whether no value is missing."""
-        return self.common is not None or bool(self._whole.gapless[np.unique(self.matrix.support_of)].all())
+        return self.common is not None or bool(self._whole.gapless[self.matrix.support_of].all())
 
     @property
     def transformed(self) -> bool:
@@ -191,11 +192,12 @@ def in_order(of: Callable[[T], R], items: Sequence[T], threads: int) -> Iterator
     if threads <= 1 or len(items) <= 1:
         yield from map(of, items)
         return
-    pool = ThreadPoolExecutor(threads)
+    pool, here = ThreadPoolExecutor(threads), copy_context()
     try:
         # A few ahead, no more: outcomes wait for their turn in memory.
         for start in range(0, len(items), 4 * threads):
-            yield from pool.map(of, items[start : start + 4 * threads])
+            # What numpy does about overflow is told by the context, which threads do not inherit by themselves.
+            yield from pool.map(lambda item: here.copy().run(of, item), items[start : start + 4 * threads])
     finally:
         # Whoever interrupts does not wait for what has not begun.
         pool.shutdown(cancel_futures=True)

@@ -55,7 +55,7 @@ def extract(
     progress : callable, optional
         Called with the number of maps done, once for each file.
     on_disk : bool
-        Whether rows lie in a temporary file rather than in memory.
+        Whether rows and outlines lie in temporary files rather than in memory.
 
     Returns
     -------
@@ -67,7 +67,10 @@ def extract(
     read = settle(read, chosen, resample_option)
     readings = read.readings
     size, n = len(readings), chosen.indices.size
-    rows = zeros_of((size, n), row_dtype(n_maps or size, n), "maps", on_disk=on_disk)
+    dtype = row_dtype(n_maps or size, n)
+    waiting = None if on_disk else read.shelf.rows(n, dtype)
+    rows = zeros_of((size, n), dtype, "maps", on_disk=on_disk) if waiting is None else waiting
+    rows[[k for k, reading in enumerate(readings) if reading.problem is not None]] = 0
     center, scale = np.full(size, np.nan), np.zeros(size)
     packed: list[bytes] = [b""] * size
     zeros: dict[int, tuple[ZeroReading, BitArray]] = {}

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from math import isfinite, prod
 from typing import Any, Literal
 
@@ -283,6 +284,30 @@ def _parse_nifti(
     offset = _offset(path, float(header["vox_offset"]), (352 if version == 1 else 544) if single else 0)
     decisions: list[Decision] = []
     slope, inter = _scaling(path, float(header["scl_slope"]), float(header["scl_inter"]), decisions)
+    try:
+        grid, placing = _geometry(kind, order, _geometric(block) if version == 1 else block, shape)
+    except MapError as fault:
+        raise MapError(path, fault.reason, fault.advice) from None
+    is_series = is_time_series(n_volumes, dims, int(header["xyzt_units"]), float(header["pixdim"][4]))
+    return ImageHeader(path, data_path, dtype, shape, n_volumes, offset, slope, inter, grid,
+                       (*decisions, *placing), is_series, big_endian=order == ">")
+
+
+def _geometric(block: bytes) -> bytes:
+    """Return a NIfTI-1 header without what does not bear on its grid, such as descriptions."""
+    bare = bytearray(len(block))
+    for first, end in ((76, 108), (123, 124), (252, 328)):  # pixdim; xyzt_units; codes, quaternion and sform
+        bare[first:end] = block[first:end]
+    return bytes(bare)
+
+
+@lru_cache(maxsize=64)
+def _geometry(
+    kind: Any, order: str, block: bytes, shape: tuple[int, int, int]
+) -> tuple[Grid, tuple[Decision, ...]]:
+    """Judge what a NIfTI header says of space: once for all maps that say the same; its errors know no path."""
+    header = kind(block, endianness=order, check=False)
+    decisions: list[Decision] = []
     units = int(header["xyzt_units"])
     scale = _UNIT_MM.get(units & 7, 1.0)
     if (name := _UNIT_NAMES.get(units & 7)) is not None:
@@ -291,16 +316,15 @@ def _parse_nifti(
         decisions.append(Decision("affine", f"the unit of length is unknown (code {units & 7}): mm assumed"))
     s_code, q_code = int(header["sform_code"]), int(header["qform_code"])
     sform = np.asarray(header.get_sform(), dtype=np.float64) if s_code > 0 else None
-    qform = _qform(path, header, required=sform is None) if q_code > 0 else None
-    affine, chosen = choose_affine(path, sform, qform, scale, shape)
+    qform = _qform(header, required=sform is None) if q_code > 0 else None
+    affine, chosen = choose_affine("", sform, qform, scale, shape)
     edges = [float(e) for e in header["pixdim"][1:4]]
     code_used = s_code if s_code > 0 else q_code
     if s_code > 0 and q_code > 0 and qform is None:
         chosen.append(Decision("affine", "the qform is unusable; the sform is used"))
     grid = _grid(shape, affine, [e * scale for e in edges], mni=code_used == 4)
-    is_series = is_time_series(n_volumes, dims, units, float(header["pixdim"][4]))
-    return ImageHeader(path, data_path, dtype, shape, n_volumes, offset, slope, inter, grid,
-                       (*decisions, *chosen), is_series, big_endian=order == ">")
+    grid.affine.setflags(write=False)  # it belongs to many maps
+    return grid, (*decisions, *chosen)
 
 
 def _parse_analyze(path: str, data_path: str, block: bytes, order: str) -> ImageHeader:
@@ -386,12 +410,12 @@ def _scaling(path: str, slope: float, inter: float, decisions: list[Decision]) -
     return slope, inter
 
 
-def _qform(path: str, header: Any, *, required: bool) -> Float64Array | None:
+def _qform(header: Any, *, required: bool) -> Float64Array | None:
     try:
         affine = np.asarray(header.get_qform(), dtype=np.float64)
     except Exception as error:  # a quaternion longer than 1, or voxel sizes that are no sizes
         if required:
-            raise MapError(path, f"the qform is unusable ({error})", "mend the header") from None
+            raise MapError("", f"the qform is unusable ({error})", "mend the header") from None
         return None
     return affine
 

@@ -5,11 +5,14 @@ Each map alone decides, on its own grid, so that no map's reading depends on its
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from math import isfinite, isnan
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from niicorr.images.voxels import Voxels, box_volume, count, full_bits, indices_of, pack, touching
 from niicorr.records import Decision
@@ -31,6 +34,7 @@ SAMPLE = 1 << 15
 """Percentiles are taken from every k-th value where there are at least twice as many."""
 
 BackgroundOption = float | Literal["auto", "none"]
+T = TypeVar("T", bound=np.generic)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +89,7 @@ def inspect(volume: FloatArray, background: BackgroundOption = "auto", zeros: Ze
     """
     shape = volume.shape
     flat = volume.ravel(order="F")
-    tolerance = _tolerance(flat)
+    tolerance = cache(lambda: _tolerance(flat))  # of a sample that most maps need not be asked for
     nonzero = flat != 0
     value, share = _background(volume, flat, nonzero, tolerance, background)
     decisions = [_background_decision(value, share, background)]
@@ -93,7 +97,8 @@ def inspect(volume: FloatArray, background: BackgroundOption = "auto", zeros: Ze
     inside = _finite(flat)
     n_not_finite = 0 if inside is None else flat.size - int(np.count_nonzero(inside))
     if value is not None and isfinite(value) and value != 0:
-        inside = ~_equal(flat, value, tolerance) if inside is None else inside & ~_equal(flat, value, tolerance)
+        elsewhere = ~_equal(flat, value, tolerance)
+        inside = elsewhere if inside is None else inside & elsewhere
     data = nonzero if inside is None else inside & nonzero
     bits = pack(data, shape)
     # What is inside but not data is zero.
@@ -129,29 +134,32 @@ def inspect(volume: FloatArray, background: BackgroundOption = "auto", zeros: Ze
 
 
 def _background(
-    volume: FloatArray, flat: FloatArray, nonzero: BoolArray, tolerance: float, option: BackgroundOption
+    volume: FloatArray, flat: FloatArray, nonzero: BoolArray, tolerance: Callable[[], float], option: BackgroundOption
 ) -> tuple[float | None, float]:
     """Rule 4: the most common value on the faces, if faces and volume hold enough of it."""
     if option == "none":
         return None, 0.0
     if option != "auto":
         return option, float(np.count_nonzero(_equal(flat, option, tolerance)) / flat.size)
-    faces = _face_values(volume)
-    if not (faces == faces[:1]).all():
-        faces = np.sort(faces)  # NaN sorts last; of one value all over, as most faces are, there is nothing to sort
+    on_faces = _face_values(nonzero.reshape(volume.shape, order="F"))
+    if 2 * np.count_nonzero(on_faces) < on_faces.size:
+        # Most are zero, which no other value can outdo: the common case, without a look at any of them.
+        held = flat.size - int(np.count_nonzero(nonzero))
+        if held >= VOLUME_SHARE * flat.size:
+            return 0.0, held / flat.size
+    faces = np.sort(_face_values(volume))  # NaN last
     n_nan = int(np.count_nonzero(np.isnan(faces)))
     starts = np.flatnonzero(np.concatenate(([True], faces[1:] != faces[:-1])))[: faces.size]
     starts = starts[starts < faces.size - n_nan]
     lengths = np.diff(np.append(starts, faces.size - n_nan))
     most = int(lengths.argmax()) if lengths.size else -1
     candidate = float("nan") if most < 0 or n_nan > lengths[most] else float(faces[starts[most]])
-    on_faces = np.count_nonzero(_equal(faces, candidate, tolerance))
-    if on_faces < FACE_SHARE * faces.size:
+    if np.count_nonzero(_equal(faces, candidate, tolerance)) < FACE_SHARE * faces.size:
         return None, 0.0
-    if candidate == 0 and (held := flat.size - np.count_nonzero(nonzero)) >= VOLUME_SHARE * flat.size:
-        return 0.0, float(held / flat.size)  # the common case, without another pass over the volume
-    held = np.count_nonzero(_equal(flat, candidate, tolerance))
-    return (candidate, float(held / flat.size)) if held >= VOLUME_SHARE * flat.size else (None, 0.0)
+    if candidate == 0 and (held := flat.size - int(np.count_nonzero(nonzero))) >= VOLUME_SHARE * flat.size:
+        return 0.0, held / flat.size  # counted exactly
+    held = int(np.count_nonzero(_equal(flat, candidate, tolerance)))
+    return (candidate, held / flat.size) if held >= VOLUME_SHARE * flat.size else (None, 0.0)
 
 
 def _finite(flat: FloatArray) -> BoolArray | None:
@@ -183,7 +191,7 @@ def _read_zeros(
     return "missing", f"values end abruptly there ({figures})"
 
 
-def _face_values(volume: FloatArray) -> FloatArray:
+def _face_values(volume: NDArray[T]) -> NDArray[T]:
     """Return every voxel on the six faces, once."""
     inner = volume
     pieces = []
@@ -203,25 +211,28 @@ def _tolerance(flat: FloatArray) -> float:
     return TOLERANCE * _quantiles(finite, (0.99,))[0] if finite.size else 0.0
 
 
-def _equal(values: FloatArray, background: float, tolerance: float) -> BoolArray:
+def _equal(values: FloatArray, background: float, tolerance: Callable[[], float]) -> BoolArray:
     if isnan(background):
         return np.isnan(values)
     if not isfinite(background):
         return np.asarray(values == background)
-    tolerance = max(tolerance, TOLERANCE * abs(background))
-    return np.asarray((values >= background - tolerance) & (values <= background + tolerance))
+    width = max(tolerance(), TOLERANCE * abs(background))
+    return np.asarray((values >= background - width) & (values <= background + width))
 
 
 def _quantiles(values: FloatArray, shares: tuple[float, ...]) -> list[float]:
-    """Linear-interpolated quantiles of finite values; of a sample where there are very many."""
-    values = _thinned(values)
-    positions = [share * (values.size - 1) for share in shares]
-    ordered = np.sort(values)  # vectorised: a fifth of the time of np.partition at several places
+    """Linear-interpolated quantiles of finite values, the lowest first; of a sample where there are very many."""
+    rest, before = np.array(_thinned(values)), 0
+    last = rest.size - 1
     found = []
-    for p in positions:
-        k = int(p)
-        below, above = float(ordered[k]), float(ordered[min(k + 1, values.size - 1)])
-        found.append(below + (p - k) * (above - below) if isfinite(above - below) else below)
+    for share in shares:
+        k = int(share * last)
+        # Each is looked for among those that the one before has left: a third of the time that sorting takes.
+        rest.partition(k - before)
+        rest, before = rest[k - before :], k
+        below = float(rest[0])
+        above = float(rest[1:].min()) if rest.size > 1 else below
+        found.append(below + (share * last - k) * (above - below) if isfinite(above - below) else below)
     return found
 
 

@@ -6,8 +6,6 @@ until they are extracted, and are read again where the shelf was full.
 
 from __future__ import annotations
 
-import mmap
-import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
@@ -15,28 +13,24 @@ from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING, TypeVar
 
-import numpy as np
-
 from niicorr.errors import MapError, UsageError
 from niicorr.images.cache.content import Content, combined
 from niicorr.images.header import START, ImageHeader, demand_same, pair_halves
 from niicorr.images.inspect import BackgroundOption, Inspection, inspect
 from niicorr.images.load import TRAILING, FileFacts, volumes
 from niicorr.images.mapset import MapFile, MapSet, record
+from niicorr.images.shelf import Shelf
 from niicorr.images.stream import ByteStream
 from niicorr.images.voxels import Voxels
 from niicorr.records import Decision, MapRecord
 from niicorr.space import Grid
 from niicorr.tables import printable
-from niicorr.typing import BitArray, FloatArray, ZeroReading, Zeros
+from niicorr.typing import BitArray, ZeroReading, Zeros
 
 if TYPE_CHECKING:  # who has no cache need not load one
     from niicorr.images.cache.additions import StoredMap
     from niicorr.images.cache.facts import MapFacts
     from niicorr.images.cache.store import Cache
-
-OWN_PAGES = 1 << 22
-"""From so many bytes on the shelf, values get pages of their own."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -83,49 +77,6 @@ class MapReading:
     def decide(self, *decisions: Decision) -> MapReading:
         """The same map with more decisions."""
         return replace(self, record=replace(self.record, decisions=(*self.record.decisions, *decisions)))
-
-
-class Shelf:
-    """Voxels waiting for extraction, up to a number of bytes; what does not fit is read again later."""
-
-    def __init__(self, limit: float) -> None:
-        self._limit, self._held = limit, 0
-        self._voxels: dict[int, Voxels] = {}
-        self._outlines: dict[int, BitArray] = {}
-        self._lock = threading.Lock()
-
-    def shared(self, bits: BitArray) -> BitArray:
-        """Return an outline that came before in place of an equal one: maps of one kind have one, of 140 kB at 2 mm."""
-        with self._lock:
-            known = self._outlines.setdefault(hash(bits.tobytes()), bits)
-        return known if np.array_equal(known, bits) else bits
-
-    def put(self, index: int, voxels: Voxels) -> None:
-        """Keep the voxels of map ``index`` if there is room."""
-        with self._lock:
-            if self._held + voxels.nbytes <= self._limit:
-                own = self._held > OWN_PAGES
-                self._voxels[index] = replace(voxels, values=_on_own_pages(voxels.values)) if own else voxels
-                self._held += voxels.nbytes
-
-    def take(self, index: int) -> Voxels | None:
-        """Hand the voxels over and forget them."""
-        with self._lock:
-            voxels = self._voxels.pop(index, None)
-            self._held -= 0 if voxels is None else voxels.nbytes
-            return voxels
-
-
-def _on_own_pages(values: FloatArray) -> FloatArray:
-    """Copy values to memory of their own, which goes back to the system as soon as they are dropped.
-
-    Rows fill up while the shelf empties; taken from the allocator's heap, the two would add up.
-    """
-    if values.nbytes < mmap.PAGESIZE:
-        return values
-    copy = np.frombuffer(mmap.mmap(-1, values.nbytes), dtype=values.dtype)
-    copy[...] = values
-    return copy
 
 
 @dataclass(frozen=True, eq=False)
@@ -239,7 +190,7 @@ def survey(
     """
     if not isinstance(maps, MapSet):
         raise UsageError(f"survey takes what read_maps returns, not {type(maps).__name__}")
-    shelf = Shelf(keep)
+    shelf = Shelf(keep, len(maps))
 
     def read(file: MapFile) -> list[MapReading]:
         readings = _read_file(file, shelf, background, zeros, cache)

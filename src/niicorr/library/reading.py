@@ -11,7 +11,8 @@ from typing import Any
 from niicorr.errors import NiicorrError, UnusableMapsError, UsageError
 from niicorr.images.mapset import MapFile, MapSet, read_maps
 from niicorr.images.sampling import Sampling, choose_sampling, settle
-from niicorr.images.survey import Shelf, Survey, survey
+from niicorr.images.shelf import Shelf
+from niicorr.images.survey import Survey, survey
 from niicorr.images.voxels import Voxels
 from niicorr.library.opened import Key
 from niicorr.machine import default_jobs, memory_budget

@@ -31,11 +31,11 @@ from niicorr.nulls.effective import effective_null
 from niicorr.nulls.regional import regional_null
 from niicorr.nulls.regional_draws import RegionalSurrogates, regional_surrogates
 from niicorr.nulls.regional_fields import regional_fields
-from niicorr.nulls.stationary import in_order
 from niicorr.nulls.surrogate import Surrogates, surrogates_of
 from niicorr.nulls.variogram import VariogramFit
 from niicorr.records import Decision, NullModel
 from niicorr.result.null_shape import MOST_CELLS, Histogram
+from niicorr.threads import in_order
 from niicorr.typing import BoolArray, Float64Array, FloatArray, IntArray, Progress
 
 if TYPE_CHECKING:  # who keeps nothing need not load it

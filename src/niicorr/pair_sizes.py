@@ -13,13 +13,13 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from niicorr.compute.plan import cuts
-from niicorr.compute.tiles import in_order
 from niicorr.machine import one_blas_thread
 from niicorr.matrix import MapMatrix
 from niicorr.nulls.effective import EffectiveSize
 from niicorr.nulls.traces import Atoms
 from niicorr.resume.descriptions import arrays_of, from_arrays
 from niicorr.scratch import Scratch
+from niicorr.threads import in_order
 from niicorr.typing import Float64Array, IntArray, Progress
 
 PIECE = 64

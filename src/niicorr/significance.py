@@ -19,7 +19,6 @@ import numpy as np
 from niicorr.compute.device import Device
 from niicorr.compute.plan import cuts
 from niicorr.compute.similarity import Correlation, Similarity
-from niicorr.compute.tiles import in_order
 from niicorr.draws import Directions, count_directions, count_draws
 from niicorr.errors import ResourceError
 from niicorr.inference import adjusted, fisher_interval, pvalues
@@ -35,6 +34,7 @@ from niicorr.result.notes import Layer
 from niicorr.result.null_shape import Autocovariances, Histogram
 from niicorr.scratch import unknown
 from niicorr.tables import DIRECTION_COLUMNS, INFERRED_COLUMNS, printable
+from niicorr.threads import in_order
 from niicorr.typing import BoolArray, Float64Array, IntArray, Progress
 
 if TYPE_CHECKING:  # who needs neither need not load them

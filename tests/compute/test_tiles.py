@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import tracemalloc
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,6 +16,7 @@ from niicorr.compute import similarity as module
 from niicorr.compute.plan import planned
 from niicorr.compute.similarity import Similarity
 from niicorr.matrix import MapMatrix
+from niicorr.threads import in_order
 
 N = 300
 KINDS = {
@@ -228,19 +228,17 @@ def test_the_blas_has_one_thread_while_ours_multiply(monkeypatch):
     assert seen == [[1] * len(before)]
 
 
-def test_outcomes_come_in_order_and_what_has_not_begun_is_left():
-    assert list(tiles.in_order(lambda k: k * k, range(50), 3)) == [k * k for k in range(50)]
-    begun, lock = [], threading.Lock()
+def test_threads_do_about_overflow_what_their_caller_does(monkeypatch):
+    monkeypatch.setattr(sums, "CHUNK", 10)
 
-    def work(k):
-        with lock:
-            begun.append(k)
-        if k == 2:
-            raise RuntimeError("no more")
+    def product(part):
+        return [np.full((1, 1), 1e30, np.float32) * np.float32(1e30)]
 
-    with pytest.raises(RuntimeError, match="no more"):
-        list(tiles.in_order(work, range(1000), 2))
-    assert len(begun) < 20
+    for of_threads in (lambda: list(in_order(product, range(9), 2)), lambda: sums._added(product, 90, 2)):
+        with np.errstate(over="raise"), pytest.raises(FloatingPointError):
+            of_threads()
+        with np.errstate(over="ignore"):
+            of_threads()
 
 
 def test_sets_without_maps_have_no_cells():

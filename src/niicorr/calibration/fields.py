@@ -12,9 +12,9 @@ from niicorr.compute.similarity import Similarity
 from niicorr.errors import InputError
 from niicorr.matrix import MapMatrix
 from niicorr.nulls.effective import EffectiveNull
-from niicorr.nulls.stationary import in_order
 from niicorr.nulls.surrogate import Surrogates, surrogates_of
 from niicorr.significance import LEAST_VOXELS
+from niicorr.threads import in_order
 from niicorr.typing import IntArray
 
 MAPS = 64

@@ -29,13 +29,14 @@ from niicorr.compute.on_device import Tile, tiles_of
 from niicorr.compute.outcome import Elsewhere, TileOutcome
 from niicorr.compute.plan import Sizes, planned
 from niicorr.compute.sums import Block, Sums, block_sums
-from niicorr.compute.tiles import Side, execute, in_order
+from niicorr.compute.tiles import Side, execute
 from niicorr.compute.transforms import basis_of, biweight_scores, fine_values, residuals, transformed
 from niicorr.machine import memory_budget, one_blas_thread
 from niicorr.matrix import MapMatrix
 from niicorr.ranks import average_ranks
 from niicorr.records import Decision
 from niicorr.scratch import unknown, zeros
+from niicorr.threads import in_order
 from niicorr.typing import BoolArray, Float64Array, FloatArray, IntArray, Method, Progress
 
 MIN_COMMON = 3
@@ -72,9 +73,9 @@ class Correlation:
     def empty(cls, rows: int, columns: int, *, on_disk: bool = False) -> Correlation:
         """Make room for so many cells, filled later; in a temporary file, if asked for."""
         shape = rows, columns
-        x_constant, y_constant, own = (np.zeros(shape, np.bool_) for _ in range(3))
-        return cls(unknown(shape, on_disk=on_disk), zeros(shape, np.int64, "the result", on_disk=on_disk), x_constant,
-                   y_constant, own)
+        n, x_constant, y_constant, own = (zeros(shape, kind, "the result", on_disk=on_disk)
+                                          for kind in (np.int64, np.bool_, np.bool_, np.bool_))
+        return cls(unknown(shape, on_disk=on_disk), n, x_constant, y_constant, own)
 
     def place(self, tile: Tile, outcome: TileOutcome) -> None:
         """Fill the cells of a tile."""

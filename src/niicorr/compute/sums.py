@@ -10,8 +10,7 @@ distinct supports; where nothing is missing a single product is left.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -19,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from niicorr.matrix import MapMatrix
+from niicorr.threads import in_order
 from niicorr.typing import BoolArray, Float64Array, FloatArray, IntArray
 
 CHUNK = 8192
@@ -202,21 +202,9 @@ def chunks_of(n: int) -> list[slice]:
 def _added(part: Callable[[slice], list[FloatArray]], n: int, jobs: int) -> list[Float64Array]:
     """Add the products of all chunks of features up in float64, always in the same order."""
     totals: list[Float64Array] = []
-    for parts in _in_order(part, chunks_of(n), jobs):
+    for parts in in_order(part, chunks_of(n), jobs):
         if not totals:
             totals.extend(np.zeros(part.shape) for part in parts)
         for k, more in enumerate(parts):
             totals[k] += more
     return totals
-
-
-def _in_order(
-    part: Callable[[slice], list[FloatArray]], chunks: list[slice], jobs: int
-) -> Iterator[list[FloatArray]]:
-    if jobs <= 1 or len(chunks) == 1:
-        yield from map(part, chunks)
-        return
-    with ThreadPoolExecutor(jobs) as pool:
-        # A few chunks ahead, no more: partial products of large sets are large themselves.
-        for start in range(0, len(chunks), 2 * jobs):
-            yield from pool.map(part, chunks[start : start + 2 * jobs])

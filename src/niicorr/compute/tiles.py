@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeVar
@@ -18,6 +16,7 @@ from niicorr.compute.sums import Block, Sums, block_sums
 from niicorr.errors import ResourceError
 from niicorr.matrix import MapMatrix, OwnValues
 from niicorr.records import Decision
+from niicorr.threads import in_order
 from niicorr.typing import BoolArray, Float64Array, FloatArray, IntArray
 
 Finish = Callable[[Tile, Block, Block, Sums], None]
@@ -185,22 +184,6 @@ def execute(
         if bands[rows.start]:
             band(rows)
     return [] if room is None else room.decisions
-
-
-def in_order(of: Callable[[T], R], items: Sequence[T], threads: int) -> Iterator[R]:
-    """Apply a function to all items, in threads where there are several, and yield the outcomes in order."""
-    if threads <= 1 or len(items) <= 1:
-        yield from map(of, items)
-        return
-    pool, here = ThreadPoolExecutor(threads), copy_context()
-    try:
-        # A few ahead, no more: outcomes wait for their turn in memory.
-        for start in range(0, len(items), 4 * threads):
-            # What numpy does about overflow is told by the context, which threads do not inherit by themselves.
-            yield from pool.map(lambda item: here.copy().run(of, item), items[start : start + 4 * threads])
-    finally:
-        # Whoever interrupts does not wait for what has not begun.
-        pool.shutdown(cancel_futures=True)
 
 
 def _by_threads(

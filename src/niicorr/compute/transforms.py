@@ -7,12 +7,12 @@ a matrix and puts the outcome into standard scores again.
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
 
 from niicorr.matrix import MapMatrix, standardise
+from niicorr.threads import in_order
 from niicorr.typing import BoolArray, Float64Array, FloatArray
 
 BREADTH = 9.0
@@ -72,13 +72,8 @@ def transformed(
         values = of(i, matrix.rows[i] if everywhere else matrix.rows[i][valid], None if everywhere else valid)
         center[i], scale[i] = standardise(values, rows[i], None if everywhere else valid)
 
-    varying = [int(i) for i in np.flatnonzero(matrix.scale > 0)]
-    if jobs <= 1 or len(varying) <= 1:
-        for i in varying:
-            work(i)
-    else:
-        with ThreadPoolExecutor(jobs) as pool:
-            list(pool.map(work, varying))
+    for _ in in_order(work, [int(i) for i in np.flatnonzero(matrix.scale > 0)], jobs):
+        pass
     return replace(matrix, rows=rows, center=center, scale=scale, zeros={}, naive=None, exact=None)
 
 

@@ -11,11 +11,12 @@ import numpy as np
 from niicorr.images.mapset import MapFile, MapSet
 from niicorr.images.resample import reindex, resample
 from niicorr.images.sampling import Sampling, choose_sampling, own_grid, settle
-from niicorr.images.survey import Advance, MapReading, Survey, in_threads, survey
+from niicorr.images.survey import Advance, MapReading, Survey, survey
 from niicorr.images.voxels import Places, Voxels, count, pack, places_of, unpack
 from niicorr.matrix import MapMatrix, row_dtype, standardise, unpack_supports
 from niicorr.scratch import zeros as zeros_of
 from niicorr.space import Grid, reindexing, same_grid
+from niicorr.threads import in_order
 from niicorr.typing import BitArray, BoolArray, Float64Array, FloatArray, IntArray, Resample, ZeroReading
 
 NAIVE_BYTES = 16 * 2**20
@@ -96,7 +97,8 @@ def extract(
         if progress is not None:
             progress(len(file.labels))
 
-    in_threads(work, read.maps.files, jobs)
+    for _ in in_order(work, read.maps.files, jobs):
+        pass
     supports, support_of = unpack_supports(packed, n, on_disk=on_disk)
     n_valid = np.count_nonzero(supports, axis=1)[support_of]
     records = tuple(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,6 +17,7 @@ from niicorr.images.series import RegionSeries, region_series
 from niicorr.images.weighted_series import weighted_series
 from niicorr.records import Decision, Region
 from niicorr.space import Grid, same_grid
+from niicorr.threads import in_order
 from niicorr.typing import Float64Array, IntArray, Progress
 
 COPIES = 24
@@ -126,11 +126,7 @@ def _of_images(
             except MapError as problem:
                 return problem
 
-        if jobs == 1:
-            outcome = [read(run) for run in runs]
-        else:
-            with ThreadPoolExecutor(jobs) as pool:
-                outcome = list(pool.map(read, runs))
+        outcome = list(in_order(read, runs, jobs))
     problems = [one for one in outcome if isinstance(one, MapError)]
     if problems:
         raise unusable(problems, len(runs))

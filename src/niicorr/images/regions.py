@@ -17,9 +17,10 @@ from niicorr.images.extract import Placed, lattice_of, mask_bits_of, place
 from niicorr.images.mapset import MapFile, MapSet
 from niicorr.images.region_names import listed
 from niicorr.images.sampling import Sampling, settle
-from niicorr.images.survey import Advance, MapReading, Survey, in_threads, survey
+from niicorr.images.survey import Advance, MapReading, Survey, survey
 from niicorr.matrix import Features, MapMatrix, standardise
 from niicorr.records import Decision, MapRecord
+from niicorr.threads import in_order
 from niicorr.typing import BoolArray, Float64Array, FloatArray, IntArray, Resample
 
 MIN_COVERAGE = 0.5
@@ -98,7 +99,8 @@ def regional_means(
         if progress is not None:
             progress(len(file.labels))
 
-    in_threads(work, read.maps.files, jobs)
+    for _ in in_order(work, read.maps.files, jobs):
+        pass
     size = averager.size
     values, coverage = _means(sums, valid, size, min_coverage)
     centroids = np.array([region.centroid for region in atlas.regions], dtype=np.float64).reshape(-1, 3)

@@ -6,8 +6,7 @@ until they are extracted, and are read again where the shelf was full.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from itertools import zip_longest
@@ -25,6 +24,7 @@ from niicorr.images.voxels import Voxels
 from niicorr.records import Decision, MapRecord
 from niicorr.space import Grid
 from niicorr.tables import printable
+from niicorr.threads import in_order
 from niicorr.typing import BitArray, ZeroReading, Zeros
 
 if TYPE_CHECKING:  # who has no cache need not load one
@@ -199,25 +199,12 @@ def survey(
         return readings
 
     try:
-        readings = tuple(r for part in in_threads(read, maps.files, jobs) for r in part)
+        readings = tuple(r for part in in_order(read, maps.files, jobs) for r in part)
     finally:
         # Also where the run ends here: what was read need not be read again.
         if cache is not None:
             cache.seal()
     return Survey(maps, readings, shelf, background, zeros, cache=cache)
-
-
-def in_threads(work: Callable[[T], R], items: Sequence[T], jobs: int) -> list[R]:
-    """Do the work for every item, in order; on an error or an interrupt, start no more of it."""
-    if jobs <= 1 or len(items) <= 1:
-        return [work(item) for item in items]
-    with ThreadPoolExecutor(min(jobs, len(items))) as pool:
-        futures = [pool.submit(work, item) for item in items]
-        try:
-            return [future.result() for future in futures]
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
 
 
 def _read_file(

@@ -32,9 +32,9 @@ from niicorr.nulls.regional_traces import (
     study,
 )
 from niicorr.nulls.regional_unevenness import Local, corrected, local_ratio
-from niicorr.nulls.stationary import in_order
 from niicorr.nulls.supports import Supports, supports_of
 from niicorr.nulls.traces import Atoms
+from niicorr.threads import in_order
 from niicorr.typing import BoolArray, Float64Array, IntArray
 
 BATCH = 64

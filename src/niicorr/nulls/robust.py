@@ -35,9 +35,9 @@ import numpy as np
 from niicorr.matrix import MapMatrix
 from niicorr.nulls.coarse import Blocks, blocks_of
 from niicorr.nulls.lattice import Lattice
-from niicorr.nulls.stationary import in_order
 from niicorr.nulls.supports import Supports
 from niicorr.nulls.windows import LocalSums, local_sums
+from niicorr.threads import in_order
 from niicorr.typing import BoolArray, Float64Array, FloatArray, IntArray
 
 BOUNDS = (0.25, 25.0)

@@ -10,8 +10,7 @@ autocovariances instead would bias V.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -35,6 +34,7 @@ from niicorr.nulls.traces import (
     row_sums,
     traces,
 )
+from niicorr.threads import in_order
 from niicorr.typing import BoolArray, Float64Array, IntArray
 
 BATCH = 8
@@ -293,16 +293,3 @@ def _fitting(classes: IntArray, pairs: Float64Array, expected: Float64Array, wei
     root = np.sqrt(weights)
     rotation, factor = np.linalg.qr(expected.T * root[:, None])
     return Fitting(classes, pairs, rotation.T * root, factor)
-
-
-def in_order(of: Callable[[T], R], items: Sequence[T], jobs: int) -> Iterator[R]:
-    """Apply a function to all items, in threads where there are several, and yield the outcomes in order."""
-    if jobs <= 1 or len(items) <= 1:
-        yield from map(of, items)
-        return
-    pool = ThreadPoolExecutor(jobs)
-    try:
-        yield from pool.map(of, items)
-    finally:
-        # Whoever interrupts does not wait for what has not begun.
-        pool.shutdown(cancel_futures=True)

@@ -21,8 +21,7 @@ import numpy as np
 from niicorr.compute.device import Device
 from niicorr.compute.similarity import Similarity
 from niicorr.compute.sums import CHUNK
-from niicorr.compute.tiles import in_order
-from niicorr.errors import UsageError
+from niicorr.errors import UsageError, told_on
 from niicorr.images.cache import layout
 from niicorr.images.cache.index import Index
 from niicorr.images.cache.store import Cache, open_cache
@@ -35,6 +34,7 @@ from niicorr.resume.nulls import KeptNull, Null
 from niicorr.resume.pieces import Arrays, is_piece, piece_name, read_piece, write_piece
 from niicorr.resume.tiles import KeptTiles
 from niicorr.tables import path_text
+from niicorr.threads import in_order
 from niicorr.typing import Float64Array
 
 MAPS = "maps"
@@ -63,6 +63,7 @@ def place_of(out: str) -> str:
     return os.path.join(path, ".niicorr-resume") if os.path.isdir(path) and not os.path.isdir(beside) else beside
 
 
+@told_on("docs/tutorials/thousands.md")
 def open_kept(folder: Any) -> KeptWork:
     """Open the folder of an interrupted run, which is made as soon as there is something to keep.
 

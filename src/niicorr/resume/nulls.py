@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Generic, Protocol, TypeVar
 
-from niicorr.compute.tiles import in_order
 from niicorr.matrix import MapMatrix
 from niicorr.nulls.effective import EffectiveSize
 from niicorr.nulls.traces import Atoms
 from niicorr.resume.descriptions import arrays_of, from_arrays
 from niicorr.resume.keys import context, digest, features_digest, map_digests
 from niicorr.resume.pieces import Pieces
+from niicorr.threads import in_order
 from niicorr.typing import IntArray
 
 D = TypeVar("D")

@@ -377,9 +377,9 @@ CUT = "data: the map is thresholded (edge 0.98, floor 0.41)"
 
 @pytest.mark.parametrize(("whys", "words"), [
     ((ABRUPT, ABRUPT), "Exact zeros counted as missing in 2 maps (whose values end abruptly at them)."),
-    ((ABRUPT, TAPER, CUT, CUT), "Exact zeros counted as data in 3 maps (2 thresholded maps, 1 whose values taper off "
+    ((ABRUPT, TAPER, CUT, CUT), "Exact zeros counted as data in 3 maps (2 thresholded, 1 whose values taper off "
      "towards them) and as missing in 1 map (whose values end abruptly at them)."),
-    (("data: the map has two values",), "Exact zeros counted as data in 1 map (maps of two values)."),
+    (("data: the map has two values",), "Exact zeros counted as data in 1 map (of two values)."),
     (("data: a reason of another version", TAPER),
      "Exact zeros counted as data in 2 maps (1 whose values taper off towards them)."),
     (("data: a reason of another version",), "Exact zeros counted as data in 1 map."),
@@ -745,3 +745,38 @@ def test_covariates_of_a_folder_are_counted():
     result = result.replace(provenance=dataclasses.replace(
         result.provenance, decisions=(Decision("partial", "covariates: a, b"), decision)))
     assert "after 30 covariate maps had been regressed out" in text(result)
+
+
+# --- how sure it is --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("same_set", [False, True])
+def test_what_came_of_it_is_counted_each_pair_once(same_set):
+    result = made(6, 6, seed=3, same_set=same_set)
+    pairs = np.tril(np.ones((6, 6), bool), -1) if same_set else np.ones((6, 6), bool)
+    result = result.replace(inferred={**result.inferred, "p_fdr": result.inferred["p"] / 8,
+                                      "p_fwe": result.inferred["p"] / 2})
+    found, sure = (int((result.inferred[name][pairs] <= 0.05).sum()) for name in ("p_fdr", "p_fwe"))
+    assert 0 < sure < found
+    half = result.inferred["ci_high"][pairs]
+    words = text(result)
+    assert f"The adjusted p (false discovery rate) was at most 0.05 in {found} pairs, of which at most one in " in words
+    assert f"the family-wise p was in {sure}." in words
+    assert f"was {half.min():.2f} to {half.max():.2f} (median {np.median(half):.2f})." in words
+
+
+def test_where_nothing_is_found_nothing_is_there_by_chance():
+    result = made()
+    nothing = result.replace(inferred={**result.inferred, "p_fdr": np.ones((3, 5)), "p_fwe": np.ones((3, 5))})
+    assert "was at most 0.05 in 0 pairs; the family-wise p was in 0." in text(nothing)
+
+
+def test_textbook_values_are_not_counted():
+    assert "at most 0.05 in" not in text(made(null="independent"))
+    assert "half-width" not in text(made(null="independent"))
+
+
+def test_one_pair_has_one_width():
+    words = text(made(1, 1))
+    assert "false discovery" not in words
+    assert f"tells how sure r is, was {made(1, 1).inferred['ci_high'][0, 0]:.2f}." in words

@@ -36,8 +36,8 @@ MEASURES = {
 ZERO_REASONS = {
     "end abruptly": "whose values end abruptly at them",
     "taper off": "whose values taper off towards them",
-    "thresholded": "thresholded maps",
-    "two values": "maps of two values",
+    "thresholded": "thresholded",
+    "two values": "of two values",
 }
 """Why zeros were read as they were: words of the decision, and how the paragraph says it."""
 

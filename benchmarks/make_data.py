@@ -1,6 +1,6 @@
 """Make the data of one benchmark; what is there already is left alone.
 
-    python make_data.py S|M|L|P20|P100|P2000 FOLDER [--suffix .nii]
+    python make_data.py S|M|L|P20|P100|P2000|P5000 FOLDER [--suffix .nii]
 
 S is niicorr's own example data. The others are smooth Gaussian fields in nilearn's MNI152 mask, of 2 mm (M, L) or 4 mm
 (P…), float32, 0 outside, gzip level 6; a few shared fields make the correlations differ from 0. Each folder
@@ -15,7 +15,8 @@ import shutil
 import nibabel as nib
 import numpy as np
 
-MAPS = {"M": (30, 30, 2), "L": (500, 500, 2), "P20": (20, 20, 4), "P100": (100, 100, 4), "P2000": (2000, 2000, 4)}
+MAPS = {"M": (30, 30, 2), "L": (500, 500, 2), "P20": (20, 20, 4), "P100": (100, 100, 4), "P2000": (2000, 2000, 4),
+        "P5000": (5000, 4, 4)}
 """Maps of x and of y, and mm of a voxel."""
 
 SHARED = 4

@@ -60,6 +60,7 @@ sphinx_gallery_conf = {
     "plot_gallery": True,
     "min_reported_time": 1e9,
     "show_signature": False,
+    "capture_repr": (),  # what an example prints is what it wants to say
     "image_scrapers": ("gallery_figures.scrape",),
     "default_thumb_file": str(HERE / "images" / "demo.png"),
 }

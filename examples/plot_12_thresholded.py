@@ -16,9 +16,11 @@ for record in result.x_maps[:2]:
 for cell, note in list(result.notes.items())[:4]:
     print(result.y_labels[cell[0]], result.x_labels[cell[1]], "|", note)
 ax = nc.heatmap(result)
+ax.set_title("zeros are data (decided by rule)", loc="left")
 
 # %%
 # Overruled: only voxels beyond the threshold count.
 
 missing = nc.correlate(list(example.x), list(example.y), zeros="missing", null="none", warn=False)
 ax_missing = nc.heatmap(missing)
+ax_missing.set_title("zeros are missing", loc="left")

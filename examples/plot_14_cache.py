@@ -21,5 +21,7 @@ for name in ("first run", "second run"):
     result = nc.correlate(list(example.x), list(example.y), null="none", cache="niicorr-data/cache")
     seconds[name] = time.process_time() - start
 figure, ax = plt.subplots(figsize=(5, 1.8), layout="constrained")
-ax.barh(list(seconds)[::-1], list(seconds.values())[::-1], color=["#9db7c7", "#3b6e8f"])
+ax.barh(list(seconds)[::-1], list(seconds.values())[::-1], color=["#b3561d", "#9db7c7"], height=0.6)
 ax.set(xlabel="seconds of a processor, 24 maps")
+ax.tick_params(axis="y", length=0)
+ax.spines[["top", "right", "left"]].set_visible(False)

@@ -62,3 +62,18 @@ def test_every_block_runs(page, folder, capsys, request):
             assert words[0] == "niicorr", f"{page.name}: who runs {words}?"
             code = main(words[1:])
             assert code == 0, f"{page.name}: {' '.join(words)}\n{capsys.readouterr().err}"
+
+
+SCRIPT = re.compile(r"\bpython (?:-m pytest )?(?:-q )?((?:benchmarks|paper|tests|\.ci)/[\w/.]+)")
+TOLD = [*PAGES, ROOT / "paper" / "paper.md", ROOT / "benchmarks" / "README.md"]
+
+
+@pytest.mark.parametrize("page", TOLD, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_script_that_is_named_is_there(page):
+    named = SCRIPT.findall(page.read_text(encoding="utf-8"))
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_scripts_are_named():
+    """Else the test above would pass with nothing to look at."""
+    assert sum(len(SCRIPT.findall(page.read_text(encoding="utf-8"))) for page in TOLD) > 30

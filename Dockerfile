@@ -9,13 +9,13 @@ RUN python -m venv /opt/niicorr \
 
 FROM python:3.12-slim
 COPY --from=build /opt/niicorr /opt/niicorr
-RUN useradd --create-home --uid 1000 niicorr && mkdir /data && chown niicorr /data
+RUN useradd --no-create-home --home-dir /data --uid 1000 niicorr && mkdir /data && chown 1000:1000 /data
 ENV PATH=/opt/niicorr/bin:$PATH \
     HOME=/data \
     MPLCONFIGDIR=/tmp/matplotlib \
     NILEARN_DATA=/data/nilearn_data \
     PYTHONDONTWRITEBYTECODE=1
-USER niicorr
+USER 1000:1000
 WORKDIR /data
 ENTRYPOINT ["niicorr"]
 CMD ["--help"]

@@ -6,7 +6,7 @@ import nox
 
 nox.options.reuse_existing_virtualenvs = True
 nox.options.sessions = ["tests", "browser", "lint", "types", "layers", "doctests", "build", "startup", "demo"]
-PYTHONS = ("3.11", "3.12", "3.13")
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 
 
 def _install(session: nox.Session, what: str) -> None:
@@ -45,7 +45,7 @@ def docs(session: nox.Session) -> None:
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check names, imports and docstrings with ruff."""
-    _install(session, ".[dev]")
+    session.install("-c", "constraints.txt", "ruff")
     session.run("ruff", "check", ".")
 
 
@@ -59,7 +59,8 @@ def types(session: nox.Session) -> None:
 @nox.session
 def layers(session: nox.Session) -> None:
     """Check that modules import downwards only."""
-    _install(session, ".[dev]")
+    session.install("-c", "constraints.txt", "import-linter")
+    session.install("--no-deps", "-e", ".")
     session.run("lint-imports", "--no-cache")
 
 
@@ -80,10 +81,43 @@ def fuzz(session: nox.Session) -> None:
 
 
 @nox.session
+def mutants(session: nox.Session) -> None:
+    """Change what computes and reads, a little and in many places; tests must notice. A number (420) may be given."""
+    _install(session, ".[test]")
+    session.install("mutmut>=3.8")
+    session.run("python", "-m", "tests.mutants", *session.posargs)
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Count which branches of numerics, inference and readers their tests take: 95 % of them, or it fails."""
+    _install(session, ".[test]")
+    session.install("-c", "constraints.txt", "coverage")
+    session.run("coverage", "run", "-m", "pytest", "-q", "tests/compute", "tests/nulls", "tests/images",
+                "tests/test_inference.py", "tests/test_ranks.py", "tests/test_draws.py", "tests/test_draws_device.py",
+                "tests/test_rois.py", "tests/test_run_atlas.py")
+    session.run("coverage", "report")
+
+
+@nox.session
 def kills(session: nox.Session) -> None:
     """Kill and interrupt 50 runs at random moments, continue them, and compare; another number may be given."""
     _install(session, ".[test]")
     session.run("python", "tests/resume/kill_runs.py", "--times", session.posargs[0] if session.posargs else "50")
+
+
+@nox.session
+def signals(session: nox.Session) -> None:
+    """Send 500 signals to every command at random moments, and call each again; another number may be given."""
+    _install(session, ".[test]")
+    session.run("python", "tests/faults/random_signals.py", "--count", session.posargs[0] if session.posargs else "500")
+
+
+@nox.session
+def disks(session: nox.Session) -> None:
+    """Let the disk fail at the first, a middle and the last byte of every output of every command."""
+    _install(session, ".[test]")
+    session.run("python", "tests/faults/failing_disks.py", *session.posargs)
 
 
 @nox.session(name="min-deps", python="3.11")

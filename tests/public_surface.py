@@ -82,7 +82,7 @@ def _signature(what):
 
 
 def helps():
-    """What ``niicorr COMMAND --help`` says on a page of 100 columns, by command."""
+    """What ``niicorr COMMAND --help`` and ``--help-all`` say on a page of 100 columns, by command."""
     before = {name: os.environ.get(name) for name in ("COLUMNS", "NO_COLOR")}
     os.environ |= {"COLUMNS": str(WIDTH), "NO_COLOR": "1"}
     try:
@@ -93,11 +93,17 @@ def helps():
 
 
 def _helps(parser, command):
-    yield command, "".join(f"{line.rstrip()}\n" for line in parser.format_help().splitlines())
+    yield command, _lines(parser.short_help())
+    if "--help-all" in parser._option_string_actions:
+        yield f"{command} all", _lines(parser.format_help())
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             for name, below in action.choices.items():
                 yield from _helps(below, f"{command} {name}".strip())
+
+
+def _lines(text):
+    return "".join(f"{line.rstrip()}\n" for line in text.splitlines())
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import sys
 
 import pytest
 
@@ -29,8 +28,6 @@ def test_every_command_has_a_text_and_every_text_a_command():
     assert {path.name for path in FOLDER.iterdir()} == set(texts())
 
 
-# argparse of other Pythons words the same options differently ("-o DIR, --out DIR" became "-o, --out DIR").
-@pytest.mark.skipif(sys.version_info >= (3, 13), reason="argparse of Python 3.13 and newer words help differently")
 @pytest.mark.parametrize("command", sorted(helps()))
 def test_the_help_of_every_command(command):
     name = file_name(command)

@@ -11,7 +11,13 @@ if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:  # else who
 
 
 def program() -> None:
-    """Do what the command line says."""
+    """Do what the command line says; or, where a shell asks what may follow, tell it."""
+    import os
+
+    if "_ARGCOMPLETE" in os.environ:  # PYTHON_ARGCOMPLETE_OK
+        from niicorr.cli.completion import answer
+
+        answer()
     from niicorr.cli.main import entry
 
     entry()

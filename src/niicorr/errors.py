@@ -14,9 +14,15 @@
     └── IndependenceWarning             p-values take neighbouring voxels for independent observations
 
 Anything else that reaches the user is a bug (exit 1).
+
+Each error names the page of the documentation that says more, as it lies in the repository; `told_on` gives what goes
+wrong in a function the page of its subject.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 LISTED_PROBLEMS = 10
 """So many bad files are named on the terminal; the rest are counted (run.json names all)."""
@@ -26,21 +32,24 @@ TOO_MANY_FILES = "too many open files: let this process open more of them (ulimi
 
 
 class NiicorrError(Exception):
-    """Parent of all errors; ``exit_code`` is what the command line ends with."""
+    """Parent of all errors; ``exit_code`` is what the command line ends with, ``page`` where more is said."""
 
     exit_code = 1
+    page = "docs/reference/exit-codes.md"
 
 
 class UsageError(NiicorrError, ValueError):
     """The call is wrong: an option, its value, or the output folder."""
 
     exit_code = 2
+    page = "docs/reference/command-line.md"
 
 
 class InputError(NiicorrError, ValueError):
     """The input cannot be used."""
 
     exit_code = 3
+    page = "docs/howto/refused.md"
 
 
 class MapError(InputError):
@@ -80,29 +89,46 @@ class UnusableMapsError(InputError):
         How many maps were asked for.
     besides : str
         What stands in the way even without them; may be empty.
+    skipping : str
+        What ``--on-error skip`` would do.
     """
 
-    def __init__(self, problems: list[MapError], total: int, besides: str = "") -> None:
-        self.problems, self.total, self.besides = tuple(problems), total, besides
+    def __init__(
+        self, problems: list[MapError], total: int, besides: str = "", skipping: str = "leave their cells empty"
+    ) -> None:
+        self.problems, self.total, self.besides, self.skipping = tuple(problems), total, besides, skipping
         shown = self.problems[:LISTED_PROBLEMS]
         lines = [f"{len(self.problems)} of {total} maps cannot be used:"]
         lines += [f"  {problem.path}  {problem.text}" for problem in shown]
         if len(self.problems) > len(shown):
             lines.append(f"  … and {len(self.problems) - len(shown)} more; niicorr check lists all")
-        lines.append("Remove or mend them, or leave their cells empty with --on-error skip "
+        lines.append(f"Remove or mend them, or {skipping} with --on-error skip "
                      '(in Python on_error="skip").')
         if besides:
             lines.append(f"Besides: {besides}")
         super().__init__("\n".join(lines))
+        self.page = InputError.page  # what is wrong with files is told there, whatever they were wanted for
 
-    def __reduce__(self) -> tuple[type[UnusableMapsError], tuple[list[MapError], int, str]]:
-        return type(self), (list(self.problems), self.total, self.besides)
+    def __reduce__(self) -> tuple[type[UnusableMapsError], tuple[list[MapError], int, str, str]]:
+        return type(self), (list(self.problems), self.total, self.besides, self.skipping)
 
 
 class ResourceError(NiicorrError, OSError):
     """No room on the disk, no memory, or no permission."""
 
     exit_code = 4
+    page = "docs/howto/machines.md"
+
+
+@contextmanager
+def told_on(page: str) -> Iterator[None]:
+    """Have errors that leave this block, or this function, name a page, unless they name one of their own."""
+    try:
+        yield
+    except NiicorrError as error:
+        if "page" not in vars(error) and not isinstance(error, ResourceError):
+            error.page = page
+        raise
 
 
 class NiicorrWarning(UserWarning):

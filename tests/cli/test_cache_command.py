@@ -47,7 +47,7 @@ def result(out):
 
 
 @pytest.mark.parametrize("more", [[], ["--atlas", "atlas.nii.gz"], ["--method", "spearman"], ["--jobs", "1"],
-                                  ["--memory", "20000"], ["--zeros", "data", "--background", "-1"]], ids=" ".join)
+                                  ["--memory", "1M"], ["--zeros", "data", "--background", "-1"]], ids=" ".join)
 def test_the_result_is_the_same_to_the_last_byte(maps, capsys, more):
     assert run("without", *more) == 0
     for out in ("first", "second"):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import nibabel as nib
+import numpy as np
 import pytest
 
 from niicorr import errors
@@ -54,6 +56,22 @@ def test_exit_codes(ends, error, code, words):
     assert found == code
     assert words in said
     assert "Traceback" not in said
+    assert said.count("more:  docs/") == (1 if isinstance(error, errors.NiicorrError | MemoryError) else 0)
+
+
+@pytest.mark.parametrize(("more", "page"), [
+    (["--mask", "none.nii"], "howto/masks"), (["--atlas", "none.nii"], "tutorials/regions"),
+    (["--partial", "none.nii"], "howto/partial-and-weighted"), (["--cache", "."], "tutorials/thousands"),
+    (["-o", "."], "reference/files"), (["--zeros", "none"], "reference/command-line"),
+    (["-y", "none.nii"], "howto/refused"),
+])
+def test_an_error_names_the_page_of_its_subject(tmp_path, monkeypatch, capsys, more, page):
+    monkeypatch.chdir(tmp_path)
+    values = np.random.default_rng(0).standard_normal((2, 6, 6, 6)).astype("float32")
+    for name, value in zip("ab", values, strict=True):
+        nib.save(nib.Nifti1Image(value, np.eye(4)), f"{name}.nii")
+    assert main(["run", "-x", "a.nii", "b.nii", *([] if "-o" in more else ["-o", "out"]), *more]) in (2, 3)
+    assert capsys.readouterr().err.splitlines()[-1] == f"more:  docs/{page}.md"
 
 
 @pytest.mark.parametrize("error", [ValueError("odd"), OSError("odd"), AssertionError("odd"), ZeroDivisionError("odd")])

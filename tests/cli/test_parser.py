@@ -39,7 +39,7 @@ def test_inputs_accumulate():
 @pytest.mark.parametrize(("short", "long"), [("--mem", "--memory"), ("--n-jobs", "--jobs")])
 def test_other_names_of_options(short, long):
     name = long[2:]
-    assert getattr(parse([*RUN, short, "3"]), name) == getattr(parse([*RUN, long, "3"]), name) == 3
+    assert getattr(parse([*RUN, short, "3000000"]), name) == getattr(parse([*RUN, long, "3000000"]), name) == 3000000
 
 
 @pytest.mark.parametrize("words", [["--background", "-1e3"], ["--background=-1000"], ["--background", "-1000"]])
@@ -63,6 +63,8 @@ def test_check_takes_every_option_of_run():
         ([*RUN, "--zero", "data"], "--zero"),
         ([*RUN, "--jobs", "0"], "from 1 on"),
         ([*RUN, "--memory", "much"], "no size"),
+        ([*RUN, "--memory", "1K"], "no work fits into less than 1M"),
+        ([*RUN, "--memory", "1023K"], "1047552 bytes"),
         ([*RUN, "--format", "gif"], "formats are png, svg and pdf"),
         ([*RUN, "--background", "grey"], "neither auto, none nor a number"),
         ([*RUN, "--background"], "--background"),
@@ -101,13 +103,14 @@ def test_other_values():
         formats(",")
 
 
-@pytest.mark.parametrize("command", [[], ["run"], ["check"], ["calibrate"], ["demo"], ["rois"]])
+@pytest.mark.parametrize("command", [["--help"], ["run", "--help"], ["run", "--help-all"], ["check", "--help"],
+                                     ["calibrate", "--help"], ["demo", "--help"], ["rois", "--help"]])
 def test_help_is_shown_on_streams_that_lack_characters(command):
-    said = subprocess.run([sys.executable, "-m", "niicorr", *command, "--help"], capture_output=True, check=True,
+    said = subprocess.run([sys.executable, "-m", "niicorr", *command], capture_output=True, check=True,
                           env={**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"})
     text = said.stdout.decode("ascii")
     assert "usage: niicorr" in text
-    if command == ["run"]:
+    if command == ["run", "--help-all"]:
         assert "basc7 ... basc444" in text
 
 
@@ -119,3 +122,21 @@ def test_a_misspelled_option_is_asked_after(wrong, meant):
     with pytest.raises(UsageError) as caught:
         parse([*RUN, "--zzzzzz"])
     assert "did you mean" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["rnu", "-x", "a.nii"], "did you mean run?\nSee niicorr --help."),
+        (["cache", "inof", "kept"], "did you mean info?\nSee niicorr cache --help."),
+        (["cache", "info", "kept", "--jsn"], "did you mean --json?\nSee niicorr cache info --help."),
+        (["rois", "bold.nii", "--strateg", "scrub"], "did you mean --strategy?\nSee niicorr rois --help."),
+        ([*RUN, "--method", "spaerman"], "did you mean spearman?\nSee niicorr run --help."),
+        ([*RUN, "--method", "9"], ")\nSee niicorr run --help."),
+        # --atlas is no option of search.
+        (["search", "a.nii", "--atals=b.nii"], "unrecognized arguments: --atals=b.nii\nSee niicorr search --help."),
+    ])
+def test_what_may_have_been_meant_is_of_that_command(argv, said):
+    with pytest.raises(UsageError) as caught:
+        parse(argv)
+    assert said in str(caught.value)

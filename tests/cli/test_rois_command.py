@@ -213,7 +213,7 @@ def test_inputs_may_not_lie_in_the_folder_that_is_written(call, folder):
 
 
 def test_help_imports_nothing_heavy():
-    code = ("import sys; from niicorr.cli.main import main; main(['rois', '--help']); "
+    code = ("import sys; from niicorr.cli.main import main; main(['rois', '--help-all']); "
             "print({'numpy', 'rich', 'nibabel'} & set(sys.modules))")
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert shown.endswith("set()\n")

@@ -218,10 +218,10 @@ def test_what_was_added_before_an_interrupt_is_told(made, tmp_path):
             "from niicorr.cli.main import main\n"
             "adding.SHARD_BYTES = 1\n"
             "inner, calls = adding.write_shard, []\n"
-            "def stop(*a):\n"
+            "def stop(*a, **named):\n"
             "    calls.append(1)\n"
             "    if len(calls) == 3: raise KeyboardInterrupt\n"
-            "    return inner(*a)\n"
+            "    return inner(*a, **named)\n"
             "adding.write_shard = stop\n"
             "sys.exit(main(sys.argv[1:]))")
     ended = subprocess.run([sys.executable, "-c", code, "index", str(made / "maps.tsv"), "-o", str(tmp_path / "lib"),

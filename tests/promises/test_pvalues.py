@@ -42,7 +42,7 @@ def test_they_are_there_without_asking(smooth):
     assert "two independent random fields" in record["null"]["text"]
     assert "Clifford" in record["methods"]["text"]
     assert any("10.2307/2532039" in reference for reference in record["methods"]["references"])
-    assert outcome.says("null model: effective", "reach q")
+    assert outcome.says("null model: effective", "q ≤ .05")
 
 
 def test_none_are_there_where_none_were_asked_for(smooth):

@@ -26,6 +26,7 @@ def add_cache_parser(commands: Any, how: dict[str, Any]) -> list[Any]:
         "niicorr did not write is touched.", **how)
     for each in (info, clear):
         each.add_argument("folder", metavar="DIR", help="the folder")
+    parser.commands = actions.choices
     return [info, clear]
 
 

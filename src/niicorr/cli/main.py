@@ -12,9 +12,11 @@ import io
 import os
 import signal
 import sys
+import threading
+import time
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from niicorr.errors import TOO_MANY_FILES, NiicorrError
+from niicorr.errors import TOO_MANY_FILES, NiicorrError, ResourceError
 
 if TYPE_CHECKING:
     import argparse
@@ -25,9 +27,15 @@ if TYPE_CHECKING:
 INTERRUPTED, TERMINATED = 130, 143
 NO_MEMORY = NO_HANDLES = 4
 
+ENDING = frozenset({signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])})
+"""Signals that end a command as an interrupt does: the second comes when its terminal is closed."""
+
+GRACE = 5.0
+"""Seconds after a signal in which further ones change nothing: what is left half-done is removed meanwhile."""
+
 
 class Terminated(BaseException):
-    """SIGTERM came; like KeyboardInterrupt it unwinds everything on its way out."""
+    """SIGTERM or SIGHUP came; like KeyboardInterrupt it unwinds everything on its way out."""
 
 
 def entry() -> NoReturn:
@@ -36,21 +44,42 @@ def entry() -> NoReturn:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.setdefault("MKL_NUM_THREADS", "1")
     came: list[int] = []
+    since = 0.0
 
-    def answer(number: int, _frame: object) -> NoReturn:
+    def answer(number: int, _frame: object) -> None:
+        nonlocal since
+        first, now = not came, time.monotonic()
         came.append(number)
-        raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+        # Whoever presses Ctrl-C twice would break off the clearing up.
+        if first or now - since > GRACE:
+            since = now
+            raise Terminated if number in ENDING else KeyboardInterrupt
 
-    # Who started this in the background may want no interrupt to come here.
-    kinds = [signal.SIGTERM] + [signal.SIGINT] * (signal.getsignal(signal.SIGINT) is not signal.SIG_IGN)
+    def swallowed(what: Any) -> None:
+        """Take notice of an exception that Python cannot pass on, such as in a callback of a weak reference."""
+        if not issubclass(what.exc_type, KeyboardInterrupt | Terminated) or not came:
+            sys.__unraisablehook__(what)
+            return
+        # The signal is sent once more when that is over.
+        again = threading.Timer(0.01, os.kill, (os.getpid(), came[0]))
+        came.clear()
+        again.daemon = True
+        again.start()
+
+    sys.unraisablehook = swallowed
+    # Who started this in the background, or with nohup, may want none to come here.
+    kinds = [kind for kind in (signal.SIGINT, *ENDING) if signal.getsignal(kind) is not signal.SIG_IGN]
     code: int | None = None
     # Before main can take a signal, after it, or a second one while the first is answered.
     with contextlib.suppress(KeyboardInterrupt, Terminated):
         _set(kinds, answer)
         code = main(sys.argv[1:], came)
+        _cleared()
         # All is done and said: what comes now need not wait for the interpreter to take itself apart.
         _set(kinds, signal.SIG_DFL)
     if code is None:
+        _set(kinds, signal.SIG_IGN)
+        _cleared()
         code = _code(came)
     for stream in (sys.stdout, sys.stderr):
         try:
@@ -71,7 +100,8 @@ def main(argv: list[str], came: Sequence[int] = ()) -> int:
     argv : list of str
         Arguments without the program's name.
     came : sequence of int
-        Signals that came meanwhile: modules in C may make an ImportError of what breaks off their loading.
+        Signals that came meanwhile: modules in C may make an ImportError of what breaks off their loading, and a file
+        that is just being opened an error of its own.
     """
     terminal: Terminal | None = None
     try:
@@ -83,10 +113,12 @@ def main(argv: list[str], came: Sequence[int] = ()) -> int:
     except SystemExit as left:  # argparse after --help and --version
         return left.code if isinstance(left.code, int) else 0
     except NiicorrError as error:
-        _say(terminal, "\n".join([str(error), *getattr(error, "__notes__", ())]))
+        if came:
+            return _broken_off(terminal, came, error)
+        _say(terminal, "\n".join([str(error), *getattr(error, "__notes__", ())]), error.page)
         return error.exit_code
     except MemoryError:
-        _say(terminal, "not enough memory: give --memory less, --jobs 1, or fewer maps at once")
+        _say(terminal, "not enough memory: give --memory less, --jobs 1, or fewer maps at once", ResourceError.page)
         return NO_MEMORY
     except KeyboardInterrupt as error:
         _say(terminal, f"interrupted; {_standing(error)}")
@@ -96,12 +128,29 @@ def main(argv: list[str], came: Sequence[int] = ()) -> int:
         return TERMINATED
     except Exception as error:
         if came:
-            _say(terminal, f"{'terminated' if _code(came) == TERMINATED else 'interrupted'}; {_standing(error)}")
-            return _code(came)
+            return _broken_off(terminal, came, error)
+        if isinstance(error, FileNotFoundError) and _nowhere():
+            _say(terminal, "the folder in which niicorr was started is gone: change to another", ResourceError.page)
+            return ResourceError.exit_code
         if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
-            _say(terminal, TOO_MANY_FILES)
+            _say(terminal, TOO_MANY_FILES, ResourceError.page)
             return NO_HANDLES
         return _bug(argv)  # the one case that may show a traceback
+
+
+def _nowhere() -> bool:
+    """Whether the working folder has been removed."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return True
+    return False
+
+
+def _broken_off(terminal: Terminal | None, came: Sequence[int], error: Exception) -> int:
+    """Say that a signal ended it, of which something on its way made another error."""
+    _say(terminal, f"{'terminated' if _code(came) == TERMINATED else 'interrupted'}; {_standing(error)}")
+    return _code(came)
 
 
 def _set(kinds: Sequence[int], handler: Any) -> None:
@@ -110,9 +159,17 @@ def _set(kinds: Sequence[int], handler: Any) -> None:
             signal.signal(kind, handler)
 
 
+def _cleared() -> None:
+    """See to it that nothing is left under a hidden name."""
+    if "niicorr.folder" in sys.modules:
+        from niicorr.folder import remove_all
+
+        remove_all()
+
+
 def _code(came: Sequence[int]) -> int:
     """Return the exit code of a command that signals ended."""
-    return TERMINATED if signal.SIGTERM in came else INTERRUPTED
+    return INTERRUPTED if not came or came[0] not in ENDING else TERMINATED
 
 
 def _standing(error: BaseException) -> str:
@@ -122,6 +179,10 @@ def _standing(error: BaseException) -> str:
 
 
 def _command(options: argparse.Namespace, argv: list[str], terminal: Terminal) -> int:
+    if options.command == "completion":
+        from niicorr.cli.completion import completion
+
+        return completion(options)
     if options.command == "rois":
         from niicorr.cli.rois import rois
 
@@ -151,10 +212,11 @@ def _terminal(options: argparse.Namespace) -> Terminal:
     return Terminal.make(_stderr(), quiet=options.quiet, verbose=options.verbose, color=color)
 
 
-def _say(terminal: Terminal | None, text: str) -> None:
+def _say(terminal: Terminal | None, text: str, page: str = "") -> None:
+    """Say what went wrong, and below it which page says more."""
     from niicorr.cli.terminal import Terminal
 
-    (terminal or Terminal.make(_stderr(), quiet=False, verbose=False, color=None)).error(text)
+    (terminal or Terminal.make(_stderr(), quiet=False, verbose=False, color=None)).error(text, page)
 
 
 def _stderr() -> Any:
@@ -171,5 +233,5 @@ def _bug(argv: list[str]) -> int:
         traceback.print_exc(file=_stderr())
         print(f"\nThis is a bug in niicorr {__version__}, not your mistake. Please report it with the lines above and "
               f"the command: niicorr {' '.join(map(ascii, argv))}\n"
-              "Where: the issue tracker named in the README.", file=_stderr())
+              f"Where: the issue tracker named in the README. What is left: {NiicorrError.page}", file=_stderr())
     return 1

@@ -5,52 +5,75 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NoReturn, get_args
 
 from niicorr._version import __version__
+from niicorr.cli.brief import BRIEFS, Brief, brief_help, formatter, told
 from niicorr.cli.cache_command import add_cache_parser
+from niicorr.cli.completion import add_completion_parser
 from niicorr.cli.report import add_report_parser, report_maps
 from niicorr.cli.rois import add_rois_parser
 from niicorr.cli.search import add_index_parser, add_search_parser
-from niicorr.cli.values import background, formats, from_two, from_zero, positive, share, size, threshold
+from niicorr.cli.values import background, formats, from_two, from_zero, memory, positive, share, size, threshold
 from niicorr.errors import UsageError
 
-_EPILOG = """examples:
-  niicorr demo -o niicorr-demo
-  niicorr run -x experiments/*.nii -y activity/*.nii.gz -o out/
-  niicorr check -x experiments/ -y activity/
-  niicorr rois bold.nii.gz --atlas aal.nii.gz -o rois/
-  niicorr index maps/ -o library/
-  niicorr search new.nii.gz --in library/
-  niicorr calibrate -x experiments/ -y activity/
-
-exit codes: 0 done; 2 wrong usage; 3 the input cannot be used; 4 no room, memory or permission;
-130/143 interrupted; 1 a bug."""
+_EPILOG = ("exit codes: 0 done; 2 wrong usage; 3 the input cannot be used; 4 no room, memory or permission; "
+           "130/143 interrupted; 1 a bug.")
 
 
 class Parser(argparse.ArgumentParser):
-    """An argparse parser whose complaint is a `UsageError`, like any other wrong call.
+    """An argparse parser whose complaint is a `UsageError`, like any other wrong call, and whose help is short.
 
-    ``commands`` are the parsers below it, whose unknown options are complained of up here.
+    ``commands`` are the parsers below it.
     """
 
-    commands: Mapping[str, argparse.ArgumentParser] = MappingProxyType({})
+    commands: Mapping[str, Parser] = MappingProxyType({})
 
     def error(self, message: str) -> NoReturn:
-        """Raise instead of leaving the process; say which option may have been meant."""
+        """Raise instead of leaving the process; say which word may have been meant."""
         raise UsageError(f"{message}{self._meant(message)}\nSee {self.prog} --help.")
+
+    def print_help(self, file: Any = None) -> None:
+        """Print the short help."""
+        self._print_message(self.short_help(), file or sys.stdout)
+
+    def short_help(self) -> str:
+        """Lay out what ``--help`` shows: where the full help is short, that."""
+        brief = self._brief()
+        return brief_help(self, brief) if brief and brief.groups else self.format_help()
+
+    def format_help(self) -> str:
+        """Lay out what ``--help-all`` shows."""
+        brief, before = self._brief(), (self.usage, self.description)
+        if brief is not None:
+            self.usage, self.description = f"%(prog)s {brief.usage}", told(self.description, brief)
+        try:
+            return super().format_help()
+        finally:
+            self.usage, self.description = before
+
+    def below(self, options: argparse.Namespace) -> Parser:
+        """Return the parser of the command that was given."""
+        given = str(getattr(options, "command" if self.prog == "niicorr" else "action", ""))
+        return self.commands[given].below(options) if given in self.commands else self
+
+    def _brief(self) -> Brief | None:
+        return BRIEFS.get(self.prog.removeprefix("niicorr").strip())
 
     def _meant(self, message: str) -> str:
         import difflib  # which costs what few calls need
 
-        unknown = [word.partition("=")[0] for word in message.split() if word.startswith("--")]
-        if not (unknown and message.startswith("unrecognized arguments")):
-            return ""
-        texts = [parser.format_help() for parser in self.commands.values()]
-        known = sorted({option for text in texts for option in re.findall(r"--[a-z][a-z-]*", text)})
-        close = difflib.get_close_matches(unknown[0], known, n=1, cutoff=0.7)
+        choice = re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)", message, re.DOTALL)
+        if choice:
+            unknown, known = choice[1], re.findall(r"[\w-]+", choice[2])
+        else:
+            options = [word.partition("=")[0] for word in message.split() if word.startswith("--")]
+            if not (options and message.startswith("unrecognized arguments")):
+                return ""
+            unknown, known = options[0], [name for name in self._option_string_actions if name.startswith("--")]
+        close = difflib.get_close_matches(unknown, known, n=1, cutoff=0.6 if choice else 0.7)
         return f"; did you mean {close[0]}?" if close else ""
 
     def _print_message(self, message: str, file: Any = None) -> None:
@@ -66,9 +89,20 @@ class Parser(argparse.ArgumentParser):
         super()._print_message(message, file)
 
 
+class _FullHelp(argparse.Action):
+    """``--help-all``: as ``--help``, in full."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str | None = None) -> None:
+        super().__init__(option_strings, dest, nargs=0, default=argparse.SUPPRESS, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
+        parser._print_message(parser.format_help(), sys.stdout)
+        parser.exit()
+
+
 def make_parser() -> Parser:
     """Build the parser of all commands."""
-    how: Any = {"formatter_class": _formatter(), "allow_abbrev": False}
+    how: Any = {"formatter_class": formatter(colour=bool(sys.stdout and sys.stdout.isatty())), "allow_abbrev": False}
     parser = Parser(prog="niicorr", description="Correlate sets of brain maps: the right voxels, the right number, "
                     "one picture.", epilog=_EPILOG, **how)
     parser.add_argument("--version", action="version", version=f"niicorr {__version__}")
@@ -79,15 +113,18 @@ def make_parser() -> Parser:
                                 description="Say of every file what run would make of it.", **how)
     for command in (run, check):  # check answers what run would, so it takes all that run takes
         _inputs(command)
-        _out(command, "niicorr-out")
+        if command is run:
+            _out(command, "niicorr-out")
         _analysis(command)
         _regions(command)
         _contributions(command)
-        _figures(command)
+        figures = _figures(command, unused=command is check)
+        if command is check:
+            _out(figures, "niicorr-out")
         _machine(command, device=True, scheduler=True, resume=True)
         _talk(command)
     calibrate = commands.add_parser(
-        "calibrate", help="how often each null model calls unrelated maps related, for maps such as these",
+        "calibrate", help="try how often each null model errs on maps such as these",
         description="Put random maps with the autocovariances, masks and values of yours in their place, and count how "
         "often each null model calls them related. Nothing is said of your maps themselves.", **how)
     _inputs(calibrate)
@@ -115,14 +152,20 @@ def make_parser() -> Parser:
         _talk(library)
     for action in add_cache_parser(commands, how):
         _talk(action)
+    add_completion_parser(commands, how)
     parser.commands = commands.choices
+    for name, brief in BRIEFS.items():
+        if name and brief.groups:
+            commands.choices[name].add_argument("--help-all", action=_FullHelp, help="every option in full")
     return parser
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
     """Parse a command line; a wrong one raises `UsageError`."""
     parser = make_parser()
-    options = parser.parse_args(_joined(argv))
+    options, unknown = parser.parse_known_args(_joined(argv))
+    if unknown:
+        parser.below(options).error(f"unrecognized arguments: {' '.join(unknown)}")
     if options.command is None:
         raise UsageError("which command? run, check, rois, report, index, search, calibrate, demo or cache\n"
                          "See niicorr --help.")
@@ -145,7 +188,7 @@ def _inputs(parser: argparse.ArgumentParser) -> None:
                        help="rows of the heatmap; left out: the set against itself")
 
 
-def _out(parser: argparse.ArgumentParser, default: str) -> None:
+def _out(parser: Any, default: str) -> None:
     parser.add_argument("-o", "--out", default=default, metavar="DIR",
                         help=f"the result, written whole or not at all (default {default})")
 
@@ -194,7 +237,7 @@ def _analysis(parser: argparse.ArgumentParser, *, nulls: bool = True) -> None:
 def _regions(parser: argparse.ArgumentParser) -> None:
     from niicorr.words import ATLASES
 
-    group = parser.add_argument_group("regions instead of voxels")
+    group = parser.add_argument_group("regions, instead of voxels")
     group.add_argument("--atlas", metavar="FILE|NAME",
                        help="compare means over the regions of an atlas: an image with a whole number per region, or "
                        f"4-D with probabilities; or a name that nilearn fetches: {ATLASES}")
@@ -205,16 +248,19 @@ def _regions(parser: argparse.ArgumentParser) -> None:
 
 
 def _contributions(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("where numbers come from")
+    group = parser.add_argument_group("where r comes from")
     group.add_argument("--contributions", nargs="?", const=True, metavar="ATLAS",
                        help="write an image for each pair (at most 200) of what each voxel adds to r; with a label "
                        "image also a table of what each region adds, and r without it")
 
 
-def _figures(parser: argparse.ArgumentParser, *, heatmap: bool = True, order: str | None = "given") -> None:
+def _figures(
+    parser: argparse.ArgumentParser, *, heatmap: bool = True, order: str | None = "given", unused: bool = False,
+) -> Any:
     from niicorr import words
 
-    group = parser.add_argument_group("figures")
+    group = parser.add_argument_group("figures" if not unused else "without effect: check writes nothing, but takes "
+                                      "what run takes")
     if heatmap:
         group.add_argument("--order", default=order, choices=get_args(words.Order),
                            help="of rows and columns in figures; tables stay as given "
@@ -227,6 +273,7 @@ def _figures(parser: argparse.ArgumentParser, *, heatmap: bool = True, order: st
         group.add_argument("--report-maps", default="auto", type=report_maps, metavar="all|top:N|none",
                            help="which maps the page shows: all, those of the N strongest pairs, or none, so that the "
                            "page gives no map away (all; of more than 1000 maps top:200)")
+    return group
 
 
 def _machine(
@@ -235,7 +282,7 @@ def _machine(
 ) -> None:
     # 2**30 is images.header.MAX_MAP_SIZE, which cannot be had without numpy.
     group = parser.add_argument_group("machine")
-    group.add_argument("--memory", "--mem", type=size, metavar="SIZE", help="such as 2G (60 %% of what is free)")
+    group.add_argument("--memory", "--mem", type=memory, metavar="SIZE", help="such as 2G (60 %% of what is free)")
     group.add_argument("--jobs", "--n-jobs", type=positive, metavar="N", help="threads (processors, at most 8)")
     group.add_argument("--max-map-size", type=size, default=2**30, metavar="SIZE",
                        help="a larger volume is refused before it is inflated (1GiB)")
@@ -262,12 +309,3 @@ def _talk(parser: argparse.ArgumentParser) -> None:
     group.add_argument("-q", "--quiet", action="store_true", help="errors only")
     group.add_argument("--no-color", action="store_true", help="as with NO_COLOR set")
     group.add_argument("--json", action="store_true", help="a summary on standard output")
-
-
-def _formatter() -> type[argparse.HelpFormatter]:
-    """Colours for people; rich costs a third of the start-up, so pipes get argparse's own layout."""
-    if not sys.stdout or not sys.stdout.isatty():
-        return argparse.RawDescriptionHelpFormatter
-    from rich_argparse import RawDescriptionRichHelpFormatter
-
-    return RawDescriptionRichHelpFormatter

@@ -26,7 +26,7 @@ _FEW_FILES = 4
 def add_rois_parser(commands: Any, how: dict[str, Any]) -> Any:
     """Add the command with the options of its own; where it writes, figures, machine and talk are those of run."""
     parser = commands.add_parser(
-        "rois", help="correlate the regions of an atlas with each other, over the time of 4-D images",
+        "rois", help="correlate the regions of an atlas over the time of 4-D images",
         description="Average every volume of one or several runs in the regions of an atlas, and correlate the series "
         "of all regions. Without options nothing is done to the series.", **how)
     parser.add_argument("bold", nargs="+", metavar="BOLD",
@@ -83,7 +83,7 @@ def _regions(parser: argparse.ArgumentParser) -> None:
 
 
 def _cleaning(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("what is done to the series, by nilearn; nothing unless asked for")
+    group = parser.add_argument_group("cleaning, by nilearn; nothing unless asked for")
     add = group.add_argument
     add("--confounds", nargs="+", action="extend", metavar="TSV",
         help="what to regress out: a table for each run, in the order of the runs")

@@ -28,6 +28,19 @@ def size(text: str) -> int:
     return int(value)
 
 
+LEAST_MEMORY = 2**20
+"""Bytes; less is no limit that could be kept: one piece of work takes more."""
+
+
+def memory(text: str) -> int:
+    """Read how much memory may be used; a slip of the unit is refused."""
+    value = size(text)
+    if value < LEAST_MEMORY:
+        raise argparse.ArgumentTypeError(f"{text!r} is {value} bytes, and no work fits into less than 1M: give 1M or "
+                                         "more, such as 500M")
+    return value
+
+
 def background(text: str) -> Any:
     """``auto``, ``none`` or a number (``nan`` is one)."""
     if text in ("auto", "none"):

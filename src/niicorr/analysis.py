@@ -20,7 +20,7 @@ from niicorr.matrix import Features, MapMatrix, same_place
 from niicorr.records import INDEPENDENT, Decision, MapRecord, NullModel, Provenance
 from niicorr.result import Comparison, CorrelationResult, Sensitivity
 from niicorr.result.notes import Layer, Notes
-from niicorr.scratch import unknown
+from niicorr.scratch import demand_room, unknown
 from niicorr.tables import printable
 from niicorr.typing import BoolArray, DeviceOption, Float64Array, FloatArray, Progress
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:  # who needs neither need not load them
     from niicorr.cluster.session import Cluster
     from niicorr.resume.kept import KeptWork
 
-RESULT, HELD_PER_CELL = 0.25, 72
-"""Share of the memory that the numbers of all pairs may take, and their bytes a pair."""
+RESULT, HELD_PER_CELL, BARE_PER_CELL = 0.25, 72, 24
+"""Share of the memory that the numbers of all pairs may take, and their bytes a pair: with a null model and without."""
 
 LOW_OVERLAP = 0.5
 """A cell that uses less than this share of the mask is remarked upon."""
@@ -108,6 +108,9 @@ def analyse(
     gpu, of_device = choose_device(device, times * similarity.work(x, y))
     large = _too_large(len(x), len(y), memory)
     on_disk = large is not None
+    if on_disk:
+        held = BARE_PER_CELL if model.null == "none" else HELD_PER_CELL
+        demand_room(len(x) * len(y) * held, "the numbers of all pairs")
     means: dict[str, Any] = {"jobs": jobs, "memory": memory_budget(memory) // 2, "device": gpu, "progress": progress,
                              "on_disk": on_disk}
 

@@ -11,7 +11,7 @@ from niicorr.records import Region
 from niicorr.result import Parcellation, RunSeries
 from niicorr.result.picturing import with_pictures
 from niicorr.webpage import part as module
-from niicorr.webpage.part import part_of, part_text, strongest_part
+from niicorr.webpage.part import part_of, strongest_part
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +94,8 @@ def large(rows, columns, same_set=False):
 def test_the_strongest_are_shown_of_what_is_too_large(monkeypatch, shape, most):
     monkeypatch.setattr(module, "MOST_CELLS", 16)
     result = large(*shape)
-    rows, columns = strongest_part(result)
+    part = strongest_part(result)
+    rows, columns = part.rows, part.columns
     assert (rows.size, columns.size) == most
     assert (np.diff(rows) > 0).all()
     assert (np.diff(columns) > 0).all()
@@ -102,13 +103,20 @@ def test_the_strongest_are_shown_of_what_is_too_large(monkeypatch, shape, most):
     for places, best in ((rows, size.max(axis=1)), (columns, size.max(axis=0))):
         others = np.setdiff1d(np.arange(best.size), places)
         assert not others.size or best[places].min() >= best[others].max()
-    text = part_text(result, rows, columns).replace("\u00a0", " ")
+    text = part.text(result, None).replace("\u00a0", " ")
     assert f"the {columns.size} and {rows.size} with the largest absolute values are shown" in text
+    assert text.endswith("the tables of the saved result list all.")
+    beside = part.text(result, ["connectome.png", "heatmap.svg", "heatmap.png"])
+    assert beside.endswith("heatmap.svg draws all, correlations.csv and pairs.tsv list all.")
+    for i in rows:
+        for j in columns:
+            assert (rows[part.at(i, j)[0]], columns[part.at(i, j)[1]]) == (i, j)
 
 
 def test_the_same_rows_and_columns_of_a_set_against_itself(monkeypatch):
     monkeypatch.setattr(module, "MOST_CELLS", 16)
-    rows, columns = strongest_part(large(10, 10, same_set=True))
+    part = strongest_part(large(10, 10, same_set=True))
+    rows, columns = part.rows, part.columns
     np.testing.assert_array_equal(rows, columns)
     assert {8, 9} <= set(rows.tolist())
     assert rows.size == 4

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -98,6 +99,7 @@ def test_fitted_autocovariances_begin_at_one(page):
 
 def test_orders_are_permutations_and_trees_join_all(result, page):
     rows, columns = result.estimate.shape
+    assert page["orders"].pop("group") is None, "nothing tells groups"
     for order in page["orders"].values():
         assert sorted(order["rows"]) == list(range(rows))
         assert sorted(order["cols"]) == list(range(columns))
@@ -230,6 +232,7 @@ def test_columns_of_a_manifest_are_groups(result):
     page = page_of(result.replace(x_maps=told("fmfm"), y_maps=told("ffm"), comparison=None))
     assert page["x"]["groups"] == {"sex": ["f", "m", "f", "m"], "<b>": ["f", "m", "f", "m"]}
     assert page["y"]["groups"]["sex"] == ["f", "f", "m"]
+    assert page["orders"]["group"] == {"rows": [0, 1, 2], "cols": [0, 2, 1, 3], "by": "sex"}
 
 
 def test_texts_are_printable(result):
@@ -278,6 +281,9 @@ def test_regions_with_each_other_have_series_and_groups():
     np.testing.assert_allclose(array(page["series"][1]["values"]), runs[1].values.T, rtol=1e-6)
     assert page["x"]["groups"] == {"network": ["visual", "visual", "motor", "motor", "no network", "no network"],
                                    "hemisphere": ["left", "right"] * 3}
+    assert page["orders"]["group"] == {"rows": list(range(6)), "cols": list(range(6)), "by": "network"}
+    turned = result.replace(parcellation=replace(result.parcellation, regions=regions(6)[::-1]))
+    assert page_of(turned)["orders"]["group"]["rows"] == [3, 2, 5, 4, 1, 0], "no network comes last; left before right"
     assert page["regions"]["values"] is None
 
 

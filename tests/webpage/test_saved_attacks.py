@@ -41,7 +41,7 @@ def refusal(folder, capsys):
     assert main(["report", str(folder), "-q", "--no-figures"]) == 3
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     said = capsys.readouterr().err
-    assert said.count("\n") == 1
+    assert said.count("\n") == 2
     return said
 
 

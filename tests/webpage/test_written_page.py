@@ -152,6 +152,29 @@ def test_the_strongest_part_of_what_is_too_large(tmp_path, result, monkeypatch):
     k = data["x"]["labels"].index(result.x_labels[j])
     assert np.nanmax(own_units(data["maps"]["x"][k])) == pytest.approx(np.nanmax(result.comparison.x.values[j]))
     assert any("the 2 and 2 with the largest absolute values are shown" in note["text"] for note in data["head"])
+    row, column = next(fact["cell"] for fact in data["facts"] if fact["label"] == "strongest")
+    assert abs(r[row, column]) == abs(result.estimate[i, j])
+
+
+@pytest.mark.parametrize("sets", [1, 2])
+def test_what_is_said_is_of_all_also_where_a_part_is_shown(tmp_path, monkeypatch, sets):
+    result = nc.correlate(*[images(5, 0), images(4, 9)][:sets], null="independent", warn=False)
+    write_report(result, str(tmp_path))
+    whole = data_of(tmp_path / "report.html")
+    monkeypatch.setattr(part_module, "MOST_CELLS", 4)
+    write_report(result, str(tmp_path))
+    part = data_of(tmp_path / "report.html")
+    assert (whole["part"], part["part"]) == (False, True)
+    for name in ("title", "sentence", "methods", "null"):
+        assert part[name] == whole[name]
+    assert "5" in part["title"]
+    assert [fact["value"] for fact in part["facts"]] == [fact["value"] for fact in whole["facts"]]
+    for name in ("grids", "sensitivity"):
+        assert part["quality"][name] == whole["quality"][name]
+    assert [note for note in part["head"] if "are shown" not in note["text"]] == whole["head"]
+    assert len(part["x"]["labels"]) == 2
+    (cell,) = [fact["cell"] for fact in part["facts"] if "cell" in fact]
+    assert array(part["cells"]["r"])[*cell] == result.estimate[result.strongest(1)[0]]
 
 
 def test_files_beside_are_named(tmp_path, result):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Iterator, Sequence
@@ -13,6 +12,7 @@ import numpy as np
 
 from niicorr._version import __version__
 from niicorr.folder import CALIBRATION, PROGRAM, RECORD, OutputFolder
+from niicorr.record_fields import map_fields, write_record
 from niicorr.records import MapRecord, Provenance
 from niicorr.tables import write_tsv
 from niicorr.typing import Float64Array, Null
@@ -157,9 +157,7 @@ def write_calibration(calibration: Calibration, folder: str, extra_files: Sequen
     """Write ``calibration.tsv`` and ``run.json`` into a folder; return the names, with those of figures there."""
     write_tsv(os.path.join(folder, TABLE), COLUMNS, calibration.rows())
     names = sorted([TABLE, *extra_files, RECORD])
-    with open(os.path.join(folder, RECORD), "w", encoding="utf-8") as file:
-        json.dump(_record(calibration, names), file, indent=1, ensure_ascii=False, allow_nan=False)
-        file.write("\n")
+    write_record(os.path.join(folder, RECORD), _record(calibration, names))
     return names
 
 
@@ -180,8 +178,8 @@ def _record(calibration: Calibration, names: list[str]) -> dict[str, Any]:
         "n_voxels": calibration.n_voxels,
         "decisions": [asdict(decision) for decision in provenance.decisions],
         "warnings": list(provenance.warnings),
-        "x_maps": [_json_map(record) for record in calibration.x_maps],
-        "y_maps": None if calibration.same_set else [_json_map(record) for record in calibration.y_maps],
+        "x_maps": [map_fields(record) for record in calibration.x_maps],
+        "y_maps": None if calibration.same_set else [map_fields(record) for record in calibration.y_maps],
         "versions": provenance.versions,
         "timings": provenance.timings,
         "files": names,
@@ -193,9 +191,3 @@ def rates(tried: TriedNull) -> dict[str, Any]:
     row = dict(zip(COLUMNS, tried.row(), strict=True))
     return {name: None if isinstance(value, float) and not math.isfinite(value) else value
             for name, value in row.items()}
-
-
-def _json_map(record: MapRecord) -> dict[str, Any]:
-    background = record.background
-    known = background is None or math.isfinite(background)
-    return {**asdict(record), "background": background if known else str(background)}

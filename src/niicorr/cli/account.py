@@ -19,7 +19,6 @@ from niicorr.result.sentences import (
     error_text,
     map_sets,
     naive_text,
-    pairs,
     read_text,
     usable,
     without_number,
@@ -128,13 +127,12 @@ def _title(result: CorrelationResult, page: Page, seconds: float) -> Iterator[Li
         head = f"{plural(x, 'map')} with each other, {cells}"
     else:
         head = f"{integer(x)} × {integer(y)} maps, {named(x * y)}"
-    numbers = pairs(result)
-    numbers = numbers[np.isfinite(numbers)]
+    numbered = counted(result) & np.isfinite(result.estimate)
+    numbers, counts = result.estimate[numbered], result.counts[numbered]
     rest = ""
     if numbers.size:
         low, high = r_text(float(numbers.min())), r_text(float(numbers.max()))
         rest = f", r from {low} to {high}" if low != high else f", r = {low}"
-    counts = result.counts[np.isfinite(pairs(result))]
     if counts.size:
         low_n, high_n = int(counts.min()), int(counts.max())
         rest += f", n{NARROW}= {integer(low_n)}" if low_n == high_n else (
@@ -229,7 +227,9 @@ def surviving(result: CorrelationResult, page: Page) -> Iterator[Line]:
     by = "Yekutieli" if result.provenance.options.get("fdr") == "by" else "Hochberg"
     fwe = "largest of all cells" if result.null in ("surrogate", "moran", "variogram") else "Holm"
     dim = "" if page.log else "; the others are dim"
-    text = (f"{integer(int((q <= FADED).sum()))} of {plural(tests, 'cell')} reach q ≤ .05 (Benjamini–{by}{dim}), "
+    found = int((q <= FADED).sum())
+    text = (f"{integer(found)} of {plural(tests, 'cell')} {'reaches' if found == 1 else 'reach'} q ≤ .05 "
+            f"(Benjamini–{by}{dim}), "
             f"{integer(int((p_fwe <= FADED).sum()))} a family-wise p ≤ .05 ({fwe})")
     known = n_effective[np.isfinite(n_effective)]
     if known.size:

@@ -77,6 +77,7 @@ def _carry(kept: Sequence[str], folder: str, work: str, drawn: Sequence[str]) ->
     """Take along what stays, and the record with the new names, so that all of it is replaced at once."""
     from niicorr.errors import InputError
     from niicorr.folder import RECORD
+    from niicorr.record_fields import write_record
 
     for name in kept:
         try:
@@ -87,9 +88,7 @@ def _carry(kept: Sequence[str], folder: str, work: str, drawn: Sequence[str]) ->
         record = json.load(file)
     record["files"] = sorted({*kept, *drawn, RECORD})
     try:
-        with open(os.path.join(work, RECORD), "w", encoding="utf-8") as file:
-            json.dump(record, file, indent=1, ensure_ascii=False, allow_nan=False)
-            file.write("\n")
+        write_record(os.path.join(work, RECORD), record)
     except ValueError as error:  # infinities, or halves of characters
         raise InputError(f"{os.path.join(folder, RECORD)} is damaged ({error}): run it again") from None
 

@@ -112,7 +112,7 @@ def _finite(value: float) -> float | None:
 def _sensitivity(result: CorrelationResult) -> dict[str, Any] | None:
     if result.sensitivity is None:
         return None
-    error, flips, both = result.sensitivity.largest_error(pairs(result))
+    error, flips, both = result.sensitivity.largest_error(result.estimate, lower=result.same_set)
     return {"naive_largest_error": error, "naive_sign_flips": flips, "naive_pairs": both,
             "step": result.sensitivity.step, "zeros_matter": zeros_matter(result)}
 

@@ -55,7 +55,9 @@ def average_linkage(matrix: Float64Array) -> Tree:
     present = np.isfinite(matrix)
     filled = np.flatnonzero(present.any(axis=1))
     empty = np.flatnonzero(~present.any(axis=1))
-    linkage, order = _cluster(row_distances(matrix[filled], present[filled]))
+    if empty.size:
+        matrix, present = matrix[filled], present[filled]
+    linkage, order = _cluster(row_distances(matrix, present))
     return _append_leaves(linkage, filled[order], filled, empty)
 
 
@@ -76,15 +78,24 @@ def row_distances(matrix: Float64Array, present: BoolArray) -> Float64Array:
     """
     values = np.where(present, matrix, 0.0)
     weight = present.astype(np.float64)
-    squares = (values**2) @ weight.T
-    common = weight @ weight.T
-    total = squares + squares.T - 2 * (values @ values.T)
+    # In place where it can be: of thousands of rows each copy is a large one.
+    total: Float64Array = (values**2) @ weight.T
+    total = total + total.T
+    product = values @ values.T
+    del values
+    product *= 2
+    total -= product
+    np.matmul(weight, weight.T, out=product)
+    del weight
     with np.errstate(invalid="ignore"):
-        distances: Float64Array = np.sqrt(np.maximum(total, 0) / common)
+        np.sqrt(np.divide(np.maximum(total, 0, out=total), product, out=total), out=total)
+    del product
+    distances: Float64Array = total + total.T
+    distances /= 2
     # Rounding: equal rows come out at 1e-8 or 0 depending on the machine, and would tie differently there.
-    distances = np.round((distances + distances.T) / 2, 6)
+    np.round(distances, 6, out=distances)
     known = np.isfinite(distances)
-    distances[~known] = distances[known].max(initial=0.0)
+    distances[~known] = distances.max(where=known, initial=0.0)
     np.fill_diagonal(distances, 0.0)
     return distances
 
@@ -95,8 +106,9 @@ def _cluster(distances: Float64Array) -> tuple[Float64Array, IntArray]:
     if n < 2:
         return np.empty((0, 4)), np.arange(n)
     from scipy.cluster import hierarchy
+    from scipy.spatial.distance import squareform
 
-    condensed = distances[np.triu_indices(n, 1)]
+    condensed = squareform(distances, checks=False)
     linkage = hierarchy.linkage(condensed, "average")
     if n <= OPTIMAL_UP_TO:
         linkage = hierarchy.optimal_leaf_ordering(linkage, condensed)

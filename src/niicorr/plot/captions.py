@@ -85,25 +85,26 @@ def axis_label(name: str, names: Names, n: int, regions: bool = False, by: str =
 def footer(result: CorrelationResult) -> str:
     """Return the line below: what n is in each cell, how many cells carry a note, and the null model."""
     numbered = np.isfinite(result.estimate)
-    if result.same_set:
-        numbered &= ~np.eye(len(numbered), dtype=bool) if len(numbered) > 1 else True
-    counts = result.counts[numbered]
-    parts = []
-    if counts.size:
-        low, high = grouped(counts.min()), grouped(counts.max())
+    if result.same_set and len(numbered) > 1:
+        np.fill_diagonal(numbered, False)
+    counts, parts = result.counts, []
+    if numbered.any():
+        low, high = (grouped(n) for n in (counts.min(where=numbered, initial=counts.max()),
+                                          counts.max(where=numbered, initial=0)))
         unit = "" if result.unit == "feature" else f" {result.unit}s"
         runs = f" of {len(result.series)} runs" if len(result.series) > 1 else ""
         parts.append(f"n = {low if low == high else f'{low} to {high}'}{unit}{runs} per cell")
-    known = result.inferred.get("n_effective", np.empty(0))
-    known = known[np.isfinite(known)]
-    if known.size:
-        low, high = (grouped(round(float(n))) for n in (known.min(), known.max()))
+    effective = result.inferred.get("n_effective", np.empty(0))
+    known = np.isfinite(effective)
+    if known.any():
+        low, high = (grouped(round(float(n))) for n in (effective.min(where=known, initial=np.inf),
+                                                        effective.max(where=known, initial=-np.inf)))
         parts.append(f"n_effective {low if low == high else f'{low} to {high}'}")
     noted = int(np.count_nonzero(result.remarks.cells & np.isfinite(result.estimate)))
     if noted:
         # Such as "zeros matter" or "low overlap": the number alone looks firmer than it is.
         what = "pair" if result.series else "cell"
-        parts.append(f"{noted} {what}s carry a note in pairs.tsv" if noted > 1 else
+        parts.append(f"{grouped(noted)} {what}s carry a note in pairs.tsv" if noted > 1 else
                      f"1 {what} carries a note in pairs.tsv")
     parts += [d.text for d in result.decisions if d.topic == "partial" and d.text.startswith("covariates: ")]
     return "; ".join([*parts, result.null_text])
@@ -153,7 +154,11 @@ def missing_line(result: CorrelationResult, missing: BoolArray) -> str | None:
     """Return what hatched cells mean: the reason if all share one, else where the reasons stand."""
     if not missing.any():
         return None
-    reasons = {result.notes.get((int(i), int(j)), "") for i, j in np.argwhere(missing)} - {""}
+    reasons: set[str] = set()
+    for i in np.flatnonzero(missing.any(axis=1)):
+        reasons |= {result.notes.get((int(i), int(j)), "") for j in np.flatnonzero(missing[i])} - {""}
+        if len(reasons) > 1:  # of millions, the first two tell
+            break
     if len(reasons) == 1:
         return f"Hatched (–): no number: {shorten_middle(printable(reasons.pop()), LONGEST_REASON)}"
     return "Hatched (–): no number; the column “note” of pairs.tsv says why"

@@ -16,7 +16,7 @@ from niicorr.plot import networks
 from niicorr.typing import IntArray
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from niicorr.records import MapRecord, Region
 
@@ -133,7 +133,7 @@ def map_strips(*sets: Sequence[MapRecord]) -> tuple[tuple[Strip, ...], ...]:
     *sets : sequence of MapRecord
         The manifest's further columns are their ``metadata``.
     """
-    found = [_column(records) for records in sets]
+    found = [next(telling_columns(records), None) for records in sets]
     titles: dict[str, list[str]] = {}
     for column in found:
         if column is not None:
@@ -151,6 +151,14 @@ def map_strips(*sets: Sequence[MapRecord]) -> tuple[tuple[Strip, ...], ...]:
         kinds = _in_order_of_appearance(values)
         strips.append((_strip(title, values, kinds, [shades[title][kind] for kind in kinds], nobodys="none"),))
     return tuple(strips)
+
+
+def telling_columns(records: Sequence[MapRecord]) -> Iterator[tuple[str, list[str]]]:
+    """Yield the columns of a manifest that make groups, with the value of each map, in the order of the manifest."""
+    for title in dict.fromkeys(key for record in records for key in record.metadata):
+        values = [record.metadata.get(title, "").strip() for record in records]
+        if _tell_apart(_in_order_of_appearance(values), len(values), MOST_KINDS):
+            yield title, values
 
 
 def spread(wanted: Sequence[float], pitch: float, end: float) -> list[float]:
@@ -178,15 +186,6 @@ def _strip(
 ) -> Strip:
     at = {kind: i for i, kind in enumerate(kinds)}
     return Strip(title, tuple(kind or nobodys for kind in kinds), tuple(colours), tuple(at[value] for value in values))
-
-
-def _column(records: Sequence[MapRecord]) -> tuple[str, list[str]] | None:
-    """Find the first column of a manifest that makes groups."""
-    for title in dict.fromkeys(key for record in records for key in record.metadata):
-        values = [record.metadata.get(title, "").strip() for record in records]
-        if _tell_apart(_in_order_of_appearance(values), len(values), MOST_KINDS):
-            return title, values
-    return None
 
 
 def _in_order_of_appearance(values: Sequence[str]) -> list[str]:

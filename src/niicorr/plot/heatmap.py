@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, cast
 
-from niicorr.errors import UsageError
+from niicorr.errors import UsageError, told_on
 from niicorr.plot import captions
 from niicorr.plot.artists import (
     fade_cells,
@@ -20,6 +20,7 @@ from niicorr.plot.artists import (
     write_stars,
     write_values,
 )
+from niicorr.plot.blocks import draw_blocks
 from niicorr.plot.canvas import fitted, own_axes, room_for_bar
 from niicorr.plot.dendrogram import draw_dendrogram
 from niicorr.plot.layout import VALUES_UP_TO
@@ -40,6 +41,7 @@ FORMATS = ("png", "svg", "pdf")
 DPI = 200
 
 
+@told_on("docs/howto/figures.md")
 def heatmap(
     result: CorrelationResult,
     *,
@@ -86,28 +88,34 @@ def heatmap(
     and below it those with ``p_fdr`` above .05 are faded. More than 90 are named by their groups. Covariances have
     colours up to what 99 of 100 do not exceed, and are written in units of a power of ten.
 
+    Beyond 1200 rows or columns each dot is the mean of a block of cells, faded where all of them are, as the small
+    print says (unless ``values`` are asked for): no file has a dot for each.
+
     See Also
     --------
     CorrelationResult.save : the tables; the figure beside them comes from the command line.
     """
     import seaborn
 
-    picture = prepare(result, order, cmap, vmax, stars)
+    picture = prepare(result, order, cmap, vmax, stars, every_cell=bool(values))
     bar = {"extend": "both" if picture.beyond else "neither"}
     if ax is None:
         ax, bar_axes, layout = own_axes(picture, values)
     else:
         bar_axes, layout = None, None
         bar |= room_for_bar(ax, picture)
-    many = max(picture.shape) > VALUES_UP_TO
-    # Names and numbers are ours: seaborn would read $ as mathematics, and its choice between dark and
-    # white digits falls below the contrast that WCAG asks for.
-    seaborn.heatmap(
-        picture.values, mask=picture.missing, vmin=-picture.vmax, vmax=picture.vmax, cmap=picture.cmap,
-        linewidths=0.0 if many else 0.6, linecolor="white", square=picture.square, rasterized=many,
-        xticklabels=False, yticklabels=False, cbar_ax=bar_axes, cbar_kws=bar, ax=ax,
-    )  # fmt: skip
-    mesh = cast("QuadMesh", ax.collections[-1])
+    if picture.blocks is not None:
+        mesh = draw_blocks(ax, picture, bar_axes, bar)
+    else:
+        many = max(picture.shape) > VALUES_UP_TO
+        # Names and numbers are ours: seaborn would read $ as mathematics, and its choice between dark and
+        # white digits falls below the contrast that WCAG asks for.
+        seaborn.heatmap(
+            picture.values, mask=picture.missing, vmin=-picture.vmax, vmax=picture.vmax, cmap=picture.cmap,
+            linewidths=0.0 if many else 0.6, linecolor="white", square=picture.square, rasterized=many,
+            xticklabels=False, yticklabels=False, cbar_ax=bar_axes, cbar_kws=bar, ax=ax,
+        )  # fmt: skip
+        mesh = cast("QuadMesh", ax.collections[-1])
     layout = layout or fitted(ax, picture, values)
     name_axes(ax, picture, layout)
     fade_cells(ax, mesh, picture)

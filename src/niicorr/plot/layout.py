@@ -38,7 +38,7 @@ LINE = 1.3
 """Height of a line of text over its font size."""
 LETTERS, COVARIANCE_LETTERS = 2.8, 3.6
 """How much wider than its letters are high the room for a number is: "−.42" is about 2.5 times as wide."""
-STARS, STARS_UP, STARRED_LINE = 0.9, 0.55, 2.7
+STARS, STARS_UP, STARRED_LINE = 0.9, 0.68, 2.95
 """Font size of stars, how far their baseline is above the middle of the cell, and the height of a cell that has room
 for them above its number, all over the font size of the number."""
 TREE, TREE_GAP = 0.7, 0.03

@@ -11,6 +11,7 @@ import numpy as np
 from niicorr.errors import UsageError
 from niicorr.numerals import r_text
 from niicorr.plot import captions, labels
+from niicorr.plot.blocks import Blocks, block_means, blocks_of
 from niicorr.plot.colormaps import diverging
 from niicorr.plot.layout import VALUES_UP_TO
 from niicorr.plot.order import Arrangement, arrange
@@ -39,8 +40,8 @@ class Picture:
     Attributes
     ----------
     values : ndarray, shape (rows, columns), float64
-        The numbers.
-    missing, diagonal : ndarray of bool, shape (rows, columns)
+        The numbers; where there are ``blocks``, of these.
+    missing, diagonal : ndarray of bool, shape of values
         Cells without a number; cells of a map with itself.
     x_labels, y_labels : list of str
         Names of columns and rows, fit to be drawn.
@@ -72,6 +73,8 @@ class Picture:
         Bars of colours beside the cells, their names fit to be drawn.
     row_groups, column_groups : Groups or None
         The groups in which rows and columns stand, their names fit to be drawn.
+    blocks : Blocks or None
+        How many rows and columns are drawn as one; None where each cell is.
     """
 
     values: Float64Array
@@ -99,6 +102,7 @@ class Picture:
     column_strips: tuple[Strip, ...] = ()
     row_groups: Groups | None = None
     column_groups: Groups | None = None
+    blocks: Blocks | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -161,42 +165,55 @@ def colour_limit(values: Float64Array, unbounded: bool = False) -> float:
 
 
 def prepare(
-    result: CorrelationResult, order: Order, cmap: str, vmax: float | None, stars: bool | None = None
+    result: CorrelationResult, order: Order, cmap: str, vmax: float | None, stars: bool | None = None, *,
+    every_cell: bool = False,
 ) -> Picture:
-    """Put everything that is drawn into its order and its words."""
+    """Put everything that is drawn into its order and its words; where each cell must be drawn, no blocks are made."""
     if not result.estimate.size:
         raise UsageError("the result has no cells to draw")
     if vmax is not None and not (isfinite(vmax) and vmax > 0):
         raise UsageError(f"vmax must be a positive number, got {vmax!r}")
     arrangement = arrange(result, order)
-    at = np.ix_(arrangement.rows, arrangement.columns)
-    values = np.asarray(result.estimate[at], dtype=np.float64)
-    missing = ~np.isfinite(values)
-    diagonal = np.equal.outer(arrangement.rows, arrangement.columns) & ~missing & result.same_set
-    visible = values[~missing & ~diagonal]
-    unbounded = not result.measure.bounded
-    limit = colour_limit(visible, unbounded) if vmax is None else float(vmax)
-    exponent = labels.exponent_of(limit) if unbounded else None
-    small_print = [line for line in (captions.footer(result), arrangement.reason) if line]
-    if reason := captions.missing_line(result, ~np.isfinite(result.estimate)):
-        small_print.append(reason)
-    names = captions.set_names(result)
-    headline = captions.headline(result)
-    regions = bool(result.series)
-    marks = significance(result, stars)
+    rows, columns = arrangement.rows, arrangement.columns
+    marks, regions = significance(result, stars), bool(result.series)
     # Beside hundreds of pale cells nothing is seen of those that survive, and without them nothing of the pattern:
     # regions stand in two cells each, so one triangle shows either.
     halved = regions and marks is not None and max(result.estimate.shape) > VALUES_UP_TO
     legends = [] if marks is None else [captions.legend(result, marks, starred=starred, halved=halved)
                                         for starred in (False, True)]
+    blocks = None if every_cell else blocks_of(len(rows), len(columns))
+    span: tuple[float, ...] = ()
+    if marks is not None:
+        marks = marks.arranged(rows, columns)
+        marks = marks.below_diagonal() if halved else marks
+    if blocks is None:
+        values = np.asarray(result.estimate[np.ix_(rows, columns)], dtype=np.float64)
+        missing = ~np.isfinite(values)
+        diagonal = np.equal.outer(rows, columns) & ~missing & result.same_set
+    else:
+        drawn = block_means(result.estimate, marks, rows, columns, blocks, same_set=result.same_set)
+        values, marks, span = drawn.values, drawn.significance, drawn.span
+        missing, diagonal = ~np.isfinite(values), np.zeros(values.shape, dtype=np.bool_)
+    faded = marks is not None and bool(marks.faded.any())
+    visible = values[~missing & ~diagonal]
+    unbounded = not result.measure.bounded
+    limit = colour_limit(visible, unbounded) if vmax is None else float(vmax)
+    exponent = labels.exponent_of(limit) if unbounded else None
+    small_print = [line for line in (captions.footer(result), arrangement.reason) if line]
+    if missing.any() and (reason := captions.missing_line(result, ~np.isfinite(result.estimate))):
+        small_print.append(reason)
+    if blocks is not None:
+        numbers = [r_text(end) if exponent is None else labels.scaled_text(end, exponent) for end in span]
+        small_print.append("".join([blocks.text, *([f", which span {' to '.join(numbers)}"] if numbers else []),
+                                    *(["; it is faded where all of them are"] if faded else [])]))
+    names = captions.set_names(result)
+    headline = captions.headline(result)
     bar_label = captions.method_label(result, limit, exponent)
     strips = arrangement.row_strips + arrangement.column_strips
     words = [*result.x_labels, *result.y_labels, *names, *small_print, headline or "", *legends,
              *(word for strip in strips for word in (strip.title, *strip.names)), bar_label if exponent else ""]
     families = labels.font_families(words)
     x_labels, y_labels = (labels.shown(each, families) for each in (result.x_labels, result.y_labels))
-    if marks is not None:
-        marks = marks.arranged(arrangement.rows, arrangement.columns)
     return Picture(
         values=values,
         missing=missing,
@@ -217,12 +234,13 @@ def prepare(
         title=captions.title(result),
         small_print=[labels.escape_missing(line, families) for line in small_print],
         headline=labels.escape_missing(headline, families) if headline else None,
-        significance=marks.below_diagonal() if marks is not None and halved else marks,
+        significance=marks,
         legends=tuple(labels.escape_missing(line, families) for line in legends),
         row_strips=tuple(_drawable_strip(strip, families) for strip in arrangement.row_strips),
         column_strips=tuple(_drawable_strip(strip, families) for strip in arrangement.column_strips),
         row_groups=_drawable_groups(arrangement.row_groups, families),
         column_groups=_drawable_groups(arrangement.column_groups, families),
+        blocks=blocks,
     )
 
 

@@ -80,7 +80,9 @@ def significance(result: CorrelationResult, stars: bool | None) -> Significance 
     without = (without | without.T if result.same_set else without) & np.isfinite(result.estimate)
     if not (tested | without).any():
         return None
-    stars_of = np.sum([np.where(tested, q, np.inf) <= level for level in LEVELS], axis=0)
+    stars_of = np.zeros(q.shape, np.int8)
+    for level in LEVELS:  # nothing of eight bytes a cell: there may be millions
+        stars_of += tested & (q <= level)
     p = np.isfinite(result.inferred.get("p", q))
     n_tests = int(np.tril(p, -1).sum() if result.same_set else p.sum())
     return Significance(stars_of, (tested & (stars_of == 0)) | without, n_tests, bool(without.any()))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from niicorr.records import Decision, MapRecord, Measure, Provenance, measure_of
+from niicorr.result.largest import largest_cells
 from niicorr.result.notes import Notes
 from niicorr.space import Grid
 from niicorr.tables import printable
@@ -80,15 +81,18 @@ class Sensitivity:
     step: int
     zeros_matter: Float64Array
 
-    def largest_error(self, r: Float64Array) -> tuple[float, int, int]:
-        """Largest |naive − r|, how many signs flip, and how many cells have both numbers."""
-        both = np.isfinite(self.naive) & np.isfinite(r)
-        if not both.any():
-            return 0.0, 0, 0
-        # A number that shows as .00 has no sign to lose.
-        visible = (np.abs(self.naive) >= VISIBLE) & (np.abs(r) >= VISIBLE)
-        flips = both & visible & (np.sign(self.naive) * np.sign(r) < 0)
-        return float(np.abs(self.naive - r)[both].max()), int(flips.sum()), int(both.sum())
+    def largest_error(self, r: Float64Array, *, lower: bool = False) -> tuple[float, int, int]:
+        """Largest |naive − r|, how many signs flip, and how many cells (below the diagonal: ``lower``) have both."""
+        error, flips, cells = 0.0, 0, 0
+        for i, row in enumerate(r):  # no copy of all cells
+            right, wrong = (values[:i] if lower else values for values in (row, self.naive[i]))
+            both = np.isfinite(wrong) & np.isfinite(right)
+            right, wrong = right[both], wrong[both]
+            # A number that shows as .00 has no sign to lose.
+            visible = (np.abs(wrong) >= VISIBLE) & (np.abs(right) >= VISIBLE)
+            flips += int((visible & (np.sign(wrong) * np.sign(right) < 0)).sum())
+            error, cells = max(error, float(np.abs(wrong - right).max(initial=0.0))), cells + right.size
+        return error, flips, cells
 
 
 @dataclass(frozen=True, eq=False)
@@ -278,14 +282,8 @@ class CorrelationResult:
 
     def strongest(self, count: int) -> list[tuple[int, int]]:
         """(row, column) of the pairs with the largest absolute r, strongest first."""
-        rows, columns = self._places
-        size = np.abs(self.estimate[rows, columns])
-        known = np.flatnonzero(np.isfinite(size))
-        if 0 < count < len(known):
-            # Of millions only those are sorted that can be among the first.
-            known = known[size[known] >= np.partition(size[known], len(known) - count)[len(known) - count]]
-        first = known[np.argsort(-size[known], kind="stable")[:count]]
-        return list(zip(rows[first].tolist(), columns[first].tolist(), strict=True))
+        rows, columns = largest_cells(self.estimate, count, lower=self.same_set)
+        return list(zip(rows.tolist(), columns.tolist(), strict=True))
 
     def to_frame(self) -> pd.DataFrame:
         """One row per pair, with the columns of ``pairs.tsv``."""

@@ -34,12 +34,15 @@ FIT = "a nugget and {} Gaussians, whose mixtures are the isotropic autocovarianc
 DRAWN = frozenset({"surrogate", "moran", "variogram"})
 """Null models that draw random maps, and with them know the largest r of all pairs."""
 
+LEVEL = 0.05
+"""What is counted as found."""
+
 ANATOMY = "anatomy that both follow is a true correlation under it"
 
 
 def sentences_on_nulls(facts: Facts) -> Iterator[str]:
     """Tell how p-values, intervals and adjusted p-values were found."""
-    for part in (_null, intervals, adjusted):
+    for part in (_null, intervals, adjusted, how_sure):
         yield from part(facts)
 
 
@@ -212,3 +215,26 @@ def adjusted(facts: Facts) -> Iterator[str]:
             untested += f"; {counted(count, 'pair')} {why} {was(count)} not tested"
     if ways:
         yield f"The p-values of all {whole(facts.n_tests)} tests were adjusted {listed(ways)}{untested}."
+
+
+def how_sure(facts: Facts) -> Iterator[str]:
+    """Tell what came of the tests: how many pairs survive, how many of them by chance, how wide intervals are."""
+    if facts.result.null == "independent" or not facts.n_tests:
+        return  # of the former p and intervals have been said to be worth nothing
+    q, fwe = facts.inferred("p_fdr"), facts.inferred("p_fwe")
+    if q.size > 1:
+        found, sure = int(np.count_nonzero(q <= LEVEL)), int(np.count_nonzero(fwe <= LEVEL))
+        chance = ", of which at most one in twenty is expected to be there by chance alone" if found else ""
+        also = f"; the family-wise p was in {whole(sure)}" if fwe.size else ""
+        yield f"The adjusted p (false discovery rate) was at most {LEVEL} in {counted(found, 'pair')}{chance}{also}."
+    ends = [facts.result.inferred.get(name) for name in ("ci_low", "ci_high")]
+    if ends[0] is None or ends[1] is None:
+        return
+    half = ends[1][facts.pairs]  # in place: there may be millions
+    half -= ends[0][facts.pairs]
+    half /= 2
+    half = half[np.isfinite(half)]
+    if half.size:
+        low, high, middle = (f"{float(f(half)):.2f}" for f in (np.min, np.max, np.median))
+        wide = f"{low} to {high} (median {middle})" if half.size > 1 and low != high else middle
+        yield f"The half-width of an interval, which tells how sure {facts.value} is, was {wide}."

@@ -11,7 +11,7 @@ import numpy as np
 from niicorr.numerals import listed
 from niicorr.result.methods_facts import Facts, counted, file_name, some, was, whole
 from niicorr.result.methods_maps import software
-from niicorr.result.methods_nulls import adjusted, effective_range, intervals, p_values
+from niicorr.result.methods_nulls import adjusted, effective_range, how_sure, intervals, p_values
 
 SHRUNK = "the covariance being estimated with shrinkage (Ledoit & Wolf, 2004) by "
 
@@ -27,7 +27,8 @@ MEASURES = {
 
 def sentences_on_rois(facts: Facts) -> list[str]:
     """Tell how series were taken, cleaned and compared, and how sure the numbers are."""
-    parts = (_opening, _series, _grid, _missing, _cleaning, _measure, _runs, _undefined, _null, intervals, adjusted)
+    parts = (_opening, _series, _grid, _missing, _cleaning, _measure, _runs, _undefined, _null, intervals, adjusted,
+             how_sure)
     return [sentence for part in parts for sentence in part(facts)]
 
 

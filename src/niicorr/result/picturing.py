@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,9 +12,11 @@ import numpy as np
 from niicorr.errors import InputError, UsageError
 from niicorr.machine import default_jobs
 from niicorr.matrix import MapMatrix
+from niicorr.result.largest import largest_cells
 from niicorr.result.null_shape import Autocovariances, Histogram
 from niicorr.result.pictures import Fits, MapPictures, Pictures
 from niicorr.result.vectors import Quantised, deflated, quantised
+from niicorr.threads import in_order
 from niicorr.typing import BoolArray, Float64Array, IntArray
 
 if TYPE_CHECKING:
@@ -97,11 +98,7 @@ def which_maps(result: CorrelationResult, choice: str) -> list[BoolArray]:
     if choice in ("all", "none"):
         return [np.full(n, choice == "all") for n in (n_x, n_y)]
     x, y = np.zeros(n_x, dtype=np.bool_), np.zeros(n_y, dtype=np.bool_)
-    size = np.where(np.isfinite(result.estimate), np.abs(result.estimate), -1.0)
-    if result.same_set:
-        size = np.where(np.tri(n_y, k=-1, dtype=np.bool_), size, -1.0)
-    order = np.argsort(-size, axis=None, kind="stable")[: int(choice.removeprefix("top:"))]
-    rows, columns = np.unravel_index(order[size.ravel()[order] >= 0], size.shape)
+    rows, columns = largest_cells(result.estimate, int(choice.removeprefix("top:")), lower=result.same_set)
     y[rows], x[columns] = True, True
     return [x | y] * 2 if result.same_set else [x, y]
 
@@ -143,8 +140,7 @@ def _pictured(matrix: MapMatrix, shown: BoolArray, jobs: int) -> MapPictures:
         # The steps themselves are let go: of many maps only what is packed is kept.
         return replace(picture, steps=picture.steps[:0]), deflated(picture.steps)
 
-    with ThreadPoolExecutor(jobs) as pool:
-        made = list(pool.map(of, range(len(matrix))))
+    made = list(in_order(of, range(len(matrix)), jobs))
     low, high = (np.array([0.0 if p is None else getattr(p, end) for p, _ in made], dtype=np.float64)
                  for end in ("low", "high"))
     clipped = np.array([p is not None and p.clipped for p, _ in made], dtype=np.bool_)

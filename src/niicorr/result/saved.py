@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from niicorr._version import __version__
-from niicorr.errors import InputError, UsageError
-from niicorr.folder import CALIBRATION, PROGRAM, RECORD, is_result
+from niicorr.errors import InputError, UsageError, told_on
+from niicorr.folder import CALIBRATION, PROGRAM, RECORD, REPLACING, is_result
 from niicorr.images.write import write_volume
-from niicorr.record_fields import background_field, map_fields, map_record
+from niicorr.record_fields import background_field, map_fields, map_record, write_record
 from niicorr.records import Decision, MapRecord, Provenance, measure_of
 from niicorr.result import many_notes
 from niicorr.result.correlation import CorrelationResult, Sensitivity
@@ -81,12 +81,11 @@ def write_result(result: CorrelationResult, folder: str, extra_files: Sequence[s
         arrays |= many_notes.note_arrays(result.remarks)
     np.savez(at(ARRAYS), allow_pickle=False, **arrays)
     names = sorted([*names, *extra_files, RECORD])
-    with open(at(RECORD), "w", encoding="utf-8") as file:
-        json.dump(_record(result, names), file, indent=1, ensure_ascii=False, allow_nan=False)
-        file.write("\n")
+    write_record(at(RECORD), _record(result, names))
     return names
 
 
+@told_on("docs/reference/files.md")
 def load(path: str | os.PathLike[str]) -> CorrelationResult:
     """Read a saved result.
 
@@ -117,6 +116,9 @@ def load(path: str | os.PathLike[str]) -> CorrelationResult:
         if record.get("kind") == CALIBRATION:
             raise InputError(f"{path} holds a calibration of null models (niicorr calibrate), not a result: its rates "
                              "are in calibration.tsv")
+        if record.get(REPLACING):
+            raise InputError(f"{path} holds files of two results: a run was killed while it replaced the older one; "
+                             "run it again")
         if type(record["schema"]) is not int or record["schema"] < 1:
             raise ValueError(f"the schema is {brief(repr(record['schema']))}")
         if record["schema"] > SCHEMA:

@@ -118,7 +118,7 @@ def without_number(result: CorrelationResult) -> list[Remark]:
 
 def naive_text(result: CorrelationResult, sensitivity: Sensitivity) -> str:
     """Say how wrong the plain arrays would have been."""
-    error, flips, both = sensitivity.largest_error(pairs(result))
+    error, flips, both = sensitivity.largest_error(result.estimate, lower=result.same_set)
     regional = result.parcellation is not None
     if both == 0 and not np.isfinite(result.estimate).any():
         return ""
@@ -130,7 +130,7 @@ def naive_text(result: CorrelationResult, sensitivity: Sensitivity) -> str:
     text += f"up to {r_text(error)}" if error >= 0.005 else "less than .01"
     if flips:
         text += f" and changed the sign of {integer(flips)} of {plural(both, 'correlation')}"
-    if left_out := int(np.isfinite(pairs(result)).sum()) - both:
+    if left_out := int((counted(result) & np.isfinite(result.estimate)).sum()) - both:
         text += f"; {integer(left_out)} with interpolated maps have no such number"
     if sensitivity.step > 1:
         text += f" (judged by one voxel in {sensitivity.step})"

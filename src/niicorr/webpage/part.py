@@ -2,29 +2,58 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from niicorr.numerals import integer, plural
+from niicorr.result.largest import largest_by_line
 from niicorr.result.null_shape import Autocovariances
 from niicorr.result.pictures import Fits
 from niicorr.result.picturing import kept
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from niicorr.result import CorrelationResult, Parcellation
     from niicorr.result.pictures import Pictures
-    from niicorr.typing import IntArray
+    from niicorr.typing import Float64Array, IntArray
 
 MOST_CELLS = 1_000_000
 """A page of more would neither load nor be looked at."""
 
 
-def strongest_part(result: CorrelationResult) -> tuple[IntArray, IntArray] | None:
-    """Return the rows and columns to show of a matrix that is too large, or None where all of it is shown.
+@dataclass(frozen=True, eq=False)
+class Part:
+    """The rows and columns of a result that are shown, in its order."""
 
-    Those with the largest absolute values, in the order of the result.
+    rows: IntArray
+    columns: IntArray
+
+    def of(self, result: CorrelationResult) -> CorrelationResult:
+        """Return this part of a result, without its pictures."""
+        return part_of(result.replace(pictures=None), self.rows, self.columns)
+
+    def at(self, row: int, column: int) -> tuple[int, int]:
+        """Return where a cell that is shown stands in the part."""
+        return int(np.searchsorted(self.rows, row)), int(np.searchsorted(self.columns, column))
+
+    def text(self, result: CorrelationResult, beside: Sequence[str] | None) -> str:
+        """Say that a part is shown, and where the rest is; ``beside`` as for `niicorr.webpage.payload.payload`."""
+        n_y, n_x = result.estimate.shape
+        figures = [f"{name} draws all" for name in beside or () if name.startswith("heatmap.")][:1]
+        tables = "the tables of the saved result list all" if beside is None else (
+            "correlations.csv and pairs.tsv list all")
+        return (f"Of {plural(n_x, 'column')} and {plural(n_y, 'row')}, the {integer(self.columns.size)} and "
+                f"{integer(self.rows.size)} with the largest absolute values are shown. Words and counts on this page "
+                f"are of all; {', '.join([*figures, tables])}.")
+
+
+def strongest_part(result: CorrelationResult) -> Part | None:
+    """Return what to show of a matrix that is too large, or None where all of it is shown.
+
+    Those rows and columns with the largest absolute values.
     """
     n_y, n_x = result.estimate.shape
     if n_y * n_x <= MOST_CELLS:
@@ -32,19 +61,9 @@ def strongest_part(result: CorrelationResult) -> tuple[IntArray, IntArray] | Non
     side = int(MOST_CELLS**0.5)
     most_x, most_y = (side, side) if min(n_x, n_y) > side else (
         (n_x, MOST_CELLS // max(n_x, 1)) if n_x <= side else (MOST_CELLS // max(n_y, 1), n_y))
-    size = np.where(np.isfinite(result.estimate), np.abs(result.estimate), -1.0)
-    if result.same_set:
-        np.fill_diagonal(size, -1.0)
-    columns = _largest(size.max(axis=0), most_x)
-    return (columns, columns) if result.same_set else (_largest(size.max(axis=1), most_y), columns)
-
-
-def part_text(result: CorrelationResult, rows: IntArray, columns: IntArray) -> str:
-    """Say that a part is shown."""
-    n_y, n_x = result.estimate.shape
-    return (f"Of {plural(n_x, 'column')} and {plural(n_y, 'row')}, the {integer(columns.size)} and "
-            f"{integer(rows.size)} with the largest absolute values are shown; correlations.csv and pairs.tsv hold "
-            "all.")
+    of_row, of_column = largest_by_line(result.estimate, same_set=result.same_set)
+    columns = _largest(of_column, most_x)
+    return Part(columns if result.same_set else _largest(of_row, most_y), columns)
 
 
 def part_of(result: CorrelationResult, rows: IntArray, columns: IntArray) -> CorrelationResult:
@@ -93,5 +112,5 @@ def _parcellation_part(result: CorrelationResult, rows: IntArray, columns: IntAr
                    values=None if regions.values is None else regions.values[sources])
 
 
-def _largest(sizes: IntArray, most: int) -> IntArray:
+def _largest(sizes: Float64Array, most: int) -> IntArray:
     return np.sort(np.argsort(-sizes, kind="stable")[:most])

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from niicorr.result import CorrelationResult
     from niicorr.result.pictures import Pictures
     from niicorr.typing import IntArray
+    from niicorr.webpage.part import Part
 
 SCHEMA = 1
 
@@ -50,7 +51,7 @@ COLUMNS = {"n_effective": "n_effective", "ci_low": "ci_low", "ci_high": "ci_high
 
 
 def payload(
-    result: CorrelationResult, pictures: Pictures | None, *, title: str | None = None, part: str = "",
+    result: CorrelationResult, pictures: Pictures | None, *, title: str | None = None, part: Part | None = None,
     beside: Sequence[str] | None = None, opened: tuple[int, int] | None = None,
 ) -> dict[str, Any]:
     """Return all but the maps.
@@ -58,49 +59,51 @@ def payload(
     Parameters
     ----------
     result : CorrelationResult
-        What is shown.
+        All of it, also where a part is shown: words are about the whole.
     pictures : Pictures or None
-        What is shown of its maps; of the rows and columns of the result.
+        What is shown of its maps; of the rows and columns that are shown.
     title : str, optional
         In place of the one that says method and size.
-    part : str
-        Where only a part of the matrix is shown, which.
+    part : Part, optional
+        The rows and columns that are shown; None: all.
     beside : sequence of str, optional
         Names of figures and the like in the folder of the result; None where the page stands alone.
     opened : tuple of int, optional
         Row and column of the cell that a page inside of a notebook shows.
     """
     options, told = result.provenance.options, methods(result)
+    shown = result if part is None else part.of(result)
     value: dict[str, Any] = {
         "schema": SCHEMA,
         "kind": "rois" if result.series else "maps",
         "title": printable(title if title is not None else captions.title(result)),
         "sentence": printable(words.sentence(result)),
-        "head": words.head(result, pictures, part),
-        "facts": words.facts(result),
+        "head": words.head(result, pictures, "" if part is None else part.text(result, beside)),
+        "facts": words.facts(result, part),
+        "part": part is not None,
         "measure": {"name": result.measure.name, "names": result.measure.names, "symbol": result.measure.symbol},
         "unit": result.unit,
         "null": {"model": result.null, "text": printable(result.null_text), "fdr": str(options.get("fdr", "bh")),
                  "alternative": str(options.get("alternative", "two-sided"))},
         "same_set": result.same_set,
-        **sets.sets(result),
-        "cells": _cells(result),
-        "notes": [[i, j, printable(text)] for (i, j), text in sorted(result.notes.items())],
-        "orders": _orders(result),
-        "vmax": _limit(result),
+        **sets.sets(shown),
+        "cells": _cells(shown),
+        "notes": [[i, j, printable(text)] for (i, j), text in sorted(shown.notes.items())],
+        "orders": _orders(shown),
+        "vmax": _limit(shown),
         "colormaps": colour_maps(),
-        "regions": sets.regions(result),
-        "series": sets.series(result),
-        "nulls": _nulls(result, pictures),
+        "regions": sets.regions(shown),
+        "series": sets.series(shown),
+        "nulls": _nulls(shown, pictures),
         "pairs": _lines(pictures),
         "quality": {"grids": sets.grids(result), "sensitivity": _sensitivity(result),
-                    "mosaic": _mosaic(result, pictures)},
+                    "mosaic": _mosaic(shown, pictures)},
         "methods": {"text": printable(told.text), "references": list(told.references)},
         "run": _run(result),
         "files": {} if beside is None else files(result, beside),
         "open": None if opened is None else list(opened),
         "embedded": opened is not None,
-        "space": _space(result, pictures),
+        "space": _space(shown, pictures),
     }
     return value
 
@@ -120,6 +123,7 @@ def _orders(result: CorrelationResult) -> dict[str, Any]:
     for order in ("given", "name"):
         known = arrange(result, order)
         found[order] = {"rows": known.rows.tolist(), "cols": known.columns.tolist()}
+    found["group"] = _grouped(result)
     found["cluster"] = None
     if max(result.estimate.shape) <= CLUSTERED_SIDE:
         rows = average_linkage(result.estimate)
@@ -128,6 +132,13 @@ def _orders(result: CorrelationResult) -> dict[str, Any]:
         found["cluster"] = {"rows": rows.order.tolist(), "cols": columns.order.tolist(), "row_tree": trees[0],
                             "col_tree": trees[1]}
     return found
+
+
+def _grouped(result: CorrelationResult) -> dict[str, Any] | None:
+    """Return the order of a heatmap in groups, and what they are grouped by; None where nothing tells groups."""
+    known = arrange(result, "group")
+    by = dict.fromkeys(printable(groups.by) for groups in (known.column_groups, known.row_groups) if groups is not None)
+    return {"rows": known.rows.tolist(), "cols": known.columns.tolist(), "by": ", ".join(by)} if by else None
 
 
 def _limit(result: CorrelationResult) -> float:
@@ -166,9 +177,7 @@ def _lines(pictures: Pictures | None) -> dict[str, dict[str, float]]:
 def _sensitivity(result: CorrelationResult) -> dict[str, Any] | None:
     if result.sensitivity is None or not np.isfinite(result.sensitivity.naive).any():
         return None
-    once = np.tril(result.estimate, -1) + np.triu(np.full(result.estimate.shape, np.nan)) if (
-        result.same_set) else result.estimate
-    error, flips, cells = result.sensitivity.largest_error(once)
+    error, flips, cells = result.sensitivity.largest_error(result.estimate, lower=result.same_set)
     return {"text": naive_text(result, result.sensitivity), "largest_error": error, "flips": flips, "cells": cells}
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from niicorr.numerals import value_text
 from niicorr.plot import captions
-from niicorr.plot.groups import region_strips
+from niicorr.plot.groups import region_strips, telling_columns
 from niicorr.result.sentences import map_sets, shape_text, usable
 from niicorr.space import format_mm
 from niicorr.tables import printable
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     from niicorr.records import MapRecord
     from niicorr.result import CorrelationResult
 
-MOST_COLUMNS, MOST_KINDS = 6, 20
-"""Columns of a manifest that are shown beside the cells, and values that such a column may have."""
+MOST_COLUMNS = 6
+"""Columns of a manifest that are shown beside the cells."""
 
 
 def sets(result: CorrelationResult) -> dict[str, Any]:
@@ -72,12 +73,8 @@ def _groups(result: CorrelationResult, records: Sequence[MapRecord]) -> dict[str
     if result.series and result.parcellation is not None:
         strips = region_strips(result.parcellation.regions)
         return {printable(strip.title): [printable(strip.names[kind]) for kind in strip.of] for strip in strips}
-    groups: dict[str, list[str]] = {}
-    for title in dict.fromkeys(key for record in records for key in record.metadata):
-        values = [printable(record.metadata.get(title, "").strip()) for record in records]
-        if 2 <= len(set(values)) <= min(MOST_KINDS, len(values) - 1) and len(groups) < MOST_COLUMNS:
-            groups[printable(title)] = values
-    return groups
+    return {printable(title): list(map(printable, values))
+            for title, values in islice(telling_columns(records), MOST_COLUMNS)}
 
 
 def _record(record: MapRecord) -> dict[str, Any]:

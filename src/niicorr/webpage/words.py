@@ -16,7 +16,6 @@ from niicorr.result.sentences import (
     error_text,
     map_sets,
     naive_text,
-    pairs,
     usable,
     without_number,
     zeros_matter,
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from niicorr.result import CorrelationResult
     from niicorr.result.pictures import Pictures
     from niicorr.typing import FloatArray, IntArray
+    from niicorr.webpage.part import Part
 
 SMALL = 0.5
 """A map with data in less than this share of the mask is named."""
@@ -47,10 +47,10 @@ def sentence(result: CorrelationResult) -> str:
         who = f"{plural(n_x, what)} of {x} with each other" if n_x > 1 else f"one map of {x}, alone"
     else:
         who = f"{plural(n_x, what)} of {x} (columns) with {plural(n_y, what)} of {y} (rows)"
-    numbers = pairs(result)
-    count = int(counted(result).sum())
+    once = counted(result)
+    count = int(once.sum())
     names = measure.names if count != 1 else measure.name
-    over = _span(result.counts[np.isfinite(numbers)])
+    over = _span(result.counts[once & np.isfinite(result.estimate)])
     if over:
         over = f" over {over} {result.unit}s"
         if not result.series:
@@ -92,22 +92,25 @@ def maps_text(pictures: Pictures | None) -> str:
             "Think of that before you share maps of single persons (--report-maps none leaves them out).")
 
 
-def facts(result: CorrelationResult) -> list[dict[str, Any]]:
-    """Return a few key figures; those with a cell open it."""
-    numbers = pairs(result)
-    found = numbers[np.isfinite(numbers)]
-    shown: list[dict[str, Any]] = [{"label": "pairs", "value": integer(int(counted(result).sum()))}]
-    if not found.size:
+def facts(result: CorrelationResult, part: Part | None = None) -> list[dict[str, Any]]:
+    """Return a few key figures; those with a cell open it, which is shown also where only a part is."""
+    counted_once = counted(result)
+    numbered = counted_once & np.isfinite(result.estimate)
+    shown: list[dict[str, Any]] = [{"label": "pairs", "value": integer(int(counted_once.sum()))}]
+    if not numbered.any():
         return shown
-    shown.append({"label": f"{result.unit}s per pair", "value": _span(result.counts[np.isfinite(numbers)])})
-    effective = np.where(counted(result), result.inferred.get("n_effective", np.nan), np.nan)
-    if np.isfinite(effective).any():
-        shown.append({"label": "independent values", "value": _span(np.rint(effective[np.isfinite(effective)]))})
-    q = np.where(counted(result), result.inferred.get("p_fdr", np.nan), np.nan)
-    if tests := int(np.isfinite(q).sum()):
-        shown.append({"label": "q ≤ .05", "value": f"{integer(int((q <= 0.05).sum()))} of {integer(tests)}"})
-    i, j = np.unravel_index(int(np.argmax(np.where(np.isfinite(numbers), np.abs(numbers), -1))), numbers.shape)
-    shown.append({"label": "strongest", "value": result.measure.text(float(numbers[i, j])), "cell": [int(i), int(j)]})
+    shown.append({"label": f"{result.unit}s per pair", "value": _span(result.counts[numbered])})
+    nothing = np.full((1, 1), np.nan)
+    effective = result.inferred.get("n_effective", nothing)
+    if (known := counted_once & np.isfinite(effective)).any():
+        shown.append({"label": "independent values", "value": _span(np.rint(effective[known]))})
+    q = result.inferred.get("p_fdr", nothing)
+    if tests := int((counted_once & np.isfinite(q)).sum()):
+        reached = int((counted_once & (q <= 0.05)).sum())
+        shown.append({"label": "q ≤ .05", "value": f"{integer(reached)} of {integer(tests)}"})
+    ((i, j),) = result.strongest(1)
+    shown.append({"label": "strongest", "value": result.measure.text(float(result.estimate[i, j])),
+                  "cell": list((i, j) if part is None else part.at(i, j))})
     return shown
 
 

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from niicorr.errors import ResourceError, UsageError
+from niicorr.errors import ResourceError, UsageError, told_on
 from niicorr.folder import resource_text
 from niicorr.result import CorrelationResult
 from niicorr.result.picturing import pictures_of
@@ -17,7 +17,7 @@ from niicorr.result.saved import load
 from niicorr.webpage.maps import characters, maps_beside, maps_inside, write_side_files
 from niicorr.webpage.packing import json_text
 from niicorr.webpage.page import page_html
-from niicorr.webpage.part import part_of, part_text, pictures_part, strongest_part
+from niicorr.webpage.part import pictures_part, strongest_part
 from niicorr.webpage.payload import payload
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ _PLACE = "<niicorr-data/>"
 since its ``<`` is escaped."""
 
 
+@told_on("docs/howto/report.md")
 def report(
     result: CorrelationResult | str | os.PathLike[str], path: str | os.PathLike[str], *, maps: str = "auto",
     title: str | None = None,
@@ -126,11 +127,9 @@ def write_report(
         The names written, the page first.
     """
     pictures = pictures_of(result, maps)
-    part = ""
-    chosen = strongest_part(result)
-    if chosen is not None:
-        part = part_text(result, *chosen)
-        result, pictures = part_of(result, *chosen), pictures and pictures_part(pictures, *chosen)
+    part = strongest_part(result)
+    if part is not None and pictures is not None:
+        pictures = pictures_part(pictures, part.rows, part.columns)
     value = payload(result, pictures, title=title, part=part, beside=beside)
     names = [name]
     maps_text, side_files = maps_inside(pictures), False

@@ -164,6 +164,22 @@ def test_the_cluster_order_is_pythons_with_its_trees(page, written):
     assert min(trees()) > 50
 
 
+@pytest.mark.parametrize("kind", ["maps", "rois"])
+def test_regions_begin_in_groups_and_maps_as_given(page, written, kind):
+    payload = page_payloads.payload(6, 6, same_set=True, kind=kind)
+    order = [1, 3, 5, 0, 2, 4]
+    payload["orders"]["group"] = {"rows": order, "cols": order, "by": "network"}
+    page.open(written(f"grouped-{kind}", payload))
+    with_table(page)
+    labels = payload["x"]["labels"]
+    grouped = [labels[k] for k in order]
+    assert page.texts("#order option") == ["as given", "by name", "by network", "alike together"]
+    assert names(page, "x") == names(page, "y") == (labels if kind == "maps" else grouped)
+    for chosen, expected in (("given", labels), ("group", grouped)):
+        page.choose("#order", chosen)
+        assert names(page, "x") == names(page, "y") == expected
+
+
 def test_a_set_against_itself_is_ordered_on_both_sides(page, written):
     payload = page_payloads.payload(6, 6, same_set=True)
     page.open(written("same", payload))
@@ -214,6 +230,13 @@ def test_finding_a_name(page, demo):
     assert page.texts("#find-list li") == ["no such name"]
     page.keys(Keys.ESCAPE)
     assert page.js("return document.getElementById('find').value") == ""
+
+
+def test_a_name_that_is_not_in_the_part(page, written):
+    page.open(written("part", page_payloads.payload(2, 3, part=True)))
+    page.keys("/")
+    page.keys("nothing like it")
+    assert page.texts("#find-list li") == ["not among those shown: pairs.tsv has all"]
 
 
 def test_a_name_clicked_is_ranked_and_opens_its_pairs(page, demo):

@@ -72,7 +72,8 @@ export function findControl(model, store, heatmap, open) {
       });
       return made;
     };
-    const aside = more > 0 ? `and ${more} more, lit on the axes` : offered.length ? "" : "no such name";
+    const none = model.payload.part ? "not among those shown: pairs.tsv has all" : "no such name";
+    const aside = more > 0 ? `and ${more} more, lit on the axes` : offered.length ? "" : none;
     fill(list, ...offered.map(item), aside && el("li", { class: "more", role: "presentation" }, aside));
     list.hidden = input.value.trim() === "";
     input.setAttribute("aria-expanded", String(!list.hidden));

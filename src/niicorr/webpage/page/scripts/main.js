@@ -27,8 +27,11 @@ async function start() {
   const model = new Model(readPayload());
   if (model.payload.embedded) document.documentElement.dataset.embedded = "true";
   await model.load(["r", "q"]);
+  // As the figure beside the page stands: regions in groups, maps as given.
+  /** @type {Choices["order"]} */
+  const order = { kind: model.payload.kind === "rois" && model.payload.orders.group ? "group" : "given" };
   /** @type {Choices} */
-  const begin = { show: "r", order: { kind: "given" }, fade: { by: "none", limit: 0 }, colours: "", query: "",
+  const begin = { show: "r", order, fade: { by: "none", limit: 0 }, colours: "", query: "",
     cursor: null, hover: null, opened: null, theme: 0 };
   /** @type {Store} */
   const store = createStore(model.has("q") ? { ...begin, fade: { by: "q", limit: 0.05 } } : begin);

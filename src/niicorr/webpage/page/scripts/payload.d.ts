@@ -17,7 +17,9 @@ type CellName = "r" | "n" | "n_effective" | "ci_low" | "ci_high" | "p" | "q" | "
 
 type Merge = [number, number, number];
 
-interface Permutation { rows: number[]; cols: number[]; row_tree?: Merge[] | null; col_tree?: Merge[] | null }
+interface Permutation {
+  rows: number[]; cols: number[]; row_tree?: Merge[] | null; col_tree?: Merge[] | null; by?: string;
+}
 
 /** Byte u of a map's data: 0 is missing, else lo + (u - 1) / 254 * (hi - lo); symmetric: values on both sides of 0. */
 interface MapEntry { lo: number; hi: number; symmetric: boolean; clipped?: boolean; data?: Packed; file?: string }
@@ -41,11 +43,12 @@ interface Payload {
   schema: number; kind: "maps" | "rois"; title: string; sentence: string;
   head: { level: "warning" | "note"; text: string }[];
   facts?: { label: string; value: string; cell?: [number, number] }[];
+  part?: boolean;
   measure: { name: string; names: string; symbol: string }; unit: string;
   null: { model: string; text: string; fdr: string; alternative: string };
   same_set: boolean; x: MapSet; y?: MapSet;
   cells: Partial<Record<CellName, Packed>>; notes: [number, number, string][];
-  orders: { given: Permutation; name: Permutation; cluster: Permutation | null };
+  orders: { given: Permutation; name: Permutation; group?: Permutation | null; cluster: Permutation | null };
   vmax: number; colormaps: Record<string, string[]>;
   space: Space | null;
   maps: { mode: "inline" | "files" | "top" | "none"; text?: string; x: (MapEntry | null)[]; y?: (MapEntry | null)[] } | null;

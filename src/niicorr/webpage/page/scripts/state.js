@@ -1,7 +1,7 @@
 /** What the reader has chosen, in one place; parts of the page are told when what they show has changed. */
 
 /**
- * @typedef {{ kind: "given" | "name" | "cluster" } | { kind: "row" | "col", index: number }} Order
+ * @typedef {{ kind: "given" | "name" | "group" | "cluster" } | { kind: "row" | "col", index: number }} Order
  * @typedef {{ row: number, col: number }} Cell  position in the tables, whatever the order on the page
  * @typedef {{ row: number, col: number } | { row: number, col: null } | { row: null, col: number }} Opened
  * @typedef {{ by: "none" | "q" | "p_fwe" | "p" | "r", limit: number }} Fade

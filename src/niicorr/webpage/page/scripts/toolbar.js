@@ -50,6 +50,7 @@ function orderControl(model, store) {
   const select = el("select", { id: "order", "aria-label": "Order of rows and columns" });
   const listed = /** @param {Choices} choices */ ({ order }) => {
     const known = [["given", "as given"], ["name", "by name"]];
+    if (model.payload.orders.group) known.push(["group", `by ${model.payload.orders.group.by}`]);
     if (model.payload.orders.cluster) known.push(["cluster", "alike together"]);
     const options = known.map(([value, text]) => el("option", { value }, text));
     if (order.kind === "row" || order.kind === "col") {

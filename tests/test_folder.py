@@ -14,8 +14,9 @@ import threading
 import pytest
 
 from niicorr import folder as module
-from niicorr.errors import ResourceError, UsageError
+from niicorr.errors import InputError, ResourceError, UsageError
 from niicorr.folder import OutputFolder, hidden_folder, is_result, resource_text
+from niicorr.result.saved import load
 
 
 @pytest.fixture
@@ -203,7 +204,8 @@ def test_an_empty_folder_with_leavings_of_ours_is_still_empty(tmp_path):
 @pytest.mark.parametrize(
     ("code", "words"),
     [(errno.ENOSPC, "no room left"), (errno.EACCES, "no permission"), (errno.EROFS, "read-only"),
-     (errno.EDQUOT, "quota"), (errno.ENAMETOOLONG, "too long"), (errno.EIO, os.strerror(errno.EIO))],
+     (errno.EDQUOT, "quota"), (errno.ENAMETOOLONG, "too long"), (errno.EIO, "the disk failed"),
+     (errno.ENXIO, os.strerror(errno.ENXIO))],
 )
 def test_a_failed_write_says_what_it_means(out, tmp_path, code, words):
     assert words in resource_text("out", OSError(code, os.strerror(code)))
@@ -242,8 +244,47 @@ def test_a_signal_waits_until_the_files_are_in_place(monkeypatch, out, another_t
     monkeypatch.setattr(module.os, "replace", interrupted)
     with pytest.raises(KeyboardInterrupt):
         write(out, a_csv="new", b_csv="new")
-    assert seen == ["a.csv", "b.csv", "run.json"], "the record comes last"
+    assert seen == ["run.json", "a.csv", "b.csv", "run.json"], "the record comes last"
     assert (out / "b.csv").read_text() == "new"
+
+
+@pytest.mark.parametrize("at", [1, 2, 3, 4])
+def test_a_run_killed_while_it_replaces_files_leaves_no_riddle(monkeypatch, out, at):
+    write(out, a_csv="old")
+    older, real, done = contents(out), os.replace, []
+
+    def dies(source, target):
+        done.append(target)
+        if len(done) == at:
+            raise RuntimeError("as if killed")
+        real(source, target)
+
+    monkeypatch.setattr(module.os, "replace", dies)
+    with pytest.raises(RuntimeError):
+        write(out, a_csv="new", b_csv="new")
+    monkeypatch.undo()
+    if at == 1:
+        assert contents(out) == older
+    else:
+        with pytest.raises(InputError, match="a run was killed while it replaced the older one"):
+            load(out)
+    write(out, a_csv="new", b_csv="new")
+    assert contents(out) == {"a.csv": "new", "b.csv": "new", "run.json": record("a.csv", "b.csv")}
+
+
+def test_a_signal_while_all_is_cleared_up_waits_and_says_that_the_result_stands(monkeypatch, out):
+    real = module.shutil.rmtree
+
+    def interrupted(*args, **how):
+        os.kill(os.getpid(), signal.SIGINT)
+        real(*args, **how)
+
+    write(out, a_csv="old")
+    monkeypatch.setattr(module.shutil, "rmtree", interrupted)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        write(out, a_csv="new")
+    assert caught.value.__notes__ == [f"the result in {out} is complete"]
+    assert os.listdir(out.parent) == ["out"]
 
 
 def test_what_is_a_result(tmp_path):

@@ -20,9 +20,14 @@ import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from niicorr.errors import TOO_MANY_FILES, ResourceError, UsageError
+from niicorr.errors import TOO_MANY_FILES, ResourceError, UsageError, told_on
 
 RECORD = "run.json"
+REPLACING = "replacing"
+"""An entry that a record has while the files beside it are being replaced; whoever finds it met a killed process."""
+
+_ANNOUNCED = ".announced"
+
 PROGRAM = "niicorr"
 """Who wrote it: its entry ``program``."""
 
@@ -36,6 +41,11 @@ LARGEST_RECORD = 2**30
 """Bytes of the largest ``run.json`` that is looked into."""
 
 _MARK = ".niicorr-"
+
+_MADE: set[str] = set()
+"""Hidden places that this process has named and not yet removed."""
+
+_INTERRUPTS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
 
 
 class OutputFolder:
@@ -84,9 +94,8 @@ class OutputFolder:
                 if not os.path.isdir(parent):
                     parent = os.path.dirname(parent)
                     self._make_parents(parent)
-                _sweep(parent)
-                label = _hidden_name()
-                self.work = os.path.join(parent, label)
+                sweep(parent)
+                self.work = hidden_place(parent)
                 os.mkdir(self.work)
         except BaseException:
             self._clean()
@@ -94,21 +103,27 @@ class OutputFolder:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        self._clean()
         if error is not None and self.committed:
             error.add_note(written_note(self.path))
+        try:
+            self._clean()
+        except BaseException as late:  # a signal that came meanwhile
+            if self.committed:
+                late.add_note(written_note(self.path))
+            raise
         if isinstance(error, OSError) and not isinstance(error, ResourceError):
             raise ResourceError(resource_text(self.path, error)) from None
 
     def commit(self) -> list[str]:
         """Put the finished files in place; return their names."""
         names = sorted(os.listdir(self.work), key=lambda name: (name == RECORD, name))
-        with _resources(self.path), _signals_held():
+        with _resources(self.path), signals_held():
             if not os.path.isdir(self.path) and self._renamed():
                 self.committed = True
                 return names
             old = _written_before(self.path)
             self._check_places(names, old)
+            self._announce(names, old)
             for name in names:
                 os.replace(os.path.join(self.work, name), os.path.join(self.path, name))
             for name in old - set(names):
@@ -116,6 +131,15 @@ class OutputFolder:
                     os.remove(os.path.join(self.path, name))
             self.committed = True
         return names
+
+    def _announce(self, names: list[str], old: set[str]) -> None:
+        """Say in the older record what is going to be replaced: a process killed at that leaves no riddle."""
+        record = _read_record(self.path)
+        if record:  # else the folder was empty
+            place = os.path.join(self.work, _ANNOUNCED)
+            with open(place, "w", encoding="utf-8") as file:
+                json.dump({**record, REPLACING: True, "files": sorted(old.union(names))}, file)
+            os.replace(place, os.path.join(self.path, RECORD))
 
     def _renamed(self) -> bool:
         """Rename the work to the result; False where another run was there first, whose files are replaced then."""
@@ -130,7 +154,7 @@ class OutputFolder:
 
     def _clean(self) -> None:
         if self.work:
-            shutil.rmtree(self.work, ignore_errors=True)
+            remove(self.work)
         for folder in reversed(self._created):
             with contextlib.suppress(OSError):  # not empty any more: it is in use
                 os.rmdir(folder)
@@ -143,6 +167,7 @@ class OutputFolder:
                 raise UsageError(f"{place} was not written by niicorr and would be overwritten: move it, or name "
                                  "another folder with -o; nothing was changed")
 
+    @told_on("docs/reference/files.md")
     def _check(self, inputs: Iterable[str], overwrite: bool) -> None:
         path = self.path
         if os.path.lexists(path) and not os.path.isdir(path):
@@ -177,25 +202,78 @@ class OutputFolder:
 
 def hidden_folder(parent: str) -> str:
     """Make a folder for a run to work in, and remove those of killed runs; raises `OSError`."""
-    _sweep(parent)
-    path = os.path.join(parent, _hidden_name())
+    sweep(parent)
+    path = hidden_place(parent)
     os.mkdir(path)
     return path
 
 
+def hidden_place(parent: str) -> str:
+    """Return a place in a folder for what is not complete, told by machine, process and chance; nothing is there."""
+    place = os.path.join(parent, f"{machine_mark()}{os.getpid()}-{secrets.token_hex(4)}")
+    _MADE.add(os.path.abspath(place))
+    return place
+
+
+def remove(place: str) -> None:
+    """Remove a hidden place with all in it, whatever signals come meanwhile; what cannot be removed stays."""
+    with signals_held():
+        _removed(place)
+        if not os.path.lexists(place):
+            _MADE.discard(os.path.abspath(place))
+
+
+def remove_all() -> None:
+    """Remove the hidden places of this process: a signal may come right where one was to be removed."""
+    for place in list(_MADE):
+        if f"-{os.getpid()}-" in os.path.basename(place):  # or this is a fork, and they are another's
+            remove(place)
+
+
+def disk_time(folder: str) -> float:
+    """Return the time by the clock of a folder's disk, in seconds; raises `OSError`."""
+    place = hidden_folder(folder)
+    try:
+        return os.lstat(place).st_mtime
+    finally:
+        remove(place)
+
+
+def machine_mark() -> str:
+    """Return how hidden names begin that are given on this machine."""
+    return f"{_MARK}{socket.gethostname()[:32]}-"
+
+
+def _removed(place: str) -> None:
+    if os.path.isdir(place) and not os.path.islink(place):
+        shutil.rmtree(place, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            os.remove(place)
+
+
+def sweep(parent: str) -> None:
+    """Remove what killed runs of this machine left in a folder; what belongs to a living one stays."""
+    prefix = machine_mark()
+    for name in os.listdir(parent):
+        pid = name[len(prefix) :].split("-")[0] if name.startswith(prefix) else ""
+        if pid.isdecimal() and pid.isascii() and not alive(int(pid)):
+            _removed(os.path.join(parent, name))
+
+
 @contextlib.contextmanager
-def result_stands(path: str) -> Iterator[None]:
+def result_stands(path: str, what: str = "the result in") -> Iterator[None]:
     """Let whatever breaks off in here carry the note that the result was complete before."""
     try:
         yield
     except BaseException as error:
-        error.add_note(written_note(path))
+        error.add_note(written_note(path, what))
         raise
 
 
-def written_note(path: str) -> str:
+def written_note(path: str, what: str = "the result in") -> str:
     """Say that a result is complete, whatever happened after it was written."""
-    return f"the result in {path} is complete"
+    return f"{what} {path} is complete"
 
 
 def is_result(path: str) -> bool:
@@ -221,6 +299,7 @@ def resource_text(path: str, error: OSError) -> str:
         errno.EFBIG: "a file would be larger than this system allows: name another folder with -o",
         errno.EMFILE: TOO_MANY_FILES,
         errno.ENFILE: TOO_MANY_FILES,
+        errno.EIO: "the disk failed (input/output error): see to it, or name another folder with -o",
         errno.ENOENT: "the folder above it is gone: name another folder with -o",
     }
     return f"{path}: {known.get(error.errno or 0, error.strerror or str(error))}"
@@ -248,27 +327,13 @@ def _read_record(path: str, name: str = RECORD) -> dict[str, Any]:
     return record if isinstance(record, dict) else {}
 
 
-def _hidden_name() -> str:
-    """Name a folder by machine, process and chance."""
-    return f"{_MARK}{socket.gethostname()[:32]}-{os.getpid()}-{secrets.token_hex(4)}"
-
-
-def _sweep(parent: str) -> None:
-    """Remove what a killed run of this machine left; a living one's folder stays."""
-    prefix = f"{_MARK}{socket.gethostname()[:32]}-"
-    for name in os.listdir(parent):
-        if name.startswith(prefix):
-            pid = name[len(prefix) :].split("-")[0]
-            if pid.isdigit() and not _alive(int(pid)):
-                shutil.rmtree(os.path.join(parent, name), ignore_errors=True)
-
-
-def _alive(pid: int) -> bool:
+def alive(pid: int) -> bool:
+    """Whether there is a process of this number on this machine."""
     if os.name == "nt":  # there, this call would end the process instead of asking after it
         return True
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):  # the second for a number that no process has
         return False
     except OSError:  # it is another user's
         return True
@@ -292,14 +357,14 @@ def _resources(path: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _signals_held() -> Iterator[None]:
+def signals_held() -> Iterator[None]:
     """Let interrupts wait; blocking them in this thread would not do, since any other thread may take them."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     came: list[int] = []
     before = {kind: signal.signal(kind, lambda number, _: came.append(number))
-              for kind in (signal.SIGINT, signal.SIGTERM)}
+              for kind in _INTERRUPTS}
     try:
         yield
     finally:

@@ -18,11 +18,12 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import secrets
 import shutil
 import stat
 import tokenize
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -41,6 +42,12 @@ RECORD = "maps.json"
 LARGEST_RECORD = 2**30
 """Bytes of the largest ``maps.json`` that is looked into."""
 
+LONGEST_HEADER = 1 << 16
+"""Bytes of the header of an array; ours have 118."""
+
+_HEAD = re.compile(rb"\x93NUMPY\x01\x00..\{'descr': '[^'\n]+', 'fortran_order': (?:True|False), 'shape': "
+                   rb"\([0-9, ]*\), \} *\n", re.DOTALL)
+
 LARGEST_GRID = 1 << 33
 """Voxels; no grid of maps has so many."""
 
@@ -52,7 +59,7 @@ _KINDS = {
 }
 
 
-def write_matrix(folder: str, matrix: MapMatrix) -> None:
+def write_matrix(folder: str, matrix: MapMatrix, *, named: str | None = None) -> None:
     """Write a matrix into a folder of its own, whole or not at all.
 
     Parameters
@@ -61,6 +68,8 @@ def write_matrix(folder: str, matrix: MapMatrix) -> None:
         Where it is to be; must not exist, its parent must.
     matrix : MapMatrix
         Of any features.
+    named : str, optional
+        What messages call its place, where that is a hidden one.
 
     Raises
     ------
@@ -82,7 +91,7 @@ def write_matrix(folder: str, matrix: MapMatrix) -> None:
         os.rename(work, folder)
         sync_folder(parent)
     except OSError as error:
-        raise ResourceError(resource_text(path_text(folder), error)) from None
+        raise ResourceError(resource_text(path_text(folder if named is None else named), error)) from None
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
@@ -134,9 +143,22 @@ def open_matrix(folder: str) -> MapMatrix:
 def write_array(path: str, array: np.ndarray[Any, Any]) -> None:
     """Write an array in little-endian, C order, down to the disk."""
     with open(path, "xb") as file:
-        np.save(file, np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")), allow_pickle=False)
+        put_array(file, np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")))
         file.flush()
         os.fsync(file.fileno())
+
+
+def save_array(path: str, array: np.ndarray[Any, Any]) -> None:
+    """Write an array that is wanted for no longer than a run."""
+    with open(path, "wb") as file:
+        put_array(file, array)
+
+
+def put_array(file: IO[bytes], array: np.ndarray[Any, Any]) -> None:
+    """Write an array as `numpy.save` does, through Python: numpy takes no notice where the last bytes have no room."""
+    whole = np.ascontiguousarray(array)
+    np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(whole))
+    file.write(whole.reshape(-1).view(np.uint8).data)
 
 
 def read_array(
@@ -148,6 +170,8 @@ def read_array(
     """
     try:
         demand_file(path)
+        with open(path, "rb") as file:
+            demand_own_header(file.readline(LONGEST_HEADER))
         array = np.load(path, mmap_mode="r" if mapped and 0 not in shape else None, allow_pickle=False)
         if not isinstance(array, np.ndarray):
             raise ValueError("it is no single array")
@@ -160,6 +184,15 @@ def read_array(
         why = "it is missing" if isinstance(error, FileNotFoundError) else str(error) or type(error).__name__
         raise InputError(f"{path_text(path)} is damaged: {why}") from None
     return np.asarray(array) if not mapped else array
+
+
+def demand_own_header(head: bytes) -> None:
+    """Refuse an array that does not begin as numpy writes it: it mends some others, with a warning that names no file.
+
+    ``head`` is its first line.
+    """
+    if not _HEAD.fullmatch(head) or len(head) != 10 + int.from_bytes(head[8:10], "little"):
+        raise ValueError("it does not begin as an array does")
 
 
 def demand_file(path: str) -> None:

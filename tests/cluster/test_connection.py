@@ -48,6 +48,14 @@ def place(tmp_path, monkeypatch):
     return tmp_path
 
 
+def test_a_full_disk_is_named_by_the_folder_that_stays():
+    with pytest.raises(ResourceError, match=r"^/data/study: no room left: free some$"), \
+            connection.naming("/data/study/.niicorr-a-1-ff", "/data/study"):
+        raise ResourceError("/data/study/.niicorr-a-1-ff/x-00000000: no room left: free some")
+    with pytest.raises(ResourceError, match=r"^other: no room$"), connection.naming("/data/.niicorr-a-1-ff", "/data"):
+        raise ResourceError("other: no room")
+
+
 def test_a_worker_killed_in_every_phase_changes_nothing(maps, cluster, place):
     killed = []
 

@@ -347,3 +347,9 @@ def test_cupy_that_rounds_is_not_taken(libraries, monkeypatch):
     monkeypatch.setitem(os.environ, "CUPY_TF32", "1")
     with pytest.raises(UsageError, match="unset CUPY_TF32"):
         choose_device("cuda", 1)
+
+
+def test_what_is_held_has_the_type_that_was_asked_for(xp):
+    held = on(xp).hold(np.arange(4, dtype=np.int16), np.float32)
+    assert held.dtype == xp.float32
+    np.testing.assert_array_equal(np.asarray(held), [0, 1, 2, 3])

@@ -305,3 +305,40 @@ def test_a_covariate_on_a_large_offset_is_regressed_out():
     moved = Similarity(covariates=Z + 1e9)
     assert moved.n_covariates == 1
     np.testing.assert_allclose(moved(x, y).r, Similarity(covariates=Z)(x, y).r, atol=1e-6)
+
+
+def test_the_work_of_a_comparison_grows_with_maps_and_features():
+    x, y = (MapMatrix.from_array(np.random.default_rng(k).standard_normal((3 + k, N))) for k in (0, 2))
+    plain = Similarity()
+    assert plain.work(x, y) == plain.work(y, x) > 0
+    assert plain.work(x.part(np.arange(1)), y) == pytest.approx(plain.work(x, y) / 3)
+    assert plain.work(x, x) < 2 * plain.work(x, y)
+
+
+def test_a_mean_that_hides_the_deviation_leaves_concordance_its_digits():
+    """Far from zero the standard scores of a float64 row do not tell how far two means are apart."""
+    rng = np.random.default_rng(4)
+    a = rng.integers(-900, 900, (3, N)) / 1024
+    offsets = np.array([[0.0], [2.0**30], [2.0**36]])
+    x = MapMatrix.from_array(a + offsets)
+    y = MapMatrix.from_array(a[::-1] * 0.5 + offsets)
+    found = Similarity("concordance")(x, y)
+    wide_x, wide_y = ((m + offsets).astype(np.longdouble) for m in (a, a[::-1] * 0.5))
+    for i, b in enumerate(wide_y):
+        for j, c in enumerate(wide_x):
+            db, dc = b - b.mean(), c - c.mean()
+            right = 2 * (db * dc).mean() / ((db**2).mean() + (dc**2).mean() + (b.mean() - c.mean()) ** 2)
+            np.testing.assert_allclose(found.r[i, j], float(right), rtol=1e-9, atol=1e-25)
+
+
+def test_cells_across_the_diagonal_are_those_on_this_side_turned():
+    found = module.Correlation.empty(4, 4)
+    rng = np.random.default_rng(6)
+    below = slice(2, 4), slice(0, 2)
+    for name in ("r", "n", "x_constant", "y_constant"):
+        getattr(found, name)[below] = rng.integers(0, 2, (2, 2))
+    found.x_constant[below], found.y_constant[below] = [[True, False], [True, False]], [[True, True], [False, False]]
+    found.mirror(*below)
+    above = below[::-1]
+    for name, other in (("r", "r"), ("n", "n"), ("x_constant", "y_constant"), ("y_constant", "x_constant")):
+        np.testing.assert_array_equal(getattr(found, name)[above], getattr(found, other)[below].T)

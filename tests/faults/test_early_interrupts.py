@@ -52,7 +52,7 @@ def test_at_twenty_moments_within_half_a_second(tmp_path, paths):
     assert 130 in seen or -signal.SIGINT in seen
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)])
 @pytest.mark.parametrize("made", ["ImportError", "KeyError"])
 def test_a_library_that_makes_another_error_of_an_interrupt(number, code, made):
     """Numpy's loading in C does."""
@@ -95,12 +95,57 @@ def test_an_interrupt_while_the_program_loads_ends_it_without_a_word():
 
 def test_whoever_wants_no_interrupts_gets_none(tmp_path, paths):
     """A shell that starts a job in the background lets it ignore them."""
-    command = ["sh", "-c", 'trap "" INT; exec "$@"', "sh", *argv(paths, tmp_path / "out")]
+    command = ["sh", "-c", 'trap "" INT HUP; exec "$@"', "sh", *argv(paths, tmp_path / "out")]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         time.sleep(0.05)
         for _ in range(10):
             process.send_signal(signal.SIGINT)
+            process.send_signal(signal.SIGHUP)
             time.sleep(0.02)
         said = process.communicate(timeout=60)[1]
     assert process.returncode == 0, said
     assert os.path.exists(tmp_path / "out" / "run.json")
+
+
+def test_an_interrupt_that_python_cannot_pass_on_comes_again():
+    """What is raised in a callback of a weak reference goes nowhere."""
+    start = (
+        "import os, sys, time, weakref\n"
+        "import niicorr.cli.commands as commands\n"
+        "class Some: pass\n"
+        "def demo(*_):\n"
+        "    some = Some()\n"
+        "    callback = weakref.ref(some, lambda _: (os.kill(os.getpid(), 15), [None for _ in range(1000)]))\n"
+        "    del some\n"
+        "    time.sleep(30)\n"
+        "commands.demo = demo\n"
+        "sys.argv = ['niicorr', 'demo']\n"
+        "from niicorr.__main__ import program\n"
+        "program()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", start], capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode == 143, done
+    assert "Exception ignored" not in done.stderr
+
+
+@pytest.mark.parametrize("doing", [30, 60, 90])
+def test_whoever_presses_twice_leaves_nothing_half_done_either(tmp_path, paths, doing):
+    """Here every thing that is done to files from some moment on is preceded by one more interrupt."""
+    start = (
+        "import os, sys\n"
+        "left = int(sys.argv.pop(1))\n"
+        "def hook(event, _):\n"
+        "    global left\n"
+        "    if event in ('open', 'os.mkdir', 'os.rename', 'os.remove', 'os.rmdir', 'os.scandir', 'shutil.rmtree'):\n"
+        "        left -= 1\n"
+        "        if left <= 0: os.kill(os.getpid(), 2)\n"
+        "import niicorr.library, niicorr.cli.search, niicorr.cli.search_table, niicorr.cli.main\n"
+        "sys.addaudithook(hook)\n"
+        "from niicorr.__main__ import program\n"
+        "program()\n"
+    )
+    command = [sys.executable, "-c", start, str(doing), "index", *paths, "-o", str(tmp_path / "library"), "-q"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 130, done
+    assert hidden(tmp_path) == []
+    assert "Traceback" not in done.stderr

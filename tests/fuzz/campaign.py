@@ -34,7 +34,8 @@ STUCK = 30
 WARM = 400
 """Cases before memory and open files are looked at for the first time: by then all modules are loaded."""
 
-SHARES = {"image": 10, "atlas": 5, "manifest": 2, "confounds": 2, "series": 2, "saved": 2, "cache": 2}
+SHARES = {"image": 20, "atlas": 10, "manifest": 4, "confounds": 4, "series": 4, "saved": 4, "cache": 4, "matrix": 2,
+          "library": 2, "kept": 2, "shard": 2}
 """How often each reader has its turn."""
 
 

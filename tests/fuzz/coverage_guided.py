@@ -13,7 +13,7 @@ import sys
 from collections import Counter
 from random import Random
 
-KINDS = ("image", "atlas", "manifest", "confounds", "series", "saved", "cache")
+KINDS = ("image", "atlas", "manifest", "confounds", "series", "saved", "cache", "matrix", "library", "kept", "shard")
 
 
 def main() -> int:

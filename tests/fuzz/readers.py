@@ -6,14 +6,19 @@ in it; whatever else comes out, and every `WrongError`, is a finding.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
+import tempfile
 import unicodedata
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 import niicorr as nc
+from niicorr.cluster.gather import Gathered
 from niicorr.errors import NiicorrError
 from niicorr.images.atlas import read_atlas
 from niicorr.images.cache.store import open_cache
@@ -23,13 +28,16 @@ from niicorr.images.mapset import read_maps
 from niicorr.images.sampling import choose_sampling
 from niicorr.images.series import read_series
 from niicorr.images.survey import survey
+from niicorr.library.layout import seal
+from niicorr.matrix_folder import open_matrix
 from niicorr.plot.picture import prepare
 from niicorr.result.saved import write_result
+from niicorr.resume.pieces import HASH
 from niicorr.webpage.packing import json_text
 from niicorr.webpage.payload import payload
 
 from .by_definition import voxels_by_definition
-from .seeds import NEIGHBOURS, ROWS
+from .seeds import AFFINE, NAIVE_STEP, NEIGHBOURS, ROWS, kept_run, neighbours, volume, write_library
 
 LARGEST_EDGE, SMALLEST_EDGE, FARTHEST = 1000.0, 1e-4, 1e5
 """Millimetres: voxels and origins beyond are no brain's."""
@@ -156,9 +164,123 @@ def read_cached(folder: str, names: tuple[str, ...]) -> bool:
     return not any("was not used" in decision.text for decision in cache.decisions)
 
 
+def read_a_matrix(folder: str, names: tuple[str, ...]) -> bool:
+    """Open a matrix of maps on the disk."""
+    matrix = open_matrix(os.path.join(folder, "matrix"))
+    features = matrix.features
+    _demand(len(set(matrix.labels)) == len(matrix) == len(matrix.records) == len(matrix.rows), "maps without a name")
+    _demand(matrix.rows.shape[1] == features.n == matrix.supports.shape[1], "rows of other features")
+    _demand(np.isfinite(matrix.scale).all() and (matrix.scale >= 0).all(), "a deviation that is none")
+    _demand(len(matrix) == 0 or 0 <= matrix.support_of.min() <= matrix.support_of.max() < len(matrix.supports),
+            "a support that is not there")
+    if features.grid is not None:
+        _demand_affine(features.grid.affine)
+    for record in matrix.records:
+        _demand(0 <= record.coverage <= 1 and 0 <= record.background_share <= 1, "shares beyond 1")
+    return True
+
+
+def read_library(folder: str, names: tuple[str, ...]) -> bool:
+    """Search a library: unless somebody sealed a lie, what is not refused is as it was."""
+    kind = names[0].split("/")[0]
+    place = os.path.join(folder, kind)
+    if kind == "sealed":
+        _seal_library(place)
+    library = nc.open_library(place)
+    _demand_affine(library.features.grid.affine)
+    _demand(len(library.records) == len(library), "maps without a record")
+    refused: NiicorrError | None = None
+    try:
+        library.verify()
+    except NiicorrError as error:
+        refused = error
+    found = _searched(library)
+    if refused is not None:
+        raise refused
+    for hit in found:
+        _demand(not (abs(hit.r) > 1 or hit.n < 0 or hit.n_effective < 0), f"r of {hit.r}, n of {hit.n}")
+        _demand(not any(not 0 <= p <= 1 for p in (hit.p, hit.p_fdr) if p == p), "no probability")
+    if kind == "library":
+        told = [(hit.record.label, hit.r, hit.n, hit.n_effective, hit.p, hit.p_fdr, hit.note) for hit in found]
+        _demand(repr(told) == _right_hits(), "hits that the maps do not give")
+    return True
+
+
+def _searched(library: nc.Library) -> tuple[Any, ...]:
+    return nc.search([(volume(90), AFFINE)], library, jobs=1).hits[0]
+
+
+@cache
+def _right_hits() -> str:
+    with tempfile.TemporaryDirectory(prefix="niicorr-fuzz-") as folder:
+        place = os.path.join(folder, "library")
+        write_library(place)
+        return repr([(hit.record.label, hit.r, hit.n, hit.n_effective, hit.p, hit.p_fdr, hit.note)
+                     for hit in _searched(nc.open_library(place))])
+
+
+def _seal_library(place: str) -> None:
+    """Write down hashes of what is there now, as far as the records can be read."""
+    for path in (os.path.join(place, "library.json"), os.path.join(place, "shard-000001", "shard.json")):
+        try:
+            fields = json.loads(_content(path))
+            if "digests" in fields:
+                fields["digests"] = {name: hashlib.blake2b(_content(os.path.join(os.path.dirname(path), name)),
+                                                           digest_size=16).hexdigest() for name in fields["digests"]}
+            else:
+                fields["digest"] = seal(fields)
+        except (ValueError, TypeError, OSError, RecursionError, AttributeError):
+            continue
+        with open(path, "w", encoding="ascii") as file:
+            json.dump(fields, file)
+
+
+def read_kept(folder: str, names: tuple[str, ...]) -> bool:
+    """Continue an interrupted run: unless somebody sealed a lie, its numbers are those of a run that was not."""
+    place = names[0].split("/")[0]
+    whether, kind = place.split("-")
+    if whether == "sealed":
+        for name in names:
+            path = os.path.join(folder, name)
+            body = _content(path)[:-HASH]
+            with open(path, "wb") as file:
+                file.write(body + hashlib.blake2b(body, digest_size=HASH).digest())
+    result = kept_run(folder, kind, os.path.join(folder, place))
+    numbers = _numbers(result)
+    _demand(not (np.abs(result.estimate) > 1).any() and not (result.counts < 0).any(), "r beyond 1")
+    for name, values in numbers.items():
+        least, most = (0, 1) if name.startswith("p") else (0, np.inf) if name == "n_effective" else (-np.inf, np.inf)
+        _demand(not ((values < least) | (values > most)).any(), f"{name} beyond its bounds")
+    if whether == "kept":
+        right = _right_numbers(folder, kind)
+        _demand(all(np.array_equal(numbers[name], right[name], equal_nan=True) for name in right),
+                "numbers that the files do not give")
+    return not any("damaged" in each.text for each in result.provenance.decisions if each.topic == "resume")
+
+
+def _numbers(result: nc.CorrelationResult) -> dict[str, np.ndarray]:
+    return {"estimate": result.estimate, "counts": result.counts, **result.inferred}
+
+
+@cache
+def _right_numbers(folder: str, kind: str) -> dict[str, np.ndarray]:
+    return _numbers(kept_run(folder, kind))
+
+
+def read_a_shard(folder: str, names: tuple[str, ...]) -> bool:
+    """Read what a worker of a cluster handed over."""
+    read, sampling = neighbours(folder)
+    gathered = Gathered(read, sampling, NAIVE_STEP, len(read.readings), on_disk=False)
+    gathered.take(0, os.path.join(folder, "shard"))
+    matrix = gathered.matrix()
+    _demand(np.isfinite(matrix.scale).all() and (matrix.scale >= 0).all(), "a deviation that is none")
+    return True
+
+
 READERS: Mapping[str, Callable[[str, tuple[str, ...]], bool]] = {
     "image": read_image, "atlas": read_an_atlas, "manifest": read_manifest, "confounds": read_some_confounds,
-    "series": read_some_series, "saved": read_saved, "cache": read_cached,
+    "series": read_some_series, "saved": read_saved, "cache": read_cached, "matrix": read_a_matrix,
+    "library": read_library, "kept": read_kept, "shard": read_a_shard,
 }
 
 

@@ -1,4 +1,4 @@
-"""Sound files to start from: small images of every kind, tables, saved results, a cache."""
+"""Sound files to start from: images of every kind, tables, saved results, a cache, libraries, kept work, shards."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import shutil
 import struct
 import warnings
 from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
 from unittest import mock
 
 import nibabel as nib
@@ -20,9 +22,16 @@ from nibabel.nifti2 import Nifti2Pair
 from nibabel.spm2analyze import Spm2AnalyzeImage
 
 import niicorr as nc
+from niicorr.cluster.shards import write_shard
 from niicorr.images.cache.store import open_cache
+from niicorr.images.extract import extract
 from niicorr.images.mapset import read_maps
-from niicorr.images.survey import survey
+from niicorr.images.sampling import Sampling, choose_sampling
+from niicorr.images.survey import Survey, survey
+from niicorr.matrix import Features
+from niicorr.matrix_folder import write_matrix
+from niicorr.resume.kept import KeptWork
+from niicorr.resume.pieces import is_piece
 
 SHAPE = (7, 6, 5)
 AFFINE = np.array([[3.0, 0, 0, -9], [0, 3, 0, -8], [0, 0, 3.5, -7], [0, 0, 0, 1]])
@@ -66,7 +75,8 @@ def all_seeds(folder: str) -> tuple[Seed, ...]:
     for k, name in enumerate(NEIGHBOURS):
         with open(os.path.join(folder, name), "wb") as file:
             file.write(_packed(_nifti(volume(90 + k), "<f4"), name))
-    return (*_images(), *_atlases(), *_manifests(), *_confounds(), *_series(), *_saved(folder), *_caches(folder))
+    return (*_images(), *_atlases(), *_manifests(), *_confounds(), *_series(), *_saved(folder), *_caches(folder),
+            *_matrices(folder), *_libraries(folder), *_kept(folder), *_shards(folder))
 
 
 def _nifti(values: np.ndarray, dtype: str, version: int = 1, **fields: float) -> bytes:
@@ -253,6 +263,103 @@ def _caches(folder: str) -> list[Seed]:
     shutil.rmtree(place)
     return [Seed(f"cache {kind}", "cache", {f"{kind}/{name}": content for name, content in files.items()})
             for kind in ("cache", "sealed")]
+
+
+NAIVE_STEP = 2
+"""As a worker of a cluster gets it."""
+
+
+@cache
+def few_maps() -> tuple[Survey, Sampling]:
+    """Read three maps whose supports differ."""
+    held = [(volume(k) * (np.arange(SHAPE[2]) < SHAPE[2] - k % 3), AFFINE) for k in range(20, 23)]
+    read = survey(read_maps(held))
+    return read, choose_sampling(read)
+
+
+@cache
+def neighbours(folder: str) -> tuple[Survey, Sampling]:
+    """Read the neighbours."""
+    read = survey(read_maps([os.path.join(folder, name) for name in NEIGHBOURS]))
+    return read, choose_sampling(read)
+
+
+def _matrices(folder: str) -> list[Seed]:
+    """Maps with places, as float32; and those of regions."""
+    whole = extract(*few_maps())
+    regions = Features(4, whole.features.grid, None, None, np.arange(12.0).reshape(4, 3), np.full(4, 31.5))
+    matrices = {"voxels": replace(whole, rows=whole.rows.astype(np.float32)),
+                "regions": replace(whole, rows=whole.rows[:, :4], supports=whole.supports[:, :4], features=regions,
+                                   exact=None, zeros={})}
+    seeds = []
+    for name, matrix in matrices.items():
+        place = os.path.join(folder, "matrix")
+        write_matrix(place, matrix)
+        seeds.append(Seed(f"matrix {name}", "matrix", _contents(place, "matrix")))
+        shutil.rmtree(place)
+    return seeds
+
+
+def write_library(place: str) -> None:
+    """Make a library whose rows are float32, with what rounding took from them."""
+    with mock.patch("niicorr.library.adding.row_dtype", return_value=np.float32), mock.patch(
+            "niicorr.library.adding.versions", return_value={"numpy": "2"}):
+        nc.index([(volume(k), AFFINE) for k in range(10, 13)], place, mask="none", warn=False)
+
+
+def _libraries(folder: str) -> list[Seed]:
+    """A library; of the one in the folder ``sealed``, whatever is changed gets the hash that it should have."""
+    place = os.path.join(folder, "library")
+    write_library(place)
+    files = _contents(place, "")
+    shutil.rmtree(place)
+    del files["mask.nii.gz"]  # which is for people
+    return [Seed(f"library {kind}", "library", {f"{kind}/{name}": content for name, content in files.items()})
+            for kind in ("library", "sealed")]
+
+
+KEPT_RUNS: dict[str, dict[str, Any]] = {
+    "effective": {"null": "effective"}, "surrogate": {"null": "surrogate", "n_surrogates": 19, "method": "spearman"},
+}
+"""What the runs compute that somebody interrupted."""
+
+
+def kept_run(folder: str, kind: str, resume: str | None = None) -> nc.CorrelationResult:
+    """Correlate the neighbours, and take up what an interrupted run has left."""
+    paths = [os.path.join(folder, name) for name in NEIGHBOURS]
+    return nc.correlate(paths, jobs=1, warn=False, resume=resume, **KEPT_RUNS[kind])
+
+
+def _kept(folder: str) -> list[Seed]:
+    """What interrupted runs leave, its maps apart (they are a cache); again, ``sealed`` is given the right hashes."""
+    seeds = []
+    for kind in KEPT_RUNS:
+        place = os.path.join(folder, "kept")
+        with mock.patch.object(KeptWork, "remove"), mock.patch("niicorr.resume.draws.EVERY", 0.0), mock.patch(
+                "niicorr.resume.draws.SHARE", 0):
+            kept_run(folder, kind, place)
+        files = {name: _content(os.path.join(place, name)) for name in sorted(os.listdir(place)) if is_piece(name)}
+        shutil.rmtree(place)
+        seeds += [Seed(f"kept {whether} {kind}", "kept", {f"{whether}-{kind}/{name}": content
+                                                         for name, content in files.items()})
+                  for whether in ("kept", "sealed")]
+    return seeds
+
+
+def _shards(folder: str) -> list[Seed]:
+    """What a worker of a cluster hands over."""
+    place = os.path.join(folder, "shard")
+    write_shard(place, extract(*neighbours(folder), naive_step=NAIVE_STEP))
+    files = _contents(place, "shard")
+    shutil.rmtree(place)
+    return [Seed("shard", "shard", files)]
+
+
+def _contents(place: str, called: str) -> dict[str, bytes]:
+    """Read all files below a folder, by their place in another."""
+    found = {os.path.relpath(os.path.join(root, name), place).replace(os.sep, "/"): os.path.join(root, name)
+             for root, _, names in os.walk(place) for name in names}
+    return {f"{called}/{name}".lstrip("/"): _content(path) for name, path in sorted(found.items())}
 
 
 def _content(path: str) -> bytes:

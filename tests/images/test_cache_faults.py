@@ -286,8 +286,8 @@ def test_what_was_read_before_an_interrupt_is_kept(paths, folder, jobs):
 
 def test_what_a_killed_process_left_is_removed_later(paths, folder):
     read(paths[:1], folder)
-    left = [f".{layout.new_stem()}.npy", f".{layout.new_stem()}.jsonl", f"{layout.new_stem()}.npy",
-            ".niicorr-cache.json-0123456789abcdef"]
+    elsewhere = f"maps-elsewhere-{os.getpid()}-0123456789abcde"
+    left = [f".{elsewhere}0.npy", f".{elsewhere}1.jsonl", f"{elsewhere}2.npy", ".niicorr-cache.json-0123456789abcdef"]
     others = [".hidden", "mine.npy", ".maps-a.npy"]
     for name in (*left, *others):
         with open(os.path.join(folder, name), "w") as file:

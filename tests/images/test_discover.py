@@ -192,3 +192,30 @@ def test_labels_are_always_unique_and_never_changed_without_need(drawn):
 def test_labels_are_text_that_can_be_shown(here):
     here("esc\x1b[31m.nii", os.fsdecode(b"half\xff.nii"))
     assert labels("*.nii") == ["esc\\x1b[31m", "half\\xff"]
+
+
+def test_a_list_that_holds_itself_is_refused():
+    class Endless(list):
+        def __iter__(self):
+            return iter([self])
+
+    with pytest.raises(InputError, match="a list of maps holds itself"):
+        discover(Endless())
+
+
+def test_a_folder_that_a_link_leads_back_to_is_searched_once(here, tmp_path):
+    here("maps/a.nii", "maps/deep/b.nii")
+    os.symlink(tmp_path / "maps", tmp_path / "maps" / "deep" / "again")
+    assert [os.path.basename(source.path) for source in discover("maps")] == ["a.nii", "b.nii"]
+
+
+def test_manifests_that_cannot_be_used_say_why(here, tmp_path):
+    (tmp_path / "twice.tsv").write_text("path\tage\tage\na.nii\t1\t2\n")
+    (source,) = discover("twice.tsv")
+    assert source.problem.text == "two columns of the manifest have one name: name each column once"
+    (tmp_path / "long.tsv").write_text("path\n" + "x" * 200_000 + "\n")
+    (source,) = discover("long.tsv")
+    assert "the manifest cannot be read (field larger than field limit" in source.problem.text
+    (tmp_path / "nul.tsv").write_text("path\na\0b.nii\n")
+    (source,) = discover("nul.tsv")
+    assert source.problem is not None

@@ -213,3 +213,21 @@ def test_the_naive_lattice_is_small_and_shares_no_factor_with_the_grid(n_voxels,
     assert step == 1 or n_voxels // step <= module.NAIVE_VALUES
     if step == 1:
         assert n_voxels * n_maps * 4 <= max(module.NAIVE_BYTES, 4 * n_maps)
+
+
+@pytest.mark.parametrize("step", [1, 7])
+@pytest.mark.parametrize("axes", [(0, 1, 2), (1, 0, 2)])
+def test_a_map_stored_the_other_way_round_keeps_its_zeros_and_its_naive_row(tmp_path, files, axes, step):
+    """Only its order of voxels differs: nothing is interpolated."""
+    flip = np.diag([-8.0, 8, 8, 1])
+    flip[0, 3] = 8.0 * (SHAPE[0] - 1)
+    flip[:3, :3] = flip[:3, :3][:, axes]
+    nib.save(nib.Nifti1Image(ZEROS[::-1].transpose(axes), flip), tmp_path / "f.nii.gz")
+    read = survey(read_maps([*files, str(tmp_path / "f.nii.gz")]))
+    made = extract(read, choose_sampling(read), naive_step=step)
+    assert sorted(made.zeros) == [4, 5]
+    assert made.zeros[4][0] == made.zeros[5][0]
+    np.testing.assert_array_equal(made.zeros[4][1], made.zeros[5][1])
+    assert np.isfinite(made.naive[4]).all()
+    np.testing.assert_array_equal(made.naive[4], made.naive[5])
+    np.testing.assert_array_equal(made.rows[4], made.rows[5])

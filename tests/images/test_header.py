@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from niicorr.errors import MapError
-from niicorr.images.header import choose_affine, image_suffix, pair_halves, read_header
+from niicorr.images.header import choose_affine, demand_same, image_suffix, pair_halves, read_header
 
 SHAPE = (3, 4, 5)
 AFFINE = np.array([[2.0, 0, 0, -3], [0, 2.5, 0, -4], [0, 0, 3, 5], [0, 0, 0, 1]])
@@ -267,3 +267,68 @@ def test_mgh(tmp_path):
     data[:4] = b"\0\0\0\2"
     (tmp_path / "c.mgh").write_bytes(data)
     assert "not an MGH image" in refusal(str(tmp_path / "c.mgh"))
+
+
+@pytest.mark.parametrize(("name", "code", "words"), [
+    ("a.gii", None, "surface data (GIFTI): "), ("a.mnc", None, "a MINC file: convert it with mnc2nii"),
+    ("a.HEAD", None, "an AFNI dataset: convert it with 3dAFNItoNIFTI"),
+    ("a.nii", 9999, "9999 is unknown: it is damaged"), ("a.nii", 2048, "complex numbers (complex256): "),
+    ("a.mgh", 77, "code 77 is unknown: convert it to NIfTI"),
+    ("a.hdr", 9999, "9999 is unknown: it is damaged"),
+])
+def test_a_refusal_says_what_is_wrong_and_what_to_do(tmp_path, stored, name, code, words):
+    path = tmp_path / name
+    if name.endswith(".nii"):
+        stored(name, datatype=code)
+    elif name.endswith(".mgh"):
+        data = bytearray(nib.MGHImage(np.zeros(SHAPE, "f4"), AFFINE).to_bytes())
+        data[20:24] = struct.pack(">i", code)
+        path.write_bytes(data)
+    elif name.endswith(".hdr"):
+        header = nib.Spm99AnalyzeHeader()
+        header.set_data_shape(SHAPE)
+        header["datatype"] = code
+        path.write_bytes(header.binaryblock)
+        (tmp_path / "a.img").write_bytes(bytes(120))
+    else:
+        path.write_bytes(b"x" * 400)
+    assert words in refusal(str(path))
+
+
+def test_a_pair_of_which_nothing_is_there_is_no_file(tmp_path):
+    with pytest.raises(MapError) as caught:
+        pair_halves(str(tmp_path / "a.hdr"))
+    assert caught.value.text == "no such file: check the path"
+
+
+def test_an_analyze_file_whose_voxels_begin_nowhere_is_named(tmp_path):
+    header = nib.Spm99AnalyzeHeader()
+    header.set_data_shape(SHAPE)
+    header["vox_offset"] = np.nan
+    (tmp_path / "a.hdr").write_bytes(header.binaryblock)
+    (tmp_path / "a.img").write_bytes(bytes(400))
+    with pytest.raises(MapError) as caught:
+        read_header(str(tmp_path / "a.hdr"))
+    assert caught.value.path == str(tmp_path / "a.hdr")
+
+
+def test_an_mgh_file_may_know_no_sides_and_tags_may_follow(tmp_path):
+    data = bytearray(nib.MGHImage(np.zeros(SHAPE, "f4"), AFFINE).to_bytes())
+    (tmp_path / "known.mgh").write_bytes(data)
+    data[28:30] = bytes(2)  # goodRASFlag
+    (tmp_path / "a.mgh").write_bytes(data)
+    known, unknown = (read_header(str(tmp_path / name)) for name in ("known.mgh", "a.mgh"))
+    assert (known.grid.known, unknown.grid.known) == (True, False)
+    np.testing.assert_allclose(unknown.grid.voxel_mm, (1, 1, 1))  # sizes are not to be believed either
+    assert known.trailer == unknown.trailer == "tags"
+
+
+def test_a_file_that_changed_since_its_header_was_read_is_told_of(stored):
+    path = stored()
+    header = read_header(path)
+    with open(path, "rb") as file:
+        block = file.read(header.offset)
+    demand_same(header, block)
+    with pytest.raises(MapError) as caught:
+        demand_same(header, b"x" + block[1:])
+    assert caught.value.text == "the file changed after its header had been read: run again when nothing writes to it"

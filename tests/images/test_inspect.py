@@ -226,3 +226,31 @@ def test_values_stay_wide_where_float32_would_cost_digits():
     assert inspect(near).voxels.values.dtype == np.float32
     assert inspect(near + 1e4).voxels.values.dtype == np.float64
     assert inspect(near * 1e200).voxels.values.dtype == np.float64
+
+
+def test_the_faces_are_those_of_the_volume_in_its_own_order():
+    """A value on most of the faces is the background, though in another order of voxels it would lie inside."""
+    shape = (8, 9, 10)
+    on_faces = np.ones(shape, dtype=bool)
+    on_faces[1:-1, 1:-1, 1:-1] = False
+    as_if = np.flatnonzero(on_faces.ravel(order="C"))  # faces, if Fortran order were taken for C's
+    others = np.setdiff1d(np.flatnonzero(on_faces.ravel(order="F")), as_if)
+    both = np.intersect1d(np.flatnonzero(on_faces.ravel(order="F")), as_if)
+    flat = np.zeros(on_faces.size)
+    flat[np.concatenate([others, both[:60]])] = -1
+    flat[np.setdiff1d(np.arange(flat.size), np.union1d(others, both))[::3]] = 5
+    volume = flat.reshape(shape, order="F")
+    assert np.count_nonzero(volume[on_faces]) > on_faces.sum() / 2
+    assert inspect(volume).background == -1
+
+
+@pytest.mark.parametrize(("option", "share", "words"), [
+    ("auto", 0.5, "0 in 50% of the volume"), (0.0, 0.5, "0 in 50% of the volume (--background)"),
+    ("none", 0.5, "none looked for (--background none)"),
+    ("auto", 0.0, "none found: no value fills a quarter of the faces and a tenth of the volume"),
+])
+def test_what_was_taken_for_the_background_is_said(option, share, words):
+    volume = np.random.default_rng(5).standard_normal((8, 8, 8)) + 9
+    volume[: round(8 * share)] = 0
+    said = [decision for decision in inspect(volume, background=option).decisions if decision.topic == "background"]
+    assert [decision.text for decision in said] == [words]

@@ -132,3 +132,19 @@ def test_the_largest_map_can_be_limited(saved):
         read_maps(path, max_map_size=3999)
     assert isinstance(read_maps(path, max_map_size=3999, on_error="skip").problems[0], MapError)
     assert len(read_maps(path, max_map_size=4000)) == 1
+
+
+@pytest.mark.parametrize(("maps", "options", "error", "words"), [
+    ((np.zeros((3, 3, 3)), "x"), {}, MapError, "its affine holds no numbers"),
+    ((np.zeros((3, 3, 3)), np.eye(3)), {}, MapError, "4 × 4"),
+    ((np.zeros((3, 3, 3)), AFFINE), {"on_error": "go"}, UsageError, "on_error is stop or skip, not 'go'"),
+    ((np.zeros((3, 3, 3)), AFFINE), {"volumes": 3}, UsageError, "volumes takes 'all' or 'A:B', such as '0:10', not 3"),
+])
+def test_wrong_calls_say_what_is_wrong(maps, options, error, words):
+    with pytest.raises((error, UnusableMapsError), match=words):
+        read_maps([maps], **options)
+
+
+def test_a_set_tells_of_itself(saved):
+    found = read_maps([saved("a.nii", 3, 3, 3), "gone.nii"], on_error="skip")
+    assert repr(found) == "MapSet: 2 maps in 2 files, 1 file cannot be used"

@@ -215,3 +215,34 @@ def test_a_name_that_no_file_can_have_is_an_error_of_ours(name):
     """A manifest or a table may hold either."""
     with pytest.raises(MapError):
         ByteStream(name)
+
+
+def test_what_cannot_be_read_is_said_in_words(monkeypatch, stored, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(MapError) as caught:
+        ByteStream(str(tmp_path / "pipe"))
+    assert caught.value.text == "not a regular file (a pipe or a device): save it as a file first"
+    data = gzip.compress(os.urandom(3_000_000), 1)
+    with pytest.raises(MapError, match=r"follow after 6000000 bytes, 6\.0 MB inflated so far"):
+        everything_of(stored(data + data + b"more"))
+    with ByteStream(stored(bytes(5000)), 16) as stream:
+        class Broken:
+            def readinto(self, _size):
+                raise OSError(5, "Input/output error")
+
+            read = readinto
+
+            def close(self):
+                pass
+
+        stream._file.close()
+        monkeypatch.setattr(stream, "_file", Broken())
+        for take in (stream.read, stream.drain):
+            with pytest.raises(MapError, match="Input/output error"):
+                take(4000)
+
+
+def everything_of(path):
+    with ByteStream(path) as stream:
+        while stream.read(1 << 20):
+            pass

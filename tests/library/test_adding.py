@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ import pytest
 from made_maps import AFFINE, MASK, volume, write, write_maps, write_mask
 
 import niicorr as nc
+from niicorr.folder import hidden_place
 from niicorr.library import layout, shards
 
 
@@ -232,7 +234,7 @@ def test_a_full_disk_leaves_the_library_as_it_was(name, library, tmp_path, monke
     path, _ = library
     before = contents(path)
 
-    def full(*_):
+    def full(*_, **named):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(shards, name, full)
@@ -263,16 +265,28 @@ def test_a_killed_process_leaves_the_library_as_it_was(name, library, tmp_path):
     maps = write_maps(tmp_path / "more", [7])
     died = subprocess.run([sys.executable, "-c", KILLED, name, maps, path], check=False)
     assert died.returncode == -9
-    (left,) = (entry for entry in os.listdir(path) if entry.startswith("."))
+    assert [entry for entry in os.listdir(path) if entry.startswith(".niicorr-")]
     assert {file: data for file, data in contents(path).items() if not file.startswith(".")} == before
     assert len(nc.open_library(path)) == 4
     nc.index(maps, path)
-    assert left in os.listdir(path)  # it may be at work
-    long_ago = time.time() - layout.LEFT_BEHIND - 60
-    os.utime(os.path.join(path, left), (long_ago, long_ago))
-    nc.index(write_maps(tmp_path / "last", [8]), path)
     assert not [entry for entry in os.listdir(path) if entry.startswith(".")]
-    assert labels(path) == ["m00", "m01", "m02", "m03", "m07", "m08"]
+    assert labels(path) == ["m00", "m01", "m02", "m03", "m07"]
+
+
+def test_what_another_machine_left_is_removed_when_it_is_old_by_the_clock_of_the_disk(library, tmp_path, monkeypatch):
+    path, _ = library
+    living, dead, own = (os.path.join(path, f".niicorr-{name}-{os.getppid()}-0123abcd")
+                         for name in ("elsewhere", "else-where", socket.gethostname()[:32]))
+    long_ago = time.time() - layout.LEFT_BEHIND - 60
+    for place in (living, dead, own):
+        os.mkdir(place)
+    for place in (dead, own):
+        os.utime(place, (long_ago, long_ago))
+    monkeypatch.setattr(time, "time", lambda: long_ago + 1e8)  # and the clock here was set
+    nc.index(write_maps(tmp_path / "more", [7]), path)
+    monkeypatch.undo()
+    assert [os.path.exists(place) for place in (living, dead, own)] == [True, False, True]
+    assert labels(path) == ["m00", "m01", "m02", "m03", "m07"]
 
 
 def test_two_processes_at_once(library, tmp_path):
@@ -291,7 +305,7 @@ def test_of_two_numbers_each_goes_to_one(library, monkeypatch):
     """Both saw the same shards before either was put in place."""
     path, _ = library
     monkeypatch.setattr(layout, "shard_names", lambda _: [])
-    work = layout.hidden_place(path)
+    work = hidden_place(path)
     shutil.copytree(os.path.join(path, "shard-000001"), work)
     assert layout.put_in_place(path, work) == "shard-000002"
 

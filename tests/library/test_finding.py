@@ -146,7 +146,7 @@ def test_no_library_says_so(prepare, words, copied):
 def test_a_newer_library_is_told_from_a_damaged_one(name, copied):
     path, new = copied
     record = json.loads((path / name).read_text())
-    (path / name).write_text(json.dumps({**record, "schema": 2, "version": "99"}))
+    (path / name).write_text(json.dumps({**record, "schema": 9, "version": "99"}))
     with pytest.raises(nc.InputError, match="damaged" if name.endswith("maps.json") else "niicorr 99, newer than this"):
         nc.search(new, path)
 

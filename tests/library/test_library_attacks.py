@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 import niicorr as nc
+from niicorr.library.layout import seal
 
 
 @pytest.fixture
@@ -38,13 +40,32 @@ def changed(path, change):
 ])
 def test_a_record_of_other_kinds_is_refused(library, change, words):
     changed(library / "library.json", change)
+    changed(library / "library.json", lambda f: f.update(digest=seal(f)))
     with pytest.raises(nc.InputError, match=f"library.json.*{words}"):
         nc.open_library(str(library))
 
 
 def test_a_decision_may_say_more(library):
     changed(library / "library.json", lambda f: f["decisions"][0].update(more="x"))
+    changed(library / "library.json", lambda f: f.update(digest=seal(f)))
     assert nc.open_library(str(library)).decisions
+
+
+@pytest.mark.parametrize("change", [
+    lambda f: f["options"].update(zeros="missing"), lambda f: f["options"].update(interpolation="nearest"),
+    lambda f: f["options"].update(background=1.5), lambda f: f["grid"].update(mni=not f["grid"]["mni"]),
+    lambda f: f.update(warnings=["all is well"]), lambda f: f.update(version="0"), lambda f: f.update(more=1),
+    lambda f: f.update(digest="0" * 32), lambda f: f.pop("digest"),
+])
+def test_another_answer_to_how_maps_are_read_is_refused(library, change):
+    changed(library / "library.json", change)
+    with pytest.raises(nc.InputError, match=r"library\.json is damaged: it does not say what niicorr wrote"):
+        nc.open_library(str(library))
+
+
+def test_a_library_from_before_its_record_had_a_hash_is_read(library):
+    changed(library / "library.json", lambda f: (f.pop("digest"), f.update(schema=1)))
+    assert len(nc.open_library(str(library))) == 3
 
 
 @pytest.mark.parametrize("name", ["library.json", "indices.npy", "shard-000001/shard.json"])
@@ -68,3 +89,44 @@ def test_files_without_a_hash_do_not_pass_for_verified(library, capsys):
     changed(library / "shard-000001" / "shard.json", lambda f: f.update(digests={}))
     assert main(["search", str(library.parent / "m0.nii"), "--in", str(library), "--verify", "-q"]) == 3
     assert "it has no hash of" in " ".join(capsys.readouterr().err.split())
+
+
+def changed_array(library, name, change):
+    """Change an array, and write down the hash that it has then."""
+    shard = library / "shard-000001"
+    array = np.load(shard / name)
+    change(array)
+    np.save(shard / name, array)
+    digest = hashlib.blake2b((shard / name).read_bytes(), digest_size=16).hexdigest()
+    changed(shard / "shard.json", lambda f: f["digests"].update({name: digest}))
+
+
+def to_nan(array):
+    array[1, 2] = np.nan
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize(("name", "change"), [
+    ("maps/rows.npy", to_nan), ("directions.npy", to_nan), ("windows.npy", to_nan), ("squares.npy", to_nan),
+])
+def test_numbers_that_no_map_has_are_refused(library, name, change, jobs):
+    changed_array(library, name, change)
+    with pytest.raises(nc.InputError, match=r"shard-000001 is damaged: it holds numbers that no map has.*--verify"):
+        nc.search(str(library.parent / "m0.nii"), str(library), jobs=jobs)
+
+
+@pytest.mark.parametrize("change", [
+    lambda a: np.multiply(a, 1e200, out=a), lambda a: np.multiply(a, 1.01, out=a), lambda a: a.fill(0),
+    lambda a: a[0].put(np.abs(a[0]).argmax(), 9),
+])
+def test_hits_whose_rows_are_no_scores_are_refused(library, change):
+    changed_array(library, "maps/rows.npy", change)
+    with pytest.raises(nc.InputError, match=r"the values of m\d are no standard scores; search with --verify"):
+        nc.search(str(library.parent / "m0.nii"), str(library))
+
+
+@pytest.mark.parametrize("name", ["class_sums", "coefficients", "lengths", "ranges", "deviation", "pairs"])
+def test_features_that_are_no_numbers_are_refused(library, name):
+    changed_array(library, f"{name}.npy", lambda array: array.reshape(-1)[:1].fill(np.inf))
+    with pytest.raises(nc.InputError, match=f"{name}.npy is damaged: it holds values that are no number"):
+        nc.search(str(library.parent / "m0.nii"), str(library))

@@ -293,3 +293,11 @@ def _to_c_order(values):
 
 def _columns(found, which):
     return type(found)(*(getattr(found, name)[:, which] for name in found.__dataclass_fields__))
+
+
+def test_constant_maps_have_no_sums_of_autocovariances():
+    values = maps(3, 3)
+    values[1] = 2.5
+    matrix = matrix_of(values, FEATURES)
+    sums = effective_null(matrix, matrix).stationary.class_sums(matrix, 1)
+    np.testing.assert_array_equal(np.isnan(sums), np.repeat([[False], [True], [False]], sums.shape[1], axis=1))

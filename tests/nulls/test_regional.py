@@ -8,6 +8,7 @@ from regional_by_definition import COORDS, VOLUMES, ByDefinition, P, matrix, sco
 from scipy.optimize import nnls
 
 from niicorr.inference import pvalues
+from niicorr.nulls import regional as module
 from niicorr.nulls.distances import cloud_of, distances
 from niicorr.nulls.effective import EffectiveSize
 from niicorr.nulls.regional import regional_null
@@ -367,3 +368,15 @@ def test_opposite_unevenness_makes_no_more_values_than_regions():
     np.testing.assert_allclose(found.n_effective, 150)
     np.testing.assert_allclose(found.variance, 1 / 150)
     assert found.guarded.any()
+
+
+def test_sizes_at_their_lower_bound_are_called_guarded(monkeypatch):
+    a, b = smooth(6, 0), smooth(5, 1, width=40)
+    free = sized(a, b)
+    bound = float(np.median(free.n_effective[~free.guarded]))
+    monkeypatch.setattr(module, "SMALLEST", bound)
+    found = sized(a, b)
+    low = free.n_effective < bound
+    assert (low & ~free.guarded).any()
+    np.testing.assert_array_equal(found.guarded, free.guarded | low)
+    np.testing.assert_allclose(found.n_effective, np.maximum(free.n_effective, bound))

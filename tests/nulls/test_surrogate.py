@@ -1,5 +1,7 @@
 """Random maps have a map's autocovariance, mask and values, and a set's correlations; the same for the same seed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from by_definition import SHEARED, features_of, matrix_of, smooth_maps
@@ -150,3 +152,10 @@ def test_maps_with_holes_keep_them_and_maps_without_variance_have_no_surrogates(
     assert not rows[:, 0, :300].any()
     assert not rows[:, 1].any()
     np.testing.assert_array_equal(np.sort(rows[1, 0, 300:]), np.sort(matrix.rows[0, 300:]))
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_draws_are_as_wide_as_the_rows(kind):
+    matrix = MapMatrix.from_array(smooth_maps(FEATURES, 2, 5), features=FEATURES)
+    source = prepared(replace(matrix, rows=matrix.rows.astype(kind)))
+    assert source.draw(0, np.arange(2)).dtype == kind

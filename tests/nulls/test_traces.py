@@ -91,3 +91,14 @@ def test_all_pairs_are_in_the_table(studied):
     lattice, lags, mask = studied
     assert lag_table(lags.mask, lattice).count.sum() == mask.n**2
     assert lags.table.squared_mm[0] == 0
+
+
+def test_classes_without_pairs_are_not_fitted():
+    """Two sheets far apart have lags of no voxels between them; of these nothing is to be learned."""
+    mask = np.zeros((3, 9, 9), dtype=bool)
+    mask[0, ::4, ::4] = mask[2, ::4, ::4] = True
+    features = features_of(mask, np.diag([3.0, 3.0, 3.0, 1.0]))
+    lattice = lattice_of(features, np.ones(features.n, dtype=bool))
+    lags = mask_lags(lattice.volume(np.ones(features.n)), lattice)
+    assert (lags.pairs == 0).any()
+    assert (lags.pairs[lags.fitted] > 0).all()

@@ -382,6 +382,19 @@ def test_in_python_the_folder_is_gone_when_the_result_is_there(tmp_path, paths, 
     assert found.provenance.options["resume"] == str(folder)
 
 
+@pytest.mark.parametrize("name", [f"tile-{'0' * 32}.npy", "maps"])
+def test_a_folder_called_like_a_piece_is_no_work_of_ours(tmp_path, paths, name):
+    """Nor is a file that is called like the folder of maps."""
+    (tmp_path / "kept").mkdir()
+    if name == "maps":
+        (tmp_path / "kept" / name).touch()
+    else:
+        (tmp_path / "kept" / name).mkdir()
+    with pytest.raises(nc.UsageError, match=f"holds files that no interrupted run left .*{name}"):
+        nc.correlate(paths, resume=tmp_path / "kept")
+    assert os.listdir(tmp_path / "kept") == [name]
+
+
 @pytest.mark.parametrize(("value", "text"), [(3, "resume is the path of a folder, not int"),
                                              ("", "resume needs the name of a folder"),
                                              (__file__, "is a file, not a folder")])

@@ -76,3 +76,11 @@ def test_descriptions_of_regions(model):
     maps = MapMatrix.from_array(rng.standard_normal((4, 30)), features=Features(30, centroids=centroids))
     described = regional_null(maps, maps, centroids, model=model).describe(maps)
     same(from_arrays(RegionalDescription, list(arrays_of(described))), described)
+
+
+def test_an_array_in_the_place_of_a_number_is_no_description():
+    arrays = list(arrays_of(Outer(np.eye(2), Inner(np.arange(3.0)), (Inner(np.zeros(2)),))))
+    assert from_arrays(Outer, arrays) is not None
+    several = np.ones(3), np.ones((2, 0))
+    for k, wrong in [(1, several[0]), (1, several[1]), (3, several[0]), (3, several[1]), (3, np.array(1.5))]:
+        assert from_arrays(Outer, [*arrays[:k], wrong, *arrays[k + 1 :]]) is None

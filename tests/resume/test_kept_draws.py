@@ -47,7 +47,8 @@ def test_counts_come_back():
 @pytest.mark.parametrize("arrays", [
     None, [], [np.array(8)], [np.array([8]), *tally(5)], [np.array(0), *tally(5)], [np.array(21), *tally(5)],
     [np.array(-1), *tally(5)], [np.array(8), *tally(5)[::-1]], [np.array(8), tally(5)[0], np.zeros((3, 2))],
-    [np.array(8), *tally(5), np.array(1)]])
+    [np.array(8), *tally(5), np.array(1)], [np.array(8), *tally(9)], [np.array(8), *tally(-1)],
+    [np.array(8), tally(5)[0], np.full((2, 3), np.nan)]])
 def test_anything_else_is_begun_anew(arrays):
     shelf = Shelf()
     shelf.arrays = arrays

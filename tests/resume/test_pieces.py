@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 
 import numpy as np
@@ -96,3 +97,12 @@ def test_what_cannot_be_written_leaves_nothing(tmp_path, monkeypatch, fails):
                                               ("mine.npy", False), (f"{NAME}.bak", False), ("maps", False)])
 def test_names(name, is_one):
     assert is_piece(name) == is_one
+
+
+def test_a_header_of_python_2_is_none_of_ours(tmp_path, recwarn):
+    """numpy would read it, and warn without the name of a file."""
+    write_piece(str(tmp_path), NAME, [np.zeros((4, 3))])
+    body = (tmp_path / NAME).read_bytes()[:-HASH].replace(b"(4, 3), ", b"(4L, 3),", 1)
+    (tmp_path / NAME).write_bytes(body + hashlib.blake2b(body, digest_size=HASH).digest())
+    assert read_piece(str(tmp_path), NAME) is None
+    assert not recwarn.list

@@ -22,7 +22,7 @@ import numpy as np
 from niicorr.analysis import silent
 from niicorr.calibration.fields import fields_of, imitated, part_of
 from niicorr.calibration.rates import Calibration, TriedNull
-from niicorr.errors import DomainWarning, InputError, NiicorrWarning, UsageError
+from niicorr.errors import DomainWarning, InputError, NiicorrWarning, UsageError, told_on
 from niicorr.extraction import Extracted, extracted
 from niicorr.inference import pvalues
 from niicorr.machine import default_jobs, memory_budget
@@ -53,6 +53,7 @@ _NOT_HERE = {"null": "every null model is tried", "fdr": "no p-value is adjusted
              "drawn", "atlas": "random maps are drawn voxel by voxel", "resume": "it begins anew each time"}
 
 
+@told_on("docs/howto/null-models.md")
 def calibrate(
     x: Any, y: Any = None, *, repeats: int | None = None, masker: Any = None, command: str | None = None,
     progress: Progress | None = None, warn: bool = True, **options: Any,
@@ -110,7 +111,7 @@ def calibrate(
     if warn:
         for text in calibration.warnings:
             kind = DomainWarning if text in maps.provenance.warnings else NiicorrWarning
-            warnings.warn(text, kind, stacklevel=2)
+            warnings.warn(text, kind, stacklevel=3)  # over the frame of told_on
     return replace(calibration, provenance=replace(provenance, timings=timings))
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from niicorr.cli.drawing import draw_figures, draw_page
 from niicorr.cli.keeping import keeping
 from niicorr.errors import InputError, ResourceError, UsageError
-from niicorr.folder import OutputFolder, resource_text, result_stands
+from niicorr.folder import OutputFolder, result_stands
 from niicorr.images.discover import discover
 from niicorr.images.mapset import read_maps
 from niicorr.options import Options
@@ -180,4 +180,5 @@ def print_json(value: dict[str, Any]) -> None:
     except BrokenPipeError:
         pass  # whoever read it has gone
     except OSError as error:
-        raise ResourceError(resource_text("standard output", error)) from None
+        raise ResourceError(f"standard output takes no more of the summary ({error.strerror or error}): write it to "
+                            "another place") from None

@@ -10,6 +10,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from niicorr.folder import result_stands, signals_held
 from niicorr.numerals import duration, percent
 from niicorr.tables import path_text
 
@@ -87,7 +88,8 @@ def keeping(options: argparse.Namespace, terminal: Terminal) -> Iterator[tuple[K
         elif note := _left(kept):
             error.add_note(note)
         raise
-    kept.remove()
+    with result_stands(options.out), signals_held():
+        kept.remove()
 
 
 def _left(kept: KeptWork) -> str:

@@ -12,6 +12,7 @@ from niicorr.cli.values import background
 
 if TYPE_CHECKING:
     from niicorr.cli.terminal import Terminal
+    from niicorr.library import IndexReport
 
 LIBRARY = "niicorr-library"
 
@@ -62,32 +63,39 @@ def add_search_parser(commands: Any, how: dict[str, Any]) -> Any:
 
 def index(options: argparse.Namespace, _argv: list[str], terminal: Terminal) -> int:
     """``niicorr index``."""
+    from niicorr.cli.search_table import addition_lines, left_out_lines
+    from niicorr.folder import result_stands
     from niicorr.library import index as add
+    from niicorr.tables import path_text
 
     start = time.perf_counter()
     addition = add(options.maps, options.out, progress=terminal.progress, warn=False, **_given(options))
-    seconds = time.perf_counter() - start
-    from niicorr.cli.search_table import addition_lines, left_out_lines
-
-    if options.quiet:  # maps that are left out are errors that were survived, and are named all the same
-        terminal.show(left_out_lines(addition.left_out, terminal.page), always=True)
-    terminal.show(addition_lines(addition, terminal.page, seconds=seconds, verbose=options.verbose))
-    if options.json:
-        from niicorr._version import __version__
-        from niicorr.cli.commands import print_json
-
-        print_json({
-            "niicorr": __version__, "library": addition.path, "created": addition.created, "maps": addition.n_maps,
-            "added": [{"map": record.label, "path": record.path} for record in addition.added],
-            "known": [{"path": path, "map": label} for path, label in addition.known],
-            "left_out": [{"path": record.path, "error": record.error} for record in addition.left_out],
-            "decisions": [{"topic": d.topic, "text": d.text} for d in addition.decisions],
-            "warnings": list(addition.warnings)})
+    with result_stands(path_text(options.out), "the library"):
+        seconds = time.perf_counter() - start
+        if options.quiet:  # maps that are left out are errors that were survived, and are named all the same
+            terminal.show(left_out_lines(addition.left_out, terminal.page), always=True)
+        terminal.show(addition_lines(addition, terminal.page, seconds=seconds, verbose=options.verbose))
+        if options.json:
+            _print_addition(addition)
     return 0
+
+
+def _print_addition(addition: IndexReport) -> None:
+    from niicorr._version import __version__
+    from niicorr.cli.commands import print_json
+
+    print_json({
+        "niicorr": __version__, "library": addition.path, "created": addition.created, "maps": addition.n_maps,
+        "added": [{"map": record.label, "path": record.path} for record in addition.added],
+        "known": [{"path": path, "map": label} for path, label in addition.known],
+        "left_out": [{"path": record.path, "error": record.error} for record in addition.left_out],
+        "decisions": [{"topic": d.topic, "text": d.text} for d in addition.decisions],
+        "warnings": list(addition.warnings)})
 
 
 def search(options: argparse.Namespace, argv: list[str], terminal: Terminal) -> int:
     """``niicorr search``."""
+    from niicorr.cli.search_table import search_lines
     from niicorr.errors import UsageError
     from niicorr.folder import OutputFolder, result_stands
     from niicorr.images.discover import discover
@@ -116,8 +124,6 @@ def search(options: argparse.Namespace, argv: list[str], terminal: Terminal) -> 
         with folder:
             write_search(folder.work, result, shlex.join(["niicorr", *map(path_text, argv)]))
             folder.commit()
-    from niicorr.cli.search_table import search_lines
-
     with result_stands(path_text(out)) if out is not None else _nothing():
         terminal.show(search_lines(result, terminal.page, out=None if out is None else path_text(out),
                                    seconds=time.perf_counter() - start, verbose=options.verbose))

@@ -101,9 +101,11 @@ class Terminal:
             color = forced or (live and not os.environ.get("NO_COLOR"))
         return cls(stream, quiet, verbose, live, rich=live or color, color=color)
 
-    def error(self, text: str) -> None:
-        """Say what went wrong; also with ``--quiet``."""
+    def error(self, text: str, page: str = "") -> None:
+        """Say what went wrong, and which page of the documentation says more; also with ``--quiet``."""
         self._message("error: ", "bad", text)
+        if page:
+            self._message("more:  ", "dim", page)
 
     def say(self, text: str) -> None:
         """Say something, a line at a time."""

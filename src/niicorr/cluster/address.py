@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from niicorr.errors import UsageError
+from niicorr.errors import UsageError, told_on
 from niicorr.tables import path_text
 
 PROTOCOLS = ("tcp", "tls", "ucx", "ws", "wss")
@@ -77,6 +77,7 @@ class Scheduler:
         return _HOST_PORT.fullmatch(self.text) is not None and not self.local and not os.path.exists(self.text)
 
 
+@told_on("docs/cluster.md")
 def scheduler_of(value: Any) -> Scheduler:
     """Take what a user gave for a scheduler; anything else raises `UsageError`."""
     if isinstance(value, Scheduler):

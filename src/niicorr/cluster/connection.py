@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -82,7 +83,20 @@ def connected(
         _introduced(client, folder)
         cluster = Cluster(Tasks(client, patience), folder, scheduler.text, jobs, time.perf_counter() - start)
         leaving.callback(cluster.leave)
-        yield cluster
+        with naming(folder, parent):
+            yield cluster
+
+
+@contextmanager
+def naming(folder: str, place: str) -> Iterator[None]:
+    """Let errors name a place instead of files in a hidden folder there, which will have gone."""
+    try:
+        yield
+    except ResourceError as error:
+        text = re.sub(re.escape(path_text(folder)) + r"[^:\s]*", lambda _: path_text(place), str(error))
+        if text == str(error):
+            raise
+        raise ResourceError(text) from None
 
 
 def _demand_dask() -> None:

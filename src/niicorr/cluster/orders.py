@@ -20,14 +20,14 @@ from typing import Any
 import numpy as np
 
 from niicorr.compute.similarity import Similarity
-from niicorr.errors import MapError, ResourceError
+from niicorr.errors import InputError, MapError, ResourceError
 from niicorr.images.cache.store import Cache, open_cache
 from niicorr.images.discover import MapSource
 from niicorr.images.inspect import BackgroundOption
 from niicorr.images.mapset import MapFile, MapSet, VolumesOption, read_maps
 from niicorr.images.sampling import Sampling
 from niicorr.matrix import MapMatrix
-from niicorr.matrix_folder import grid_fields, grid_of, read_array
+from niicorr.matrix_folder import grid_fields, grid_of, read_array, save_array
 from niicorr.records import MapRecord
 from niicorr.tables import path_text
 from niicorr.typing import Resample, Zeros
@@ -116,7 +116,7 @@ class Placing:
     def write(self, folder: str) -> None:
         """Write it down."""
         s = self.sampling
-        np.save(os.path.join(folder, MASK), np.packbits(s.mask.ravel(order="F")), allow_pickle=False)
+        save_array(os.path.join(folder, MASK), np.packbits(s.mask.ravel(order="F")))
         _write_json(os.path.join(folder, PLACING), {
             "grid": grid_fields(s.grid), "reference": s.reference, "interpolation": s.interpolation,
             "by_shape": [[list(shape), grid_fields(grid)] for shape, grid in s.by_shape.items()],
@@ -163,7 +163,7 @@ class SetFacts:
         arrays = {"moments": self.moments, "supports": np.packbits(self.supports, axis=1),
                   "support_of": self.support_of.astype(np.int64)}
         for stem, array in arrays.items():
-            np.save(os.path.join(folder, f"{name}-{stem}.npy"), array, allow_pickle=False)
+            save_array(os.path.join(folder, f"{name}-{stem}.npy"), array)
 
     def matrix(self, rows: np.ndarray[Any, Any], part: slice, sampling: Sampling, exact: Any = None) -> MapMatrix:
         """Put some maps together, supports as in the whole set: their order decides last digits."""
@@ -209,7 +209,7 @@ class Comparing:
         s = self.similarity
         held = {name: getattr(s, name) for name in ("weights", "covariates") if getattr(s, name) is not None}
         for name, array in held.items():
-            np.save(os.path.join(folder, f"comparing-{number}-{name}.npy"), array, allow_pickle=False)
+            save_array(os.path.join(folder, f"comparing-{number}-{name}.npy"), array)
         _write_json(os.path.join(folder, f"comparing-{number}.json"), {
             "x": self.x, "y": self.y, "method": s.method, "threshold": float(s.threshold), "held": list(held),
             "null": self.null})
@@ -268,4 +268,6 @@ def _read_json(folder: str, name: str) -> dict[str, Any]:
     except FileNotFoundError:
         raise ResourceError(f"a worker does not see {path_text(path)}: output, cache and maps must lie on a disk that "
                             "all workers see under the same name") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path_text(path)} is damaged: {error}") from None
     return fields

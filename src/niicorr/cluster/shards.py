@@ -21,7 +21,7 @@ import numpy as np
 from niicorr.errors import InputError, ResourceError
 from niicorr.folder import resource_text
 from niicorr.matrix import MapMatrix
-from niicorr.matrix_folder import read_array
+from niicorr.matrix_folder import read_array, save_array
 from niicorr.tables import path_text
 from niicorr.typing import BitArray, BoolArray, Float64Array, FloatArray, IntArray
 
@@ -78,7 +78,7 @@ def write_shard(path: str, matrix: MapMatrix) -> None:
     try:
         os.mkdir(work)
         for stem, array in arrays.items():
-            np.save(os.path.join(work, f"{stem}.npy"), array, allow_pickle=False)
+            save_array(os.path.join(work, f"{stem}.npy"), array)
         with open(os.path.join(work, MAPS), "w", encoding="ascii") as file:
             json.dump([[record.blake2b, record.error is None] for record in matrix.records], file)
         os.rename(work, path)
@@ -104,12 +104,38 @@ def read_shard(path: str, n: int) -> Shard:
     try:
         with open(os.path.join(path, MAPS), encoding="ascii") as file:
             sources = json.load(file)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path_text(os.path.join(path, MAPS))} is damaged: {error}") from None
     center, scale = read("moments", "<f8", 2, None)
-    return Shard(mapped_rows(path, n), center, scale, read("supports", "|u1", None, width),
-                 read("support_of", "<i8", None), read("naive", "<f4", None, None), read("zeros_of", "<i8", None),
-                 read("zeros", "|u1", None, width), read("zeros_are_data", "|b1", None), sources)
+    shard = Shard(mapped_rows(path, n), center, scale, read("supports", "|u1", None, width),
+                  read("support_of", "<i8", None), read("naive", "<f4", None, None), read("zeros_of", "<i8", None),
+                  read("zeros", "|u1", None, width), read("zeros_are_data", "|b1", None), sources)
+    _demand_whole(path, shard)
+    return shard
+
+
+def _demand_whole(path: str, shard: Shard) -> None:
+    """Refuse a shard whose parts do not fit together; `InputError` names the file."""
+    size = len(shard.rows)
+    fits = {
+        MAPS: isinstance(shard.sources, list) and len(shard.sources) == size and all(
+            isinstance(source, list) and len(source) == 2 and isinstance(source[0], str | None)
+            and isinstance(source[1], bool) for source in shard.sources),
+        "moments.npy": len(shard.scale) == size and bool((shard.scale >= 0).all() and np.isfinite(shard.scale).all()),
+        "support_of.npy": len(shard.support_of) == size and _among(shard.support_of, len(shard.supports)),
+        "naive.npy": len(shard.naive) == size,
+        "zeros_of.npy": _among(shard.zeros_of, size),
+        "zeros.npy": len(shard.zeros) == len(shard.zeros_of),
+        "zeros_are_data.npy": len(shard.zeros_are_data) == len(shard.zeros_of),
+    }
+    for name, fit in fits.items():
+        if not fit:
+            raise InputError(f"{path_text(os.path.join(path, name))} is damaged: it does not fit the {size} maps of "
+                             "its shard")
+
+
+def _among(numbers: IntArray, count: int) -> bool:
+    return bool(((numbers >= 0) & (numbers < count)).all())
 
 
 def joined(parts: Sequence[FloatArray]) -> FloatArray:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from niicorr.errors import UsageError
+from niicorr.folder import hidden_place, remove, sweep
 from niicorr.typing import Float64Array, FloatArray, IntArray
 
 SIGNATURE = b"niicorr demo, simulated"
@@ -83,15 +84,16 @@ def write_map(
 
 def write_whole(path: str, content: bytes) -> None:
     """Write a file under another name first, so that it is there whole or not at all."""
-    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-    unfinished = f"{path}.{os.getpid()}"
+    parent = os.path.dirname(os.path.abspath(path))
+    os.makedirs(parent, exist_ok=True)
+    sweep(parent)
+    unfinished = hidden_place(parent)
     try:
         with open(unfinished, "wb") as file:
             file.write(content)
         os.replace(unfinished, path)
     finally:
-        if os.path.exists(unfinished):
-            os.remove(unfinished)
+        remove(unfinished)
 
 
 def smooth_field(seed: int, affine: Any, shape: tuple[int, int, int], *, fwhm: float = 30.0) -> Float64Array:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from niicorr.errors import MapError, UsageError
+from niicorr.errors import MapError, UsageError, told_on
 from niicorr.images.fetch import FetchedAtlas, fetch_atlas, find_fetcher, from_bunch, unknown_name
 from niicorr.images.header import MAX_MAP_SIZE, ImageHeader, image_suffix
 from niicorr.images.label_tables import read_table, tables_beside
@@ -160,6 +160,7 @@ class Atlas:
         return moved
 
 
+@told_on("docs/tutorials/regions.md")
 def read_atlas(atlas: Any, labels: Any = None, *, max_map_size: int = MAX_MAP_SIZE) -> Atlas:
     """Read an atlas and the names of its regions.
 

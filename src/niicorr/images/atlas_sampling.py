@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from niicorr.errors import InputError
+from niicorr.errors import InputError, told_on
 from niicorr.images.atlas import Atlas
 from niicorr.images.region_names import listed
 from niicorr.images.sampling import GivenGrid, Sampling, choose_sampling
@@ -17,6 +17,7 @@ from niicorr.records import Decision
 from niicorr.typing import BoolArray, Interpolation
 
 
+@told_on("docs/tutorials/regions.md")
 def sample_atlas(
     x: Survey, y: Survey | None, atlas: Atlas, *, mask: Any = "auto", grid: Any = "auto",
     interpolation: Interpolation = "auto",

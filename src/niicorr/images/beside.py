@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from niicorr.errors import InputError, MapError, UsageError
+from niicorr.errors import InputError, MapError, UsageError, told_on
 from niicorr.images.extract import extract
 from niicorr.images.inspect import BackgroundOption
 from niicorr.images.mapset import read_maps
@@ -44,6 +44,7 @@ class Beside:
     records: tuple[MapRecord, ...] = ()
 
 
+@told_on("docs/howto/partial-and-weighted.md")
 def read_beside(
     sampling: Sampling, weights: Any, partial: Any, *, background: BackgroundOption, zeros: Zeros,
     resample_option: Resample, max_map_size: int, jobs: int,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import gcd
@@ -111,10 +112,11 @@ def extract(
 def exact_values(read: Survey, sampling: Sampling) -> Callable[[int], Float64Array]:
     """Return what gives the values of one map in float64, from cache or file: `MapMatrix.exact`."""
     mask_bits, nowhere = mask_bits_of(sampling), lattice_of(sampling.grid, 0)
+    firsts = [file.first for file in read.maps.files]
 
     def exact(index: int) -> Float64Array:
         # By now the shelf is empty, so this reads the file again.
-        file = next(f for f in read.maps.files if f.first <= index < f.first + len(f.labels))
+        file = read.maps.files[bisect(firsts, index) - 1]
         # To the end of the file, where it is noticed if that has changed meanwhile.
         (voxels,) = [v for i, v in read.voxels(file) if i == index]
         placed = place(read.readings[index], voxels, sampling, mask_bits, nowhere)

@@ -354,7 +354,8 @@ def _parse_mgh(path: str, block: bytes) -> ImageHeader:
         dtype = np.dtype(header.get_data_dtype()).newbyteorder(">")
     except KeyError:
         raise MapError(path, f"data type code {int(header['type'])} is unknown", "convert it to NIfTI") from None
-    known = int(header["goodRASFlag"]) > 0
+    # The flag as it was stored: where it says that nothing is known, nibabel sets it, and makes an orientation up.
+    known = int.from_bytes(block[28:30], "big", signed=True) > 0
     affine = np.asarray(header.get_affine(), dtype=np.float64) if known else None
     affine, decisions = choose_affine(path, affine, None, 1.0, shape)
     grid = _grid(shape, affine, [float(e) for e in header["delta"]])

@@ -12,6 +12,7 @@ from niicorr.errors import MapError, UnusableMapsError, UsageError
 from niicorr.images.discover import MapSource, discover
 from niicorr.images.header import MAX_MAP_SIZE, ImageHeader, choose_affine, is_time_series, read_header
 from niicorr.matrix import plain_array
+from niicorr.numerals import plural
 from niicorr.records import MapRecord
 from niicorr.space import Grid
 from niicorr.tables import path_text, printable
@@ -55,7 +56,7 @@ class MapSet:
     labels: tuple[str, ...] = field(default=())
 
     def __repr__(self) -> str:
-        bad = f", {len(self.problems)} files cannot be used" if self.problems else ""
+        bad = f", {plural(len(self.problems), 'file')} cannot be used" if self.problems else ""
         return f"MapSet: {len(self)} maps in {len(self.files)} files{bad}"
 
     def __len__(self) -> int:

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from niicorr.errors import InputError, MapError, UsageError
+from niicorr.errors import InputError, MapError, UsageError, told_on
 from niicorr.images.header import MAX_MAP_SIZE, ImageHeader
 from niicorr.images.load import FileFacts, volumes
 from niicorr.images.mapset import VolumesOption, read_maps
@@ -229,6 +229,7 @@ def _choose_grid(
     return header.grid, path, [Decision("grid", f"that of {path} (--grid): {header.grid.describe()}")]
 
 
+@told_on("docs/howto/grids.md")
 def _common_grid(readings: list[MapReading], groups: _Groups, option: str) -> tuple[Grid, str, list[Decision]]:
     name = "" if option == "auto" else f" of set {option}"
     if len(groups) == 1:
@@ -353,6 +354,7 @@ class _Mask:
     text: str
 
 
+@told_on("docs/howto/masks.md")
 def _read_mask(mask: Any) -> _Mask:
     header = one_header(mask, "--mask")
     if header.n_volumes != 1:
@@ -383,6 +385,7 @@ def one_header(
     return files[0].header
 
 
+@told_on("docs/howto/masks.md")
 def _place_mask(given: _Mask, target: Grid) -> tuple[BoolArray, str]:
     if same_grid(given.grid, target):
         return given.flags, f"as given: {given.text}"
@@ -396,6 +399,7 @@ def _place_mask(given: _Mask, target: Grid) -> tuple[BoolArray, str]:
     return placed, f"as given: {given.text}; brought to the grid (nearest voxel): {int(placed.sum())} voxels"
 
 
+@told_on("docs/howto/masks.md")
 def _mni152(target: Grid) -> BoolArray:
     from nilearn.datasets import load_mni152_brain_mask
 

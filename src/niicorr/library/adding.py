@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
-import shutil
 import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
@@ -16,13 +14,13 @@ import numpy as np
 from niicorr._version import __version__
 from niicorr.analysis import silent
 from niicorr.compute.similarity import MIN_COMMON
-from niicorr.errors import DomainWarning, InputError, ResourceError, UsageError
-from niicorr.folder import PROGRAM, resource_text
+from niicorr.errors import DomainWarning, InputError, ResourceError, UsageError, told_on
+from niicorr.folder import PROGRAM, hidden_folder, remove, resource_text
 from niicorr.images.extract import extract
 from niicorr.images.sampling import Sampling, choose_sampling, one_header
 from niicorr.images.write import write_volume
 from niicorr.library.features import features_of, null_of_mask
-from niicorr.library.layout import KIND, READING, RECORD, SCHEMA, background_of, judge_place, sweep
+from niicorr.library.layout import KIND, READING, RECORD, SCHEMA, background_of, judge_place, seal, sweep
 from niicorr.library.opened import Key, Library, key_of, open_library
 from niicorr.library.reading import PER_CALL, Known, NewMaps, options_from, part, read_new
 from niicorr.library.shards import split, write_shard
@@ -79,6 +77,7 @@ class IndexReport:
                 f"{len(self.left_out)} left out; it holds {self.n_maps}")
 
 
+@told_on("docs/search.md")
 def index(
     maps: Any, library: str | os.PathLike[str], *, progress: Progress | None = None, warn: bool = True, **options: Any
 ) -> IndexReport:
@@ -149,7 +148,7 @@ def index(
     report = _Adding(path, before, chosen, found, progress).done()
     if warn:
         for text in report.warnings:
-            warnings.warn(text, DomainWarning, stacklevel=2)
+            warnings.warn(text, DomainWarning, stacklevel=3)  # over the frame of told_on
     return report
 
 
@@ -174,7 +173,7 @@ class _Adding:
         new = self._new()
         with _Home(self._path, before is None) as home:
             if before is None:
-                _write_head(home.folder, sampling, self._options)
+                _write_head(home.folder, sampling, self._options, named=self._path)
                 null = null_of_mask(sampling.features)
             else:
                 sweep(self._path)
@@ -229,7 +228,7 @@ class _Adding:
                         matrix, fine = split(matrix)
                     with one_blas_thread():
                         features = features_of(matrix, null, jobs)
-                    write_shard(home.folder, matrix, fine, features)
+                    write_shard(home.folder, matrix, fine, features, named=self._path)
                     home.settle()
                     self._added += matrix.records
                 advance(places.size)
@@ -272,9 +271,7 @@ class _Home:
             place = os.path.abspath(self._path)
             try:
                 os.makedirs(os.path.dirname(place), exist_ok=True)
-                self.folder = os.path.join(os.path.dirname(place), f".niicorr-library-{os.getpid()}-"
-                                           f"{secrets.token_hex(8)}")
-                os.mkdir(self.folder)
+                self.folder = hidden_folder(os.path.dirname(place))
             except OSError as error:
                 raise ResourceError(resource_text(path_text(self._path), error)) from None
         return self
@@ -295,23 +292,24 @@ class _Home:
 
     def __exit__(self, *_: object) -> None:
         if self._new:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            remove(self.folder)
 
 
-def _write_head(folder: str, sampling: Sampling, options: Options) -> None:
-    """Write what all maps of a library share."""
+def _write_head(folder: str, sampling: Sampling, options: Options, *, named: str) -> None:
+    """Write what all maps of a library share; ``named`` is where it is going to be."""
     resolved = options.resolved()
     try:
         write_array(os.path.join(folder, "indices.npy"), sampling.indices.astype(np.int64))
         write_volume(os.path.join(folder, "mask.nii.gz"), sampling.mask, sampling.grid)
-        write_json(os.path.join(folder, RECORD), {
+        record = {
             "program": PROGRAM, "kind": KIND, "schema": SCHEMA, "version": __version__,
             "n_voxels": sampling.features.n, "grid": grid_fields(sampling.grid),
             "options": {name: resolved[name] for name in READING},
             "decisions": [asdict(decision) for decision in sampling.decisions],
-            "warnings": list(sampling.warnings), "versions": versions()})
+            "warnings": list(sampling.warnings), "versions": versions()}
+        write_json(os.path.join(folder, RECORD), {**record, "digest": seal(record)})
     except OSError as error:
-        raise ResourceError(resource_text(path_text(folder), error)) from None
+        raise ResourceError(resource_text(path_text(named), error)) from None
 
 
 def _as_in_library(library: Library, given: dict[str, Any]) -> Options:

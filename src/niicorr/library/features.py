@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from niicorr.errors import InputError
 from niicorr.matrix import Features, MapMatrix, distinct_supports
 from niicorr.matrix_folder import read_array, write_array
 from niicorr.nulls.effective import EffectiveNull, effective_null
@@ -21,6 +22,7 @@ from niicorr.nulls.lattice import lattice_of
 from niicorr.nulls.robust import Pooled, Traits, unevenness
 from niicorr.nulls.stationary import pairs_by_class
 from niicorr.nulls.supports import Supports
+from niicorr.tables import path_text
 from niicorr.typing import BitArray, BoolArray, Float64Array, FloatArray, IntArray
 
 VERSION = 1
@@ -130,7 +132,11 @@ def read_features(folder: str, null: EffectiveNull, n_maps: int, n_supports: int
     blocks = int(np.count_nonzero(uneven.masks.any(axis=0)))
 
     def read(name: str, *shape: int, kind: str = "<f8", mapped: bool = False) -> Any:
-        return read_array(os.path.join(folder, f"{name}.npy"), (kind,), shape, mapped=mapped)
+        place = os.path.join(folder, f"{name}.npy")
+        array = read_array(place, (kind,), shape, mapped=mapped)
+        if not mapped and not np.isfinite(array).all():
+            raise InputError(f"{path_text(place)} is damaged: it holds values that are no number")
+        return array
 
     def large(name: str, width: int) -> Any:
         return read(name, n_maps, width, kind="<f4", mapped=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
@@ -12,8 +12,8 @@ import numpy as np
 
 from niicorr.analysis import analyse, silent
 from niicorr.compute.plan import cuts
-from niicorr.compute.similarity import Correlation, Similarity
-from niicorr.errors import InputError, UsageError
+from niicorr.compute.similarity import MIN_COMMON, Correlation, Similarity
+from niicorr.errors import InputError, UsageError, told_on
 from niicorr.images.extract import extract
 from niicorr.inference import benjamini_hochberg, pvalues
 from niicorr.library.features import MapFeatures
@@ -29,7 +29,8 @@ from niicorr.options import options_of
 from niicorr.records import FEW, MapRecord
 from niicorr.significance import LEAST_VOXELS, UNEVEN
 from niicorr.tables import path_text
-from niicorr.typing import Alternative, BoolArray, Float64Array, IntArray, Progress
+from niicorr.threads import in_order
+from niicorr.typing import Alternative, BoolArray, Float64Array, FloatArray, IntArray, Progress
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,6 +46,9 @@ OPTIONS = tuple(name for name in (*READING, *PER_CALL) if name not in ("mask", "
 
 BLOCK = 256
 """Maps looked at together: what the null model reads of them twice stays in the processor's cache."""
+
+STANDARD = 1e-3
+"""How far the mean square of standard scores may be from 1; rounding to float32 leaves it within 1e-6."""
 
 AT_ONCE = 64
 """Hits whose maps are looked at once more, for notes."""
@@ -151,6 +155,7 @@ class SearchResult:
         return pd.DataFrame(list(self.rows()), columns=list(self.columns))
 
 
+@told_on("docs/search.md")
 def search(
     maps: Any,
     library: Library | str | os.PathLike[str],
@@ -228,6 +233,36 @@ def search(
     return compared.result(top, alternative, sort or _order_of(alternative), null if method == "pearson" else "none")
 
 
+@contextmanager
+def _sound(path: str) -> Iterator[None]:
+    """Refuse numbers that overflow, which those of no map do."""
+    try:
+        with np.errstate(over="raise", invalid="raise"):
+            yield
+    except FloatingPointError:
+        raise _unsound(path) from None
+
+
+def _demand_numbers(shard: Shard, arrays: list[FloatArray]) -> None:
+    if not all(np.isfinite(array).all() for array in arrays):
+        raise _unsound(shard.folder)
+
+
+def _demand_scores(library: Library, maps: MapMatrix) -> None:
+    """Refuse maps that are told of but whose rows are no standard scores: these have a mean square of 1."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        squares = np.einsum("ij,ij->i", maps.rows, maps.rows, dtype=np.float64)
+        wrong = np.flatnonzero(~(np.abs(squares / np.maximum(maps.n_valid, 1) - 1) < STANDARD))
+    if wrong.size:
+        raise InputError(f"{path_text(library.path)} is damaged: the values of {path_text(maps.labels[wrong[0]])} are "
+                         "no standard scores; search with --verify names the file")
+
+
+def _unsound(path: str) -> InputError:
+    return InputError(f"{path_text(path)} is damaged: it holds numbers that no map has; search with --verify names the "
+                      "file")
+
+
 def _check_call(top: Any, method: str, null: str, alternative: str, sort: str | None) -> None:
     if top is not None and (isinstance(top, bool) or not isinstance(top, int | np.integer) or top < 1):
         raise UsageError(f"top is a whole number from 1 on, not {top!r}")
@@ -263,7 +298,12 @@ class _Compared:
     def _correlate(self) -> None:
         start = 0
         for k, places in enumerate(self._library.places):
-            found = self._similarity(self._x, self._library.matrix(k), jobs=self._jobs, memory=self._memory)
+            matrix, shard = self._library.matrix(k), self._library.shards[k]
+            with _sound(shard.folder):
+                found = self._similarity(self._x, matrix, jobs=self._jobs, memory=self._memory)
+            # Rows are not read to find out whether they are whole; those of which nothing came are.
+            lost = ~np.isfinite(found.r) & ~found.x_constant & ~found.y_constant & (found.n >= MIN_COMMON)
+            _demand_numbers(shard, [matrix.rows[i] for i in np.flatnonzero(lost.any(axis=1))])
             rows = slice(start, start + len(places))
             self._r[rows], self._n[rows] = found.r[places], found.n[places]
             start = rows.stop
@@ -272,25 +312,26 @@ class _Compared:
         null = LibraryNull(self._library, self._x, self._jobs)
         _ = null.described  # once, before there are threads
         start = 0
-        with ThreadPoolExecutor(self._jobs) as pool:
-            for k, (shard, places) in enumerate(zip(self._library.shards, self._library.places, strict=True)):
-                features = self._library.null_features(k)
-                n = np.zeros((len(shard), len(self._x)), dtype=np.int64)
-                rows = slice(start, start + len(places))
-                n[places] = self._n[rows]
-                whole = unknown_sizes(n.shape)
+        for k, (shard, places) in enumerate(zip(self._library.shards, self._library.places, strict=True)):
+            features = self._library.null_features(k)
+            n = np.zeros((len(shard), len(self._x)), dtype=np.int64)
+            rows = slice(start, start + len(places))
+            n[places] = self._n[rows]
+            whole = unknown_sizes(n.shape)
 
-                def size(cut: slice, shard: Shard = shard, features: MapFeatures = features,
-                         n: IntArray = n) -> EffectiveSize:
+            def size(cut: slice, shard: Shard = shard, features: MapFeatures = features,
+                     n: IntArray = n) -> EffectiveSize:
+                _demand_numbers(shard, [a[cut] for a in (features.directions, features.windows, features.squares)])
+                with _sound(shard.folder):
                     return null.size(shard, features, cut, n[cut])
 
-                blocks = cuts(len(shard), BLOCK)
-                for cut, part in zip(blocks, pool.map(size, blocks), strict=True):
-                    for name in EffectiveSize.__dataclass_fields__:
-                        getattr(whole, name)[cut] = getattr(part, name)
+            blocks = cuts(len(shard), BLOCK)
+            for cut, part in zip(blocks, in_order(size, blocks, self._jobs), strict=True):
                 for name in EffectiveSize.__dataclass_fields__:
-                    getattr(self._sizes, name)[rows] = getattr(whole, name)[places]
-                start = rows.stop
+                    getattr(whole, name)[cut] = getattr(part, name)
+            for name in EffectiveSize.__dataclass_fields__:
+                getattr(self._sizes, name)[rows] = getattr(whole, name)[places]
+            start = rows.stop
 
     def result(self, top: int | None, alternative: Alternative, sort: Sort, null: str) -> SearchResult:
         """Rank the library's maps for each new map."""
@@ -330,8 +371,11 @@ class _Compared:
         texts: list[str] = []
         for cut in cuts(len(order), AT_ONCE) if len(order) else ():
             hits = order[cut]
-            whole = analyse(_alone(self._x, j), self._library.maps(hits), similarity=self._similarity, jobs=self._jobs,
-                            memory=self._memory)
+            maps = self._library.maps(hits)
+            _demand_scores(self._library, maps)
+            with _sound(self._library.path):
+                whole = analyse(_alone(self._x, j), maps, similarity=self._similarity, jobs=self._jobs,
+                                memory=self._memory)
             for k, i in enumerate(hits.tolist()):
                 notes = [whole.notes[k, 0]] if (k, 0) in whole.notes else []
                 if self._sizes is not None and not same[i, j] and self._n[i, j] < LEAST_VOXELS:

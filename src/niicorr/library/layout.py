@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import errno
+import hashlib
+import json
 import os
 import re
-import secrets
 import shutil
-import time
 from typing import Any, get_args
 
+from niicorr import folder
 from niicorr.errors import InputError, ResourceError, UsageError
 from niicorr.folder import LIBRARY, resource_text
 from niicorr.images.inspect import BackgroundOption
@@ -18,7 +19,10 @@ from niicorr.record_fields import DECISION
 from niicorr.tables import brief, path_text
 from niicorr.typing import Interpolation, Resample, Zeros
 
-RECORD, KIND, SCHEMA = LIBRARY, "library", 1
+RECORD, KIND, SCHEMA = LIBRARY, "library", 2
+
+SEALED = 2
+"""From this layout on ``library.json`` holds a hash of all else that it says."""
 
 MAPS, SHARD_RECORD = "maps", "shard.json"
 
@@ -26,10 +30,10 @@ READING = ("mask", "background", "zeros", "grid", "resample", "interpolation")
 """The options that all maps of a library share."""
 
 LEFT_BEHIND = 3600.0
-"""Seconds after which a hidden folder was left by a process that died: a living one writes on."""
+"""Seconds after which a hidden folder of another machine was left by a process that died: a living one writes on."""
 
 _SHARD = re.compile(r"shard-([0-9]{6})")
-_HIDDEN = re.compile(r"\.niicorr-shard-[0-9]{1,10}-[0-9a-f]{16}")
+_HIDDEN = re.compile(r"\.niicorr-.{1,64}-[0-9]{1,10}-[0-9a-f]{8,16}")
 
 _KINDS = {
     "program": str, "kind": str, "schema": int, "version": str, "n_voxels": int, "options": {...: object},
@@ -91,7 +95,15 @@ def library_record(path: str) -> dict[str, Any]:
     except (TypeError, ValueError, OverflowError):
         raise InputError(f"{path_text(os.path.join(path, RECORD))} is damaged: options.background is "
                          f"{brief(repr(options['background']))}") from None
+    if record["schema"] >= SEALED and record.get("digest") != seal(record):
+        raise InputError(f"{path_text(os.path.join(path, RECORD))} is damaged: it does not say what niicorr wrote")
     return record
+
+
+def seal(record: dict[str, Any]) -> str:
+    """Hash all that ``library.json`` says."""
+    told = {name: value for name, value in record.items() if name != "digest"}
+    return hashlib.blake2b(json.dumps(told, sort_keys=True).encode("ascii"), digest_size=16).hexdigest()
 
 
 def background_of(option: Any) -> BackgroundOption:
@@ -104,11 +116,6 @@ def background_of(option: Any) -> BackgroundOption:
 def shard_names(path: str) -> list[str]:
     """Name the shards of a library, in the order in which they were added."""
     return sorted(name for name in _entries(path) if _SHARD.fullmatch(name))
-
-
-def hidden_place(path: str) -> str:
-    """Return a place within a library for a shard in the making; it does not exist yet."""
-    return os.path.join(path, f".niicorr-shard-{os.getpid()}-{secrets.token_hex(8)}")
 
 
 def put_in_place(path: str, work: str) -> str:
@@ -129,14 +136,25 @@ def put_in_place(path: str, work: str) -> str:
 
 
 def sweep(path: str) -> None:
-    """Remove what processes that died left behind."""
+    """Remove what processes that died left behind, those of this machine at once."""
+    try:
+        folder.sweep(path)
+        # What time it is says the disk: the clocks of two machines may differ, and that of one may be set.
+        now = folder.disk_time(path)
+    except OSError:
+        return  # only to be read
     for name in _entries(path):
         place = os.path.join(path, name)
         try:
-            if _HIDDEN.fullmatch(name) and time.time() - os.lstat(place).st_mtime > LEFT_BEHIND:
+            if _HIDDEN.fullmatch(name) and now - os.lstat(place).st_mtime > LEFT_BEHIND and not _of_this_machine(name):
                 shutil.rmtree(place, ignore_errors=True)
         except OSError:
             continue  # gone, or not ours to remove
+
+
+def _of_this_machine(name: str) -> bool:
+    """Whether a hidden folder was made here: then whether its process lives is known."""
+    return name.rsplit("-", 2)[0] + "-" == folder.machine_mark()
 
 
 def _entries(path: str) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from niicorr.errors import InputError, UsageError
+from niicorr.errors import InputError, UsageError, told_on
 from niicorr.images.sampling import GivenGrid
 from niicorr.library.features import MapFeatures, bare, null_of_mask
 from niicorr.library.layout import RECORD, library_record, shard_names
@@ -164,6 +164,7 @@ class Library:
             verify_shard(shard)
 
 
+@told_on("docs/search.md")
 def open_library(path: str | os.PathLike[str]) -> Library:
     """Open a library that `niicorr.index` made.
 

@@ -92,9 +92,12 @@ def read_new(
     problems = list({(p.path, p.text): p for p in read.problems}.values())
     if failure is not None:
         if problems and (options.on_error == "stop" or len(read.problems) == len(found)):
-            raise UnusableMapsError(problems, len(found), "" if len(read.problems) == len(found) else str(failure))
+            raise UnusableMapsError(problems, len(found), "" if len(read.problems) == len(found) else str(failure),
+                                    "leave them out")
         raise failure
     problem = refusal([read], options)
+    if isinstance(problem, UnusableMapsError):
+        raise UnusableMapsError(list(problem.problems), problem.total, problem.besides, "leave them out")
     if problem is not None:
         raise problem
     return NewMaps(read, sampling, known)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -20,9 +19,9 @@ import numpy as np
 
 from niicorr._version import __version__
 from niicorr.errors import InputError, ResourceError
-from niicorr.folder import PROGRAM, resource_text
+from niicorr.folder import PROGRAM, hidden_place, remove, resource_text
 from niicorr.library.features import VERSION, MapFeatures, read_features, write_features
-from niicorr.library.layout import MAPS, SHARD_RECORD, hidden_place, put_in_place
+from niicorr.library.layout import MAPS, SHARD_RECORD, put_in_place
 from niicorr.matrix import Features, MapMatrix, OwnValues, same_place
 from niicorr.matrix_folder import (
     demand_file,
@@ -141,7 +140,9 @@ def split(matrix: MapMatrix) -> tuple[MapMatrix, Any]:
     return replace(matrix, rows=rows), fine
 
 
-def write_shard(library: str, matrix: MapMatrix, fine: Any, features: MapFeatures) -> str:
+def write_shard(
+    library: str, matrix: MapMatrix, fine: Any, features: MapFeatures, *, named: str | None = None
+) -> str:
     """Add maps to a library as a shard of its own, whole or not at all; return its name.
 
     Parameters
@@ -154,16 +155,19 @@ def write_shard(library: str, matrix: MapMatrix, fine: Any, features: MapFeature
         What rounding took from float32 rows (`split`).
     features : MapFeatures
         Of the maps.
+    named : str, optional
+        Where the library is going to be, for messages, while it lies under a hidden name.
 
     Raises
     ------
     ResourceError
         No room, no permission.
     """
+    named = library if named is None else named
     work = hidden_place(library)
     try:
         os.mkdir(work)
-        write_matrix(os.path.join(work, MAPS), matrix)
+        write_matrix(os.path.join(work, MAPS), matrix, named=named)
         of = [(i, _READINGS.index(reading)) for i, (reading, _) in matrix.zeros.items()]
         write_array(os.path.join(work, "zeros_of.npy"), np.array(of, dtype=np.int64).reshape(-1, 2))
         write_array(os.path.join(work, "zeros.npy"), np.array([bits for _, bits in matrix.zeros.values()],
@@ -179,9 +183,9 @@ def write_shard(library: str, matrix: MapMatrix, fine: Any, features: MapFeature
     except OSError as error:
         if isinstance(error, ResourceError):
             raise
-        raise ResourceError(resource_text(path_text(library), error)) from None
+        raise ResourceError(resource_text(path_text(named), error)) from None
     finally:
-        shutil.rmtree(work, ignore_errors=True)
+        remove(work)
 
 
 def open_shard(folder: str, features: Features) -> Shard:

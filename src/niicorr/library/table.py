@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
-import secrets
-from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
 from niicorr._version import __version__
 from niicorr.errors import ResourceError, UsageError
-from niicorr.folder import PROGRAM, RECORD, resource_text
+from niicorr.folder import PROGRAM, RECORD, hidden_place, remove, resource_text, signals_held, sweep, written_note
 from niicorr.library.finding import COLUMNS, SearchResult
-from niicorr.record_fields import map_fields
+from niicorr.record_fields import map_fields, write_record
 from niicorr.tables import cell_text, path_text, write_tsv
 
 TABLE, KIND, SCHEMA = "search.tsv", "search", 1
@@ -27,8 +24,10 @@ def judge_table(path: str) -> None:
     if not os.path.lexists(path):
         return
     try:
+        if not os.path.isfile(path):  # a pipe would have us wait for ever
+            raise OSError
         with open(path, encoding="utf-8", errors="replace") as file:
-            ours = os.path.isfile(path) and file.readline(len(_HEAD) + 1).rstrip("\n").startswith(_HEAD)
+            ours = file.readline(len(_HEAD) + 1).rstrip("\n").startswith(_HEAD)
     except OSError:
         ours = False
     if not ours:
@@ -38,25 +37,32 @@ def judge_table(path: str) -> None:
 def write_table(path: str, result: SearchResult) -> None:
     """Write hits as a ``.tsv``, whole or not at all; an older table of ours is replaced."""
     judge_table(path)
-    hidden = os.path.join(os.path.dirname(os.path.abspath(path)), f".{secrets.token_hex(8)}.tsv")
+    parent = os.path.dirname(os.path.abspath(path))
+    hidden, placed = hidden_place(parent), False
     try:
-        write_tsv(hidden, [cell_text(name) for name in result.columns], result.rows())
-        os.replace(hidden, path)
+        try:
+            sweep(parent)
+            write_tsv(hidden, [cell_text(name) for name in result.columns], result.rows())
+            with signals_held():
+                os.replace(hidden, path)
+                placed = True
+        finally:
+            remove(hidden)
     except OSError as error:
         raise ResourceError(resource_text(path_text(path), error)) from None
-    finally:
-        with suppress(OSError):
-            os.remove(hidden)
+    except BaseException as error:
+        if placed:
+            error.add_note(written_note(path_text(path)))
+        raise
 
 
 def write_search(folder: str, result: SearchResult, command: str | None) -> list[str]:
     """Write ``search.tsv`` and ``run.json`` into a folder; return their names."""
     names = sorted([TABLE, RECORD])
     write_tsv(os.path.join(folder, TABLE), [cell_text(name) for name in result.columns], result.rows())
-    with open(os.path.join(folder, RECORD), "w", encoding="utf-8") as file:
-        json.dump({"program": PROGRAM, "version": __version__, "schema": SCHEMA, "kind": KIND, "command": command,
-                   **fields_of(result), "files": names}, file, indent=1, ensure_ascii=False, allow_nan=False)
-        file.write("\n")
+    write_record(os.path.join(folder, RECORD), {
+        "program": PROGRAM, "version": __version__, "schema": SCHEMA, "kind": KIND, "command": command,
+        **fields_of(result), "files": names})
     return names
 
 

@@ -21,7 +21,7 @@ def from_arrays(kind: type[D], arrays: Sequence[np.ndarray[Any, Any]]) -> D | No
     rest = iter(arrays)
     try:
         made: D = _made(kind, rest)
-    except (StopIteration, TypeError):  # too few; an array in the place of a number
+    except (StopIteration, TypeError, ValueError):  # too few; an array in the place of a number
         return None
     return made if next(rest, None) is None else None
 

@@ -45,6 +45,8 @@ class KeptDraws:
         first, counted = arrays[0], arrays[1:]
         like = [(a.shape, a.dtype) for a in counted] == [(a.shape, a.dtype) for a in tally] and first.shape == ()
         done = int(first) if like and 0 < first <= total else 0
+        if not all((a >= 0).all() and (a <= done).all() for a in counted):
+            done = 0  # whatever is counted, no draw counts more than once
         if done:
             for a, b in zip(counted, tally, strict=True):
                 b[...] = a

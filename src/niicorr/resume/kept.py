@@ -96,7 +96,8 @@ def open_kept(folder: Any) -> KeptWork:
         names = []
     except OSError as error:
         return KeptWork(path, (), unusable=error.strerror or str(error))
-    others = sorted(name for name in names if not (name == MAPS or is_piece(name)))
+    others = sorted(name for name in names if (name == MAPS) != os.path.isdir(os.path.join(path, name)) or not (
+        name == MAPS or is_piece(name)))
     if others:
         raise UsageError(f"{path_text(path)} holds files that no interrupted run left (such as "
                          f"{path_text(others[0])!r}): name another folder")

@@ -19,6 +19,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from niicorr.images.cache.layout import opened
+from niicorr.matrix_folder import LONGEST_HEADER, demand_own_header
 
 HASH = 32
 """Bytes of the hash at the end."""
@@ -83,6 +84,9 @@ def read_piece(folder: str, name: str) -> list[np.ndarray[Any, Any]] | None:
     buffer, arrays = io.BytesIO(body), []
     try:
         while buffer.tell() < len(body):
+            at = buffer.tell()
+            demand_own_header(buffer.readline(LONGEST_HEADER))
+            buffer.seek(at)
             arrays.append(np.lib.format.read_array(buffer, allow_pickle=False))
     except (ValueError, EOFError, ArithmeticError, TypeError, MemoryError, SyntaxError, tokenize.TokenError):
         return None

@@ -21,7 +21,7 @@ import numpy as np
 
 from niicorr.analysis import silent
 from niicorr.connectivity import CONSTANT, LEAST_FITTED, LEAST_POINTS, Kind, SeriesNull, connect
-from niicorr.errors import DomainWarning, IndependenceWarning, InputError, MapError, UsageError
+from niicorr.errors import DomainWarning, IndependenceWarning, InputError, MapError, UsageError, told_on
 from niicorr.images.atlas import Atlas, read_atlas
 from niicorr.images.confounds import Confounds, clean, read_confounds
 from niicorr.images.header import MAX_MAP_SIZE
@@ -43,6 +43,7 @@ _ENTITIES = ("sub", "ses", "task", "acq", "run")
 """What in a BIDS name must agree between a run and its confounds."""
 
 
+@told_on("docs/tutorials/regions.md")
 def correlate_rois(
     bold: Any,
     atlas: Any = None,
@@ -177,7 +178,8 @@ def correlate_rois(
     provenance = replace(result.provenance, command=command, versions=versions(), timings=timings)
     if warn:
         for text in provenance.warnings:
-            warnings.warn(text, IndependenceWarning if text.startswith(INDEPENDENT) else DomainWarning, stacklevel=2)
+            category = IndependenceWarning if text.startswith(INDEPENDENT) else DomainWarning
+            warnings.warn(text, category, stacklevel=3)  # over the frame of told_on
     return replace(result, provenance=provenance)
 
 

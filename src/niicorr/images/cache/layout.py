@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import IO
 
-from niicorr.errors import UsageError
-from niicorr.folder import PROGRAM
+from niicorr.errors import UsageError, told_on
+from niicorr.folder import PROGRAM, alive, disk_time
 from niicorr.images import stream
 from niicorr.tables import path_text
 
@@ -32,8 +32,11 @@ _OURS = re.compile(rf"\.?(?:{_STEM.pattern}(?:\.npy|\.jsonl)|{re.escape(MARKER)}
 
 def new_stem() -> str:
     """Return a name for a shard and its index that no other process takes: host, process, chance."""
-    host = re.sub("[^A-Za-z0-9]", "_", socket.gethostname())[:32] or "_"
-    return f"maps-{host}-{os.getpid()}-{secrets.token_hex(8)}"
+    return f"maps-{_host()}-{os.getpid()}-{secrets.token_hex(8)}"
+
+
+def _host() -> str:
+    return re.sub("[^A-Za-z0-9]", "_", socket.gethostname())[:32] or "_"
 
 
 def stem_of(name: str, suffix: str) -> str | None:
@@ -47,6 +50,7 @@ def ours(name: str) -> bool:
     return _OURS.fullmatch(name) is not None
 
 
+@told_on("docs/tutorials/thousands.md")
 def judge(path: str) -> str:
     """See whether a folder is a cache or may become one; nothing is written yet.
 
@@ -84,7 +88,7 @@ def make(path: str) -> None:
     os.makedirs(path, exist_ok=True)
     if os.path.lexists(os.path.join(path, MARKER)):
         return
-    hidden = os.path.join(path, f".{MARKER}-{secrets.token_hex(8)}")
+    hidden = os.path.join(path, f".{new_stem()}{INDEX}")  # which tells whose it is
     try:
         with open(hidden, "xb") as file:
             file.write(json.dumps({"program": PROGRAM, "kind": KIND, "format": FORMAT}).encode() + b"\n")
@@ -95,6 +99,7 @@ def make(path: str) -> None:
             os.remove(hidden)
 
 
+@told_on("docs/tutorials/thousands.md")
 def demand(path: str) -> None:
     """Raise `UsageError` where a folder is no cache of this format."""
     if "\0" in path or not os.path.isdir(path):
@@ -131,16 +136,23 @@ def sync_folder(path: str) -> None:
             os.close(folder)
 
 
-def sweep(path: str, names: list[str], now: float) -> None:
+def sweep(path: str, names: list[str]) -> None:
     """Remove what processes that died left behind: hidden files, and shards that never got their index."""
     with_index = {stem for name in names if (stem := stem_of(name, INDEX))}
-    for name in names:
-        stem = stem_of(name, SHARD)
-        if ours(name) and (name.startswith(".") or (stem is not None and stem not in with_index)):
-            with suppress(OSError):  # gone, or not ours to remove
-                place = os.path.join(path, name)
-                if now - os.lstat(place).st_mtime > LEFT_BEHIND:
-                    os.remove(place)
+    incomplete = [name for name in names if ours(name) and (
+        name.startswith(".") or ((stem := stem_of(name, SHARD)) is not None and stem not in with_index))]
+    here = f"maps-{_host()}-"
+    own = [name for name in incomplete if name.removeprefix(".").startswith(here)]
+    dead = [name for name in own if not alive(int(name.removeprefix(".")[len(here) :].split("-")[0]))]
+    if len(own) < len(incomplete):
+        with suppress(OSError):  # only to be read
+            # What time it is says the disk: the clocks of two machines may differ, and that of one may be set.
+            now = disk_time(path)
+            dead += [name for name in incomplete if name not in own
+                     and now - os.lstat(os.path.join(path, name)).st_mtime > LEFT_BEHIND]
+    for name in dead:
+        with suppress(OSError):  # gone, or not ours to remove
+            os.remove(os.path.join(path, name))
 
 
 def _fault(path: str) -> str:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections import Counter
 from collections.abc import Collection
 from contextlib import AbstractContextManager, suppress
@@ -64,7 +63,7 @@ def open_cache(path: str | os.PathLike[str]) -> Cache:
         names = []
     except OSError as error:
         return Cache(folder, Index(), unusable=f"it cannot be read ({error.strerror or error})")
-    sweep(folder, names, time.time())
+    sweep(folder, names)
     return Cache(folder, read_index(folder, names))
 
 

@@ -15,7 +15,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import niicorr as nc
-from niicorr.cli import commands
 from niicorr.cli.main import main
 from niicorr.errors import InputError, MapError, UsageError
 from niicorr.images.labels import read_labels
@@ -518,7 +517,7 @@ def test_a_set_against_itself_has_each_pair_once(files):
 
 @pytest.mark.parametrize("command", ["run", "check"])
 def test_more_pairs_than_anyone_looks_at_are_refused_before_a_voxel_is_read(files, capsys, monkeypatch, command):
-    monkeypatch.setattr(commands, "MOST_PAIRS", 3)
+    monkeypatch.setattr(module, "MOST_PAIRS", 3)
     for path in (files / "x").iterdir():
         path.write_bytes(path.read_bytes()[:-100])  # whoever reads the voxels would complain of this
     assert run(files, "--contributions", command=command) == 2

@@ -110,15 +110,22 @@ def _from_files(
     jobs = options.jobs or default_jobs()
     n_maps = sum(len(s.maps) for s in sets)
     start = time.perf_counter()
+
+    def done(
+        matrices: list[MapMatrix], similarity: Similarity, decisions: tuple[Decision, ...], step: int,
+        parcellation: Parcellation | None = None,
+    ) -> Extracted:
+        provenance = Provenance(options.resolved(), command, versions(*READ_BY), (*prepared.decisions, *decisions),
+                                sampling.warnings, {**prepared.timings, "extract": time.perf_counter() - start},
+                                beside.records)
+        return Extracted(matrices[0], matrices[1] if len(matrices) > 1 else None, similarity, provenance, step,
+                         tuple(sets), sampling, parcellation)
+
     if prepared.atlas is not None:
         from niicorr.averaging import averaged
 
         found = averaged(sets, prepared.atlas, beside, options, jobs)
-        provenance = Provenance(options.resolved(), command, versions(*READ_BY),
-                                (*prepared.decisions, *found.decisions), sampling.warnings,
-                                {**prepared.timings, "extract": time.perf_counter() - start}, beside.records)
-        return Extracted(found.matrices[0], found.matrices[1] if len(sets) > 1 else None, found.similarity, provenance,
-                         int(rules_mattered(sets)), tuple(sets), sampling, found.parcellation)
+        return done(found.matrices, found.similarity, found.decisions, int(rules_mattered(sets)), found.parcellation)
     step = naive_step(sampling.grid.size, n_maps) if naive and rules_mattered(sets) else 0
     on_disk = _too_large(n_maps, sampling, options)
     if on_disk is not None:  # of both sets, before the first is read
@@ -129,12 +136,8 @@ def _from_files(
         matrices = [extract(s, sampling, **how, jobs=jobs) for s in sets]
     else:
         matrices = cluster.extract(sets, sampling, **how, progress=progress)
-    provenance = Provenance(options.resolved(), command, versions(*READ_BY),
-                            (*prepared.decisions, *([] if on_disk is None else [on_disk])), sampling.warnings,
-                            {**prepared.timings, "extract": time.perf_counter() - start}, beside.records)
     similarity = Similarity(options.method, float(options.threshold), beside.weights, beside.covariates)
-    return Extracted(matrices[0], matrices[1] if len(matrices) > 1 else None, similarity, provenance, step,
-                     tuple(sets), sampling)
+    return done(matrices, similarity, () if on_disk is None else (on_disk,), step)
 
 
 def _too_large(n_maps: int, sampling: Sampling, options: Options) -> Decision | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TypeVar
 
 import numpy as np
 
@@ -21,9 +20,6 @@ from niicorr.typing import BoolArray, Float64Array, FloatArray, IntArray
 
 Finish = Callable[[Tile, Block, Block, Sums], None]
 """Takes the places of a tile among all maps, its maps of x and of y, and their sums; called from several threads."""
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from itertools import zip_longest
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from niicorr.errors import MapError, UsageError
 from niicorr.images.cache.content import Content, combined
@@ -32,8 +32,6 @@ if TYPE_CHECKING:  # who has no cache need not load one
     from niicorr.images.cache.facts import MapFacts
     from niicorr.images.cache.store import Cache
 
-T = TypeVar("T")
-R = TypeVar("R")
 Advance = Callable[[int], None]
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 
@@ -39,9 +38,6 @@ from niicorr.typing import BoolArray, Float64Array, IntArray
 
 BATCH = 8
 """Maps whose spectra are multiplied together; fixed, so that no number depends on the threads."""
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 
 @dataclass(frozen=True, eq=False)

@@ -254,3 +254,16 @@ def test_what_was_taken_for_the_background_is_said(option, share, words):
     volume[: round(8 * share)] = 0
     said = [decision for decision in inspect(volume, background=option).decisions if decision.topic == "background"]
     assert [decision.text for decision in said] == [words]
+
+
+@given(
+    sizes=st.lists(
+        st.floats(0, 2.0**60, width=32) | st.sampled_from([0.0, 1.0, 1.0, 1e-45, 2.0**-126]), min_size=1, max_size=40
+    ),
+    dtype=st.sampled_from([np.float32, np.float64]),
+    shares=st.lists(st.sampled_from([0, 0.01, 0.5, 0.95, 0.99, 1]) | st.floats(0, 1), max_size=4),
+)
+def test_quantiles_are_those_of_numpy(sizes, dtype, shares):
+    sizes = np.array(sizes, dtype=dtype)
+    found = module._quantiles(sizes, tuple(shares))
+    np.testing.assert_allclose(found, np.quantile(sizes.astype(float), shares), rtol=1e-12, atol=1e-60)

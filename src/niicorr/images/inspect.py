@@ -33,6 +33,9 @@ OUTLINE_SHARE = 0.10
 SAMPLE = 1 << 15
 """Percentiles are taken from every k-th value where there are at least twice as many."""
 
+DIGIT = 14
+"""Leading bits of a number that it is counted by: a sign, its exponent and a few more."""
+
 BackgroundOption = float | Literal["auto", "none"]
 T = TypeVar("T", bound=np.generic)
 
@@ -103,8 +106,8 @@ def inspect(volume: FloatArray, background: BackgroundOption = "auto", zeros: Ze
     bits = pack(data, shape)
     # What is inside but not data is zero.
     zero_bits = bits ^ (full_bits(shape) if inside is None else pack(inside, shape))
-    n_data, n_zero = count(bits), count(zero_bits)
     values = flat[data]
+    n_data, n_zero = values.size, flat.size - values.size if inside is None else count(zero_bits)
     two_valued = n_data == 0 or float(values.min()) == float(values.max())
     solid = n_data >= SOLID * box_volume(bits, shape) > 0
 
@@ -117,14 +120,14 @@ def inspect(volume: FloatArray, background: BackgroundOption = "auto", zeros: Ze
             reading = zeros
             decisions.append(Decision("zeros", f"in the volume, {n_zero} zeros are {zeros} (--zeros {zeros})"))
         else:
-            reading, why = _read_zeros(flat, values, bits, zero_bits, two_valued, solid)
+            reading, why = _read_zeros(volume, values, bits, zero_bits, two_valued, solid)
             decisions.append(Decision("zeros", f"in the volume, {n_zero} zeros are {reading}: {why}"))
     if n_not_finite and not (value is not None and isnan(value)):
         decisions.append(Decision("missing", f"{n_not_finite} voxels are NaN or infinite: missing"))
 
     inside_bits = bits if value == 0 else bits | zero_bits
-    outline = (value is not None and not two_valued and solid
-               and count(inside_bits) >= OUTLINE_SHARE * flat.size)
+    n_inside = n_data if value == 0 else n_data + n_zero
+    outline = value is not None and not two_valued and solid and n_inside >= OUTLINE_SHARE * flat.size
     fill = value if value is not None and isfinite(value) else 0.0
     rest_is_zero = 0 < n_zero == flat.size - n_data
     voxels = Voxels(shape, bits, zero_bits if n_zero and not rest_is_zero else None, rest_is_zero, _narrow(values),
@@ -172,14 +175,14 @@ def _finite(flat: FloatArray) -> BoolArray | None:
 
 
 def _read_zeros(
-    flat: FloatArray, values: FloatArray, bits: BitArray, zero_bits: BitArray, two_valued: bool, solid: bool
+    volume: FloatArray, values: FloatArray, bits: BitArray, zero_bits: BitArray, two_valued: bool, solid: bool
 ) -> tuple[ZeroReading, str]:
     """Tell whether values taper off towards zero or end abruptly (rule 5)."""
     if two_valued:
         return "data", "the map has two values"
     # Every voxel of the border counts: its medians differ from slab to slab, and between axes.
-    shape = _shape_of(bits, flat.size)
-    at_border = np.abs(flat[indices_of(touching(zero_bits, shape) & bits, shape)])
+    shape = volume.shape
+    at_border = np.abs(volume.ravel(order="F")[indices_of(touching(zero_bits, shape) & bits, shape)])
     low, middle, high = _quantiles(np.abs(_thinned(values)), (0.01, 0.5, 0.95))
     edge = _quantiles(at_border, (0.5,))[0] / middle if at_border.size else float("inf")
     floor = low / high
@@ -221,18 +224,21 @@ def _equal(values: FloatArray, background: float, tolerance: Callable[[], float]
 
 
 def _quantiles(values: FloatArray, shares: tuple[float, ...]) -> list[float]:
-    """Linear-interpolated quantiles of finite values, the lowest first; of a sample where there are very many."""
-    rest, before = np.array(_thinned(values)), 0
-    last = rest.size - 1
+    """Linear-interpolated quantiles of finite values that are not negative; of a sample where there are very many."""
+    sample = np.ascontiguousarray(_thinned(values))
+    # Bits of such numbers order as the numbers do. Counted by the first of them, few are left to be sorted: a fifth
+    # of the time that selecting among all takes.
+    bits: NDArray[np.unsignedinteger] = sample.view(f"u{sample.itemsize}")
+    digits = (bits >> (8 * sample.itemsize - DIGIT)).astype(np.intp)
+    upto = np.cumsum(np.bincount(digits))
     found = []
     for share in shares:
-        k = int(share * last)
-        # Each is looked for among those that the one before has left: a third of the time that sorting takes.
-        rest.partition(k - before)
-        rest, before = rest[k - before :], k
+        whole, part = divmod(share * (sample.size - 1), 1)
+        digit = int(np.searchsorted(upto, whole, side="right"))
+        rest = np.sort(sample[digits == digit])[int(whole) - int(upto[digit]) :]
         below = float(rest[0])
-        above = float(rest[1:].min()) if rest.size > 1 else below
-        found.append(below + (share * last - k) * (above - below) if isfinite(above - below) else below)
+        above = float(rest[1]) if rest.size > 1 else float(sample.min(where=digits > digit, initial=np.inf))
+        found.append(below + part * (above - below) if isfinite(above - below) else below)
     return found
 
 
@@ -248,10 +254,6 @@ def _narrow(values: FloatArray) -> FloatArray:
     if not 1e-30 < largest < 1e30:
         return values
     return values.astype(np.float32) if largest <= 32 * float(values.std()) else values
-
-
-def _shape_of(bits: BitArray, size: int) -> tuple[int, int, int]:
-    return size // (bits.shape[0] * bits.shape[1]), bits.shape[1], bits.shape[0]
 
 
 def _background_decision(value: float | None, share: float, option: BackgroundOption) -> Decision:

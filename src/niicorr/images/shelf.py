@@ -111,11 +111,8 @@ class Shelf:
 
 
 def _pages(size: int) -> mmap.mmap:
-    """Take pages from the system, large ones where it has them; private, since shared ones are never large."""
-    pages = mmap.mmap(-1, size, access=mmap.ACCESS_COPY)
-    if hasattr(mmap, "MADV_HUGEPAGE"):
-        pages.madvise(mmap.MADV_HUGEPAGE)
-    return pages
+    """Take private pages of the usual size: to clear large ones is quick or slow as the memory last had them or not."""
+    return mmap.mmap(-1, size, access=mmap.ACCESS_COPY)
 
 
 def _give_back(pages: mmap.mmap, start: int, stop: int) -> None:

@@ -231,6 +231,26 @@ def test_room_is_demanded_before_the_work(monkeypatch):
         demand_room(4 * 2**30, "maps")
 
 
+def test_large_arrays_lie_in_pages_of_their_own(monkeypatch):
+    taken = []
+    monkeypatch.setattr(module, "pages", lambda size: taken.append(size) or mmap.mmap(-1, size))
+    small, large = (zeros((rows, 1 << 10), np.float32, "maps", on_disk=False) for rows in (1 << 9, 1 << 10))
+    assert taken == [large.nbytes]
+    for array in (small, large):
+        assert array.flags.writeable
+        assert not array.any()
+
+
+def test_without_addresses_there_is_no_memory(monkeypatch):
+    def full(size):
+        raise OSError(errno.ENOMEM, "no")
+
+    monkeypatch.setattr(module, "pages", full)
+    assert zeros((2 * module.OWN_PAGES,), np.uint8, "maps", on_disk=False).size == 2 * module.OWN_PAGES
+    with pytest.raises(MemoryError):
+        zeros((1 << 60,), np.uint8, "maps", on_disk=False)
+
+
 def test_no_folder_has_no_room(monkeypatch, tmp_path):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
     with pytest.raises(ResourceError, match=r"has no room for maps .*No such file"):

@@ -21,8 +21,8 @@ from niicorr.space import Grid, same_grid
 from niicorr.tables import brief, printable
 from niicorr.typing import BitArray, BoolArray, Float64Array, FloatArray, IntArray, ZeroReading
 
-PIECE = 1 << 14
-"""Values handled at once where a whole map would not stay in the processor's cache."""
+PIECE = 1 << 18
+"""Values handled at once: few enough for the processor's cache, so many that threads do not wait for each other."""
 
 SMALL = 32 * 2**20
 """Bytes up to which a matrix is kept in float64: precision costs nothing there."""

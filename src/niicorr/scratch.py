@@ -1,4 +1,4 @@
-"""A file without a name, for arrays that are wanted again but do not fit into the memory."""
+"""Room for large arrays: memory, or a file without a name for those that do not fit into it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
@@ -28,6 +29,24 @@ IN_MEMORY = frozenset({"tmpfs", "ramfs"})
 
 PIECE = 1 << 22
 """Bytes of zeros written at once, where a file cannot be given its room in one call."""
+
+
+OWN_PAGES = 1 << 22
+"""From so many bytes on, arrays lie in pages of their own, which go back to the system as soon as they are dropped."""
+
+
+def pages(size: int) -> mmap.mmap:
+    """Take private memory from the system, all zeros, in pages of the usual size.
+
+    Large pages, which numpy asks for, take a fifth less time to clear or four times more: a virtual machine gives idle
+    memory back to its host in just such pieces.
+
+    Raises
+    ------
+    OSError
+        Where no addresses are left.
+    """
+    return mmap.mmap(-1, size, access=mmap.ACCESS_COPY)  # private: what is shared takes twice as long to clear
 
 
 def zeros(shape: tuple[int, ...], dtype: Any, what: str, *, on_disk: bool) -> np.ndarray[Any, Any]:
@@ -54,6 +73,9 @@ def zeros(shape: tuple[int, ...], dtype: Any, what: str, *, on_disk: bool) -> np
     """
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
     if not on_disk or size == 0:
+        with suppress(OSError):  # which numpy tells as lack of memory
+            if size >= OWN_PAGES:
+                return np.frombuffer(pages(size), dtype).reshape(shape)
         return np.zeros(shape, dtype)
     try:
         with tempfile.TemporaryFile(prefix="niicorr-", buffering=0, dir=folder()) as file:

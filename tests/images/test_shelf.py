@@ -99,7 +99,7 @@ def test_what_is_taken_without_rows_is_a_copy_whose_pages_go_back(monkeypatch):
 
 def test_only_whole_pages_go_back():
     size = module.mmap.PAGESIZE
-    pages = module._pages(4 * size)
+    pages = module.pages_of(4 * size)
     pages[:] = b"x" * (4 * size)
     module._give_back(pages, size - 1, 3 * size + 1)
     held = np.frombuffer(pages, "S1").reshape(4, size) == b"x"
@@ -112,7 +112,7 @@ def test_without_addresses_values_stay_where_they_are(monkeypatch):
     def full(_size):
         raise OSError(12, "no memory")
 
-    monkeypatch.setattr(module, "_pages", full)
+    monkeypatch.setattr(module, "pages_of", full)
     shelf = Shelf(float("inf"), 2)
     voxels = survey(read_maps([(ALIKE[0], AFFINE)]), background=0).shelf.take(0)
     shelf.put(0, voxels)

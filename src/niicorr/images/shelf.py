@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 
 from niicorr.images.voxels import Voxels
+from niicorr.scratch import OWN_PAGES
+from niicorr.scratch import pages as pages_of
 from niicorr.typing import BitArray, FloatArray
-
-OWN_PAGES = 1 << 22
-"""From so many bytes on, voxels lie in pages of their own, which go back to the system as soon as they are dropped."""
 
 BOARD = 1 << 24
 """Bytes that are taken from the system, and go back to it, at once."""
@@ -96,7 +95,7 @@ class Shelf:
         if self._rows is None and self._n_maps:
             n_maps, self._n_maps = self._n_maps, 0
             if OWN_PAGES < n_maps * values.nbytes <= self._limit:
-                self._pages = _pages(n_maps * values.nbytes)
+                self._pages = pages_of(n_maps * values.nbytes)
                 self._rows = np.frombuffer(self._pages, values.dtype).reshape(n_maps, -1)
         rows = self._rows
         if rows is not None and values.dtype == rows.dtype and values.size <= rows.shape[1]:
@@ -105,14 +104,9 @@ class Shelf:
             return None
         size = -(-values.nbytes // 64) * 64
         if self._used + size > self._board.size:
-            self._board, self._used = np.frombuffer(_pages(max(size, BOARD)), np.uint8), 0
+            self._board, self._used = np.frombuffer(pages_of(max(size, BOARD)), np.uint8), 0
         self._used += size
         return self._board[self._used - size :][: values.nbytes].view(values.dtype)
-
-
-def _pages(size: int) -> mmap.mmap:
-    """Take private pages of the usual size: to clear large ones is quick or slow as the memory last had them or not."""
-    return mmap.mmap(-1, size, access=mmap.ACCESS_COPY)
 
 
 def _give_back(pages: mmap.mmap, start: int, stop: int) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from niicorr.images.voxels import Voxels, pack, unpack
 from niicorr.space import Grid
 
 MODEST = settings(deadline=None, max_examples=50, derandomize=True)
@@ -31,6 +32,35 @@ def masks(draw, shape=shapes):
     sides = draw(shape)
     share = draw(st.sampled_from([0.0, 0.03, 0.3, 0.7, 0.97, 1.0]))
     return np.random.default_rng(draw(seeds)).random(sides) < share
+
+
+def packed(flags):
+    """Flags of a volume as `Voxels` keeps them."""
+    return pack(flags.ravel(order="F"), flags.shape)
+
+
+def unpacked(bits, shape):
+    """The flags again."""
+    return unpack(bits, shape).reshape(shape, order="F")
+
+
+@st.composite
+def kept(draw):
+    """A volume, and the same as `Voxels`: background, zeros and data in any proportion."""
+    shape = draw(shapes)
+    rng = np.random.default_rng(draw(seeds))
+    background = draw(st.sampled_from([0.0, -1.0, 7.5]))
+    shares = draw(st.sampled_from([(1, 0, 0), (0, 1, 0), (0, 0, 1), (2, 2, 1), (1, 0, 1), (0, 1, 1), (5, 1, 0)]))
+    kind = rng.choice(3, shape, p=np.array(shares) / sum(shares))
+    dtype = draw(st.sampled_from([np.float32, np.float64]))
+    volume = np.select([kind == 0, kind == 1], [rng.uniform(1, 2, shape), 0.0], background).astype(dtype)
+    data, zero = kind == 0, kind == 1
+    rest_is_zero = bool(zero.any() and (data | zero).all())
+    voxels = Voxels(
+        shape, packed(data), packed(zero) if zero.any() and not rest_is_zero else None, rest_is_zero,
+        volume.ravel(order="F")[data.ravel(order="F")], background, draw(st.booleans()),
+    )
+    return voxels, volume, data, zero
 
 
 @st.composite

@@ -48,14 +48,19 @@ LONGEST_HEADER = 1 << 16
 _HEAD = re.compile(rb"\x93NUMPY\x01\x00..\{'descr': '[^'\n]+', 'fortran_order': (?:True|False), 'shape': "
                    rb"\([0-9, ]*\), \} *\n", re.DOTALL)
 
+NO_ARRAY = (EOFError, ValueError, ArithmeticError, TypeError, MemoryError, SyntaxError, tokenize.TokenError)
+"""What numpy may raise over a damaged array: it reads headers as Python, and takes memory on their word."""
+
 LARGEST_GRID = 1 << 33
 """Voxels; no grid of maps has so many."""
 
+GRID = {"shape": [int], "affine": [[(int, float)]], "known": bool, "mni": bool}
+"""What a record tells of a grid, as `niicorr.record_fields.MAP` tells kinds."""
+
 _PLACES = ("indices", "centroids", "volumes")
-_GRID = {"shape": [int], "affine": [[(int, float)]], "known": bool, "mni": bool}
 _KINDS = {
     "program": str, "kind": str, "schema": int, "version": str, "labels": [str], "records": [MAP],
-    "features": {"n": int, "given": (int, type(None)), "arrays": [str]}, "grid": _GRID,
+    "features": {"n": int, "given": (int, type(None)), "arrays": [str]}, "grid": GRID,
 }
 
 
@@ -179,8 +184,7 @@ def read_array(
         if array.dtype.str not in dtypes or not fits or not array.flags.c_contiguous:
             wanted = " × ".join("any" if n is None else str(n) for n in shape)
             raise ValueError(f"it holds {array.dtype} of shape {array.shape}, not {dtypes[0][1:]} of {wanted}")
-    except (OSError, EOFError, ValueError, ArithmeticError, TypeError, MemoryError, SyntaxError,
-            tokenize.TokenError) as error:
+    except (OSError, *NO_ARRAY) as error:
         why = "it is missing" if isinstance(error, FileNotFoundError) else str(error) or type(error).__name__
         raise InputError(f"{path_text(path)} is damaged: {why}") from None
     return np.asarray(array) if not mapped else array

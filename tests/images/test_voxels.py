@@ -8,37 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from niicorr.images.voxels import Voxels, box_volume, count, full_bits, pack, places_of, touching, unpack
-from strategies import MODEST, masks, seeds, shapes
+from niicorr.images.voxels import box_volume, count, full_bits, touching
+from strategies import MODEST, kept, masks, packed, unpacked
 
 FACES = ndimage.generate_binary_structure(3, 1)
-
-
-def packed(flags):
-    return pack(flags.ravel(order="F"), flags.shape)
-
-
-def unpacked(bits, shape):
-    return unpack(bits, shape).reshape(shape, order="F")
-
-
-@st.composite
-def kept(draw):
-    """A volume, and the same as `Voxels`: background, zeros and data in any proportion."""
-    shape = draw(shapes)
-    rng = np.random.default_rng(draw(seeds))
-    background = draw(st.sampled_from([0.0, -1.0, 7.5]))
-    shares = draw(st.sampled_from([(1, 0, 0), (0, 1, 0), (0, 0, 1), (2, 2, 1), (1, 0, 1), (0, 1, 1), (5, 1, 0)]))
-    kind = rng.choice(3, shape, p=np.array(shares) / sum(shares))
-    dtype = draw(st.sampled_from([np.float32, np.float64]))
-    volume = np.select([kind == 0, kind == 1], [rng.uniform(1, 2, shape), 0.0], background).astype(dtype)
-    data, zero = kind == 0, kind == 1
-    rest_is_zero = bool(zero.any() and (data | zero).all())
-    voxels = Voxels(
-        shape, packed(data), packed(zero) if zero.any() and not rest_is_zero else None, rest_is_zero,
-        volume.ravel(order="F")[data.ravel(order="F")], background, draw(st.booleans()),
-    )
-    return voxels, volume, data, zero
 
 
 @MODEST
@@ -92,25 +65,6 @@ def test_zeros_and_valid_voxels(drawn):
         assert voxels.zero_bits is None
     valid = data | zero if voxels.zeros_are_data else data
     np.testing.assert_array_equal(unpacked(voxels.valid_bits, voxels.shape), valid)
-
-
-@MODEST
-@given(kept(), seeds)
-def test_values_at_positions_are_those_of_the_volume(drawn, seed):
-    voxels, volume, _, _ = drawn
-    flat = volume.ravel(order="F")
-    for at in (np.arange(flat.size), np.random.default_rng(seed).integers(0, flat.size, 30), np.arange(0)):
-        np.testing.assert_array_equal(voxels.at(places_of(at, voxels.shape)), flat[at])
-
-
-@MODEST
-@given(kept(), seeds)
-def test_values_within_a_mask_are_those_of_its_data_voxels(drawn, seed):
-    voxels, volume, data, _ = drawn
-    share = np.random.default_rng(seed)
-    for mask in (share.random(voxels.shape) < 0.5, np.ones(voxels.shape, bool), np.zeros(voxels.shape, bool), data):
-        expected = volume.ravel(order="F")[(data & mask).ravel(order="F")]
-        np.testing.assert_array_equal(voxels.within(packed(mask)), expected)
 
 
 @MODEST

@@ -48,7 +48,7 @@ def search_lines(
         head = (f"niicorr: {page.text(query.label)} among {plural(result.n_maps, 'map')} of "
                 f"{page.text(result.library)}, {measure.names}")
         if query.error is not None:
-            yield from page.paragraph("skipped", f"{query.path}: {error_text(query)}", "bad")
+            yield from page.paragraph("skipped", error_text(query), "bad")
             continue
         for part in page.folded(head, page.width):
             yield [(part, "bold")]
@@ -103,7 +103,7 @@ def left_out_lines(left_out: Sequence[MapRecord], page: Page, *, verbose: bool =
     yield from page.paragraph("left out", f"{plural(len(left_out), 'map')}:", "bad")
     shown = left_out if verbose else left_out[:LISTED_PROBLEMS]
     for record in shown:
-        yield from page.paragraph("", f"{record.path}: {error_text(record)}")
+        yield from page.paragraph("", error_text(record))
     if len(shown) < len(left_out):
         yield from page.paragraph("", f"and {len(left_out) - len(shown)} more, named with -v")
 

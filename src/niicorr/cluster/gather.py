@@ -9,7 +9,8 @@ import numpy as np
 
 from niicorr.cluster.shards import Shard, read_shard
 from niicorr.errors import InputError
-from niicorr.images.extract import exact_values, lattice_of
+from niicorr.images.extract import exact_values
+from niicorr.images.frame import naive_voxels
 from niicorr.images.sampling import Sampling
 from niicorr.images.survey import Survey
 from niicorr.matrix import MapMatrix, row_dtype, unpack_supports
@@ -37,7 +38,7 @@ class Gathered:
         size, n = len(survey.readings), sampling.indices.size
         self._rows = zeros_of((size, n), row_dtype(n_maps, n), "maps", on_disk=on_disk)
         self._center, self._scale = np.full(size, np.nan), np.zeros(size)
-        self._naive = np.full((size, lattice_of(sampling.grid, naive_step).size), np.nan, dtype=np.float32)
+        self._naive = np.full((size, naive_voxels(sampling.grid, naive_step).size), np.nan, dtype=np.float32)
         self._packed: list[bytes] = [b""] * size
         self._zeros: dict[int, tuple[ZeroReading, BitArray]] = {}
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from niicorr.images.atlas import Atlas
-from niicorr.images.extract import Placed, lattice_of, mask_bits_of, place
+from niicorr.images.frame import Frame, Placed
 from niicorr.images.mapset import MapFile, MapSet
 from niicorr.images.region_names import listed
 from niicorr.images.sampling import Sampling, settle
@@ -88,12 +88,12 @@ def regional_means(
     shape = len(readings), len(atlas)
     sums, valid, zero = np.zeros(shape), np.zeros(shape), np.zeros(shape)
     n_voxels = np.zeros(shape[0], dtype=np.intp)
-    mask_bits, nowhere = mask_bits_of(sampling), lattice_of(sampling.grid, 0)
+    frame = Frame(sampling)
 
     def work(file: MapFile) -> None:
         for i, voxels in read.voxels(file):
             if readings[i].problem is None:
-                placed = place(readings[i], voxels, sampling, mask_bits, nowhere)
+                placed = frame.place(readings[i], voxels)
                 n_voxels[i] = placed.data.size
                 sums[i], valid[i], zero[i] = averager.sums(placed)
         if progress is not None:

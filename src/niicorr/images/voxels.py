@@ -63,26 +63,6 @@ class Voxels:
         zero_bits = self.zero_bits if self.zeros_are_data else None
         return self.bits if zero_bits is None else self.bits | zero_bits
 
-    def within(self, mask_bits: BitArray) -> FloatArray:
-        """Values of the data voxels inside a mask of the same grid, in Fortran order."""
-        if np.array_equal(self.bits & mask_bits, self.bits):
-            return self.values
-        return self.values[unpack(mask_bits, self.shape)[unpack(self.bits, self.shape)]]
-
-    def at(self, places: Places) -> FloatArray:
-        """Values at some places of the volume; the background where there are no data."""
-        flat = self.bits.reshape(-1)
-        found = flat[places.byte]
-        # How many data voxels come before: all of the bytes before, and the higher bits of the own byte.
-        upto = np.cumsum(np.bitwise_count(flat), dtype=np.int32)[places.byte]
-        before = upto - np.bitwise_count(found & places.rest)
-        held = (found & places.bit).view(np.bool_)
-        values = np.full(found.size, self.background, dtype=self.values.dtype)
-        values[held] = self.values[before[held]]
-        if self.background != 0 and (zero_bits := self.zero_bits) is not None:
-            values[(zero_bits.reshape(-1)[places.byte] & places.bit).view(np.bool_)] = 0
-        return values
-
     def volume(self, missing: float) -> FloatArray:
         """Return the map as a volume in Fortran order, ``missing`` where it has no data; zeros stay zero."""
         flat = np.full(int(np.prod(self.shape)), missing, dtype=self.values.dtype)
@@ -107,6 +87,10 @@ class Places:
     byte: IntArray
     bit: BitArray
     rest: BitArray
+
+    def of(self, bits: BitArray) -> BoolArray:
+        """Return which of them are set."""
+        return (bits.reshape(-1)[self.byte] & self.bit).view(np.bool_)
 
 
 def places_of(indices: IntArray, shape: tuple[int, int, int]) -> Places:

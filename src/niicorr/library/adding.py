@@ -6,7 +6,7 @@ import errno
 import os
 import warnings
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,13 +22,13 @@ from niicorr.images.write import write_volume
 from niicorr.library.features import features_of, null_of_mask
 from niicorr.library.layout import KIND, READING, RECORD, SCHEMA, background_of, judge_place, seal, sweep
 from niicorr.library.opened import Key, Library, key_of, open_library
-from niicorr.library.reading import PER_CALL, Known, NewMaps, options_from, part, read_new
+from niicorr.library.reading import PER_CALL, Known, NewMaps, demand_options, part, read_new
 from niicorr.library.shards import split, write_shard
 from niicorr.machine import default_jobs, memory_budget, one_blas_thread, versions
 from niicorr.matrix import MapMatrix, row_dtype
 from niicorr.matrix_folder import grid_fields, sync_folder, write_array, write_json
 from niicorr.nulls.effective import EffectiveNull
-from niicorr.numerals import plural
+from niicorr.numerals import integer, plural
 from niicorr.options import Options, options_of
 from niicorr.records import Decision, MapRecord
 from niicorr.space import same_grid
@@ -70,11 +70,11 @@ class IndexReport:
     known: tuple[tuple[str, str], ...] = ()
     left_out: tuple[MapRecord, ...] = ()
     decisions: tuple[Decision, ...] = ()
-    warnings: tuple[str, ...] = field(default=())
+    warnings: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
-        return (f"IndexReport: {len(self.added)} maps added to {self.path}, {len(self.known)} were there, "
-                f"{len(self.left_out)} left out; it holds {self.n_maps}")
+        return (f"IndexReport: {plural(len(self.added), 'map')} added to {self.path}, {integer(len(self.known))} were "
+                f"there, {integer(len(self.left_out))} left out; it holds {integer(self.n_maps)}")
 
 
 @told_on("docs/search.md")
@@ -129,7 +129,7 @@ def index(
     if not isinstance(library, str | os.PathLike):
         raise UsageError(f"a library is the path of a folder, not {type(library).__name__}")
     path = os.fspath(library)
-    options_from(options, OPTIONS, "index")
+    demand_options(options, OPTIONS, "index")
     given = {name: value for name, value in options.items() if value is not None}
     before = open_library(path) if judge_place(path) else None
     if before is None:
@@ -160,7 +160,7 @@ class _Adding:
     ) -> None:
         self._path, self._before, self._options, self._progress = path, before, options, progress
         self._survey, self._sampling = found.survey, found.sampling
-        self._known: list[tuple[str, str]] = list(_there(before, found.known)) if before is not None else []
+        self._known: list[tuple[str, str]] = [] if before is None else list(_there(before, found.known))
         self._added: list[MapRecord] = []
         self._left_out: list[MapRecord] = []
         self._decisions: list[Decision] = []
@@ -190,7 +190,7 @@ class _Adding:
         n = len(self._added) + (0 if before is None else len(before))
         decisions = (*(sampling.decisions if before is None else ()), *self._decisions)
         return IndexReport(path_text(self._path), before is None, n, tuple(self._added), tuple(self._known),
-                        tuple(self._left_out), decisions, sampling.warnings if before is None else ())
+                           tuple(self._left_out), decisions, sampling.warnings if before is None else ())
 
     def _new(self) -> IntArray:
         """Find the maps that can be used and are not there yet; of several of the same content the first."""
@@ -347,7 +347,6 @@ def _demand_mask(library: Library, given: dict[str, Any], found: NewMaps) -> Non
                          "another library, or leave the option out")
 
 
-def _there(library: Library | None, known: tuple[Known, ...]) -> Iterator[tuple[str, str]]:
+def _there(library: Library, known: tuple[Known, ...]) -> Iterator[tuple[str, str]]:
     """Tell of maps that are in the library: path, and name there."""
-    if library is not None:
-        yield from ((path_text(each.path), library.keys[each.key].label) for each in known)
+    yield from ((path_text(each.path), library.keys[each.key].label) for each in known)

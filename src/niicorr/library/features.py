@@ -25,6 +25,9 @@ from niicorr.nulls.supports import Supports
 from niicorr.tables import path_text
 from niicorr.typing import BitArray, BoolArray, Float64Array, FloatArray, IntArray
 
+NO_MAPS_NUMBERS = "it holds numbers that no map has"
+"""What is wrong where NaN, infinities or sums beyond floats turn up in arrays that niicorr writes without."""
+
 VERSION = 1
 """To be raised whenever the null model would find other features in the same map (a test watches that)."""
 
@@ -135,7 +138,7 @@ def read_features(folder: str, null: EffectiveNull, n_maps: int, n_supports: int
         place = os.path.join(folder, f"{name}.npy")
         array = read_array(place, (kind,), shape, mapped=mapped)
         if not mapped and not np.isfinite(array).all():
-            raise InputError(f"{path_text(place)} is damaged: it holds values that are no number")
+            raise InputError(f"{path_text(place)} is damaged: {NO_MAPS_NUMBERS}")
         return array
 
     def large(name: str, width: int) -> Any:

@@ -13,18 +13,19 @@ import numpy as np
 from niicorr.analysis import analyse, silent
 from niicorr.compute.plan import cuts
 from niicorr.compute.similarity import MIN_COMMON, Correlation, Similarity
-from niicorr.errors import InputError, UsageError, told_on
+from niicorr.errors import LISTED_PROBLEMS, InputError, UsageError, told_on
 from niicorr.images.extract import extract
 from niicorr.inference import benjamini_hochberg, pvalues
-from niicorr.library.features import MapFeatures
+from niicorr.library.features import NO_MAPS_NUMBERS, MapFeatures
 from niicorr.library.layout import READING, background_of
 from niicorr.library.null import LibraryNull
 from niicorr.library.opened import Library, key_of, open_library
-from niicorr.library.reading import PER_CALL, NewMaps, options_from, read_new
+from niicorr.library.reading import PER_CALL, NewMaps, demand_options, read_new
 from niicorr.library.shards import Shard
 from niicorr.machine import default_jobs, memory_budget, one_blas_thread, versions
 from niicorr.matrix import MapMatrix
 from niicorr.nulls.effective import EffectiveSize, unknown_sizes
+from niicorr.numerals import integer, plural
 from niicorr.options import options_of
 from niicorr.records import FEW, MapRecord
 from niicorr.significance import LEAST_VOXELS, UNEVEN
@@ -111,8 +112,8 @@ class SearchResult:
         What was computed, and how hits are ordered.
     without : tuple of int
         For each new map, how many maps of the library have no number with it.
-    timings : dict
-        Seconds by stage.
+    versions : dict of str
+        What the numbers were made with.
     """
 
     library: str
@@ -128,7 +129,7 @@ class SearchResult:
     versions: dict[str, str] = field(default_factory=dict, repr=False)
 
     def __repr__(self) -> str:
-        return f"SearchResult: {len(self.queries)} new maps among {self.n_maps} of {self.library}"
+        return f"SearchResult: {plural(len(self.queries), 'new map')} among {integer(self.n_maps)} of {self.library}"
 
     def _repr_html_(self) -> str:
         return str(self.to_frame().to_html(index=False))
@@ -215,7 +216,7 @@ def search(
     opened = library if isinstance(library, Library) else open_library(library)
     if not len(opened):
         raise InputError(f"{path_text(opened.path)} holds no maps: add some with niicorr index")
-    options_from(options, OPTIONS, "search")
+    demand_options(options, OPTIONS, "search")
     held = {name: opened.options[name] for name in OPTIONS if name in READING}
     held["background"] = background_of(held["background"])
     chosen = options_of({**held, **{k: v for k, v in options.items() if v is not None}}, None)
@@ -225,12 +226,19 @@ def search(
     x = extract(found.survey, found.sampling, resample_option=chosen.resample, jobs=jobs,
                 n_maps=len(opened) + len(found.survey.readings))
     if not (x.scale > 0).any():
-        raise InputError("no new map can be compared: " + "; ".join(
-            f"{r.path}: {'no data' if n == 0 else 'constant'} in the library's mask"
-            for r, n in zip(x.records[:3], x.n_valid[:3], strict=True)))
+        raise InputError(_nothing_varies(x))
     compared = _Compared(opened, x, Similarity(method), null == "effective" and method == "pearson", jobs,
                          memory_budget(chosen.memory) // 2)
     return compared.result(top, alternative, sort or _order_of(alternative), null if method == "pearson" else "none")
+
+
+def _nothing_varies(x: MapMatrix) -> str:
+    """Say of new maps none of which varies in the library's mask what each of them has there."""
+    texts = [f"{record.path}: {'no data' if n == 0 else 'constant'} in the library's mask"
+             for record, n in zip(x.records, x.n_valid, strict=True)]
+    more = [f"{integer(len(texts) - LISTED_PROBLEMS)} more"] if len(texts) > LISTED_PROBLEMS else []
+    return (f"no new map can be compared: {'; '.join([*texts[:LISTED_PROBLEMS], *more])}. Give maps that vary there, "
+            "or search a library with another mask")
 
 
 @contextmanager
@@ -259,8 +267,7 @@ def _demand_scores(library: Library, maps: MapMatrix) -> None:
 
 
 def _unsound(path: str) -> InputError:
-    return InputError(f"{path_text(path)} is damaged: it holds numbers that no map has; search with --verify names the "
-                      "file")
+    return InputError(f"{path_text(path)} is damaged: {NO_MAPS_NUMBERS}; search with --verify names the file")
 
 
 def _check_call(top: Any, method: str, null: str, alternative: str, sort: str | None) -> None:

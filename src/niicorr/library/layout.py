@@ -14,7 +14,7 @@ from niicorr import folder
 from niicorr.errors import InputError, ResourceError, UsageError
 from niicorr.folder import LIBRARY, resource_text
 from niicorr.images.inspect import BackgroundOption
-from niicorr.matrix_folder import read_json, sync_folder
+from niicorr.matrix_folder import GRID, read_json, sync_folder
 from niicorr.record_fields import DECISION
 from niicorr.tables import brief, path_text
 from niicorr.typing import Interpolation, Resample, Zeros
@@ -38,7 +38,7 @@ _HIDDEN = re.compile(r"\.niicorr-.{1,64}-[0-9]{1,10}-[0-9a-f]{8,16}")
 _KINDS = {
     "program": str, "kind": str, "schema": int, "version": str, "n_voxels": int, "options": {...: object},
     "decisions": [DECISION], "warnings": [str], "versions": {...: str},
-    "grid": {"shape": [int], "affine": [[(int, float)]], "known": bool, "mni": bool},
+    "grid": GRID,
 }
 
 
@@ -88,7 +88,7 @@ def library_record(path: str) -> dict[str, Any]:
         raise InputError(f"{path_text(os.path.join(path, RECORD))} is damaged: it tells no {(*missing, 'grid')[0]}")
     options = record["options"]
     for name, kind in (("zeros", Zeros), ("resample", Resample), ("interpolation", Interpolation)):
-        if name in READING and options[name] not in get_args(kind):
+        if options[name] not in get_args(kind):
             raise InputError(f"{path_text(os.path.join(path, RECORD))} is damaged: options.{name} is {options[name]!r}")
     try:
         background_of(options["background"])
@@ -104,6 +104,12 @@ def seal(record: dict[str, Any]) -> str:
     """Hash all that ``library.json`` says."""
     told = {name: value for name, value in record.items() if name != "digest"}
     return hashlib.blake2b(json.dumps(told, sort_keys=True).encode("ascii"), digest_size=16).hexdigest()
+
+
+def file_hash(path: str) -> str:
+    """BLAKE2b hash (16 bytes, hexadecimal) of a file as it is stored; raises `OSError`."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 def background_of(option: Any) -> BackgroundOption:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from niicorr.images.sampling import Sampling, choose_sampling, settle
 from niicorr.images.shelf import Shelf
 from niicorr.images.survey import Survey, survey
 from niicorr.images.voxels import Voxels
+from niicorr.library.layout import file_hash
 from niicorr.library.opened import Key
 from niicorr.machine import default_jobs, memory_budget
 from niicorr.options import Options
@@ -23,15 +23,12 @@ from niicorr.typing import Progress
 PER_CALL = ("volumes", "on_error", "max_map_size", "memory", "jobs", "cache")
 """Options of reading that are no matter of the library."""
 
-_PIECE = 1 << 20
-
 
 @dataclass(frozen=True, eq=False)
 class Known:
-    """A map that need not be read: its file's path, and its volume."""
+    """A map that need not be read: its file's path, and what it is known by."""
 
     path: str
-    label: str
     key: Key
 
 
@@ -116,12 +113,11 @@ def part(read: Survey, start: int, stop: int) -> Survey:
                    shelf=_ShelfFrom(read.shelf, start))
 
 
-def options_from(given: dict[str, Any], allowed: Collection[str], what: str) -> dict[str, Any]:
+def demand_options(given: dict[str, Any], allowed: Collection[str], what: str) -> None:
     """Refuse keyword arguments that are none of those allowed."""
     unknown = sorted(set(given) - set(allowed))
     if unknown:
         raise UsageError(f"{what} takes no option {unknown[0]!r}; known are {', '.join(allowed)}")
-    return given
 
 
 class _ShelfFrom(Shelf):
@@ -149,17 +145,14 @@ def _known_of(file: MapFile, keys: Collection[Key], sizes: set[int]) -> tuple[Kn
         size = os.stat(header.path).st_size
         if size not in sizes:
             return ()
-        digest = hashlib.blake2b(digest_size=16)
-        with open(header.path, "rb") as stream:
-            while piece := stream.read(_PIECE):
-                digest.update(piece)
+        digest = file_hash(header.path)
     except OSError:
         return ()  # it is named where it is read
     volumes = file.which if header.n_volumes > 1 else (None,)
-    found = [(size, digest.hexdigest(), volume) for volume in volumes]
+    found = [(size, digest, volume) for volume in volumes]
     if not all(key in keys for key in found):
         return ()
-    return tuple(Known(file.source.path, label, key) for label, key in zip(file.labels, found, strict=True))
+    return tuple(Known(file.source.path, key) for key in found)
 
 
 def _without(maps: MapSet, paths: Collection[str]) -> MapSet:

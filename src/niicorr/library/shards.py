@@ -8,9 +8,9 @@ tell where maps are zero whose zeros were read by rule, so that a search can say
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -21,7 +21,7 @@ from niicorr._version import __version__
 from niicorr.errors import InputError, ResourceError
 from niicorr.folder import PROGRAM, hidden_place, remove, resource_text
 from niicorr.library.features import VERSION, MapFeatures, read_features, write_features
-from niicorr.library.layout import MAPS, SHARD_RECORD, put_in_place
+from niicorr.library.layout import MAPS, SHARD_RECORD, file_hash, put_in_place
 from niicorr.matrix import Features, MapMatrix, OwnValues, same_place
 from niicorr.matrix_folder import (
     demand_file,
@@ -49,8 +49,6 @@ LARGE = ("rows.npy", "fine.npy", "zeros.npy", "directions.npy", "windows.npy", "
 """Files whose hash is checked only when asked for: a search does not read all of them to their end."""
 
 REMEDY = "Remove this shard's folder and index its maps again; the library's other maps are not touched"
-
-_PIECE = 1 << 20
 
 _READINGS: tuple[ZeroReading, ...] = ("data", "missing")
 
@@ -97,6 +95,10 @@ class Shard:
 
     def matrix(self) -> MapMatrix:
         """Return the maps, their rows memory-mapped for as long as the matrix is."""
+        with _remedy_told():
+            return self._matrix()
+
+    def _matrix(self) -> MapMatrix:
         n = self.features.n
         rows = read_array(os.path.join(self.folder, MAPS, "rows.npy"), (self.dtype,), (len(self), n), mapped=True)
         supports = np.unpackbits(self.packed, axis=1, count=n).astype(np.bool_)
@@ -123,13 +125,13 @@ class Shard:
         bits = read_array(os.path.join(self.folder, "zeros.npy"), ("|u1",), (len(of), -(-self.features.n // 8)),
                           mapped=True)
         if ((of < 0) | (of >= [len(self), len(_READINGS)])).any():
-            raise InputError(f"{path_text(os.path.join(self.folder, 'zeros_of.npy'))} is damaged: it names no map. "
-                             f"{REMEDY}")
+            raise InputError(f"{path_text(os.path.join(self.folder, 'zeros_of.npy'))} is damaged: it names no map")
         return {int(i): (_READINGS[reading], row) for (i, reading), row in zip(of, bits, strict=True)}
 
     def null_features(self, null: EffectiveNull) -> MapFeatures:
         """Return what the null model knows of the maps; ``null`` is that of the library's mask."""
-        return read_features(self.folder, null, len(self), len(self.packed))
+        with _remedy_told():
+            return read_features(self.folder, null, len(self), len(self.packed))
 
 
 def split(matrix: MapMatrix) -> tuple[MapMatrix, Any]:
@@ -196,7 +198,7 @@ def open_shard(folder: str, features: Features) -> Shard:
     InputError
         Where something is missing or damaged, or of a newer niicorr.
     """
-    try:
+    with _remedy_told():
         record = read_json(os.path.join(folder, SHARD_RECORD), _KINDS, KIND, SCHEMA)
         if record["features"] != VERSION:
             raise InputError(f"{path_text(folder)} was made for another version of the null model "
@@ -207,24 +209,29 @@ def open_shard(folder: str, features: Features) -> Shard:
         matrix = open_matrix(os.path.join(folder, MAPS))
         if matrix.features.n != features.n or not same_place(matrix.features, features):
             raise InputError(f"{path_text(folder)} is damaged: its maps have other voxels than the library's mask")
-    except InputError as error:
-        raise InputError(f"{error}. {REMEDY}") from None
     return Shard(folder, matrix.labels, matrix.records, matrix.center, matrix.scale,
                  np.packbits(matrix.supports, axis=1), matrix.support_of, features, matrix.rows.dtype.str)
 
 
 def verify_shard(shard: Shard) -> None:
     """Check every byte of a shard against its hash; `InputError` names the file that is not what was written."""
-    record = read_json(os.path.join(shard.folder, SHARD_RECORD), _KINDS, KIND, SCHEMA)
-    unhashed = sorted(set(_files(shard.folder)) - {SHARD_RECORD} - set(record["digests"]))
-    if unhashed:
-        raise InputError(f"{path_text(os.path.join(shard.folder, SHARD_RECORD))} is damaged: it has no hash of "
-                         f"{path_text(unhashed[0])}. {REMEDY}")
-    for name, digest in record["digests"].items():
-        try:
+    with _remedy_told():
+        record = read_json(os.path.join(shard.folder, SHARD_RECORD), _KINDS, KIND, SCHEMA)
+        unhashed = sorted(set(_files(shard.folder)) - {SHARD_RECORD} - set(record["digests"]))
+        if unhashed:
+            raise InputError(f"{path_text(os.path.join(shard.folder, SHARD_RECORD))} is damaged: it has no hash of "
+                             f"{path_text(unhashed[0])}")
+        for name, digest in record["digests"].items():
             _demand_digest(shard.folder, name, digest)
-        except InputError as error:
-            raise InputError(f"{error}. {REMEDY}") from None
+
+
+@contextmanager
+def _remedy_told() -> Iterator[None]:
+    """Let whatever is refused in here say what to do about it."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{error}. {REMEDY}") from None
 
 
 def _demand_digest(folder: str, name: str, digest: str) -> None:
@@ -252,8 +259,4 @@ def _files(folder: str) -> Iterator[str]:
 
 def _digest(path: str) -> str:
     demand_file(path)
-    whole = hashlib.blake2b(digest_size=16)
-    with open(path, "rb") as file:
-        while piece := file.read(_PIECE):
-            whole.update(piece)
-    return whole.hexdigest()
+    return file_hash(path)

@@ -11,7 +11,6 @@ import io
 import os
 import re
 import secrets
-import tokenize
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Protocol
@@ -19,7 +18,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from niicorr.images.cache.layout import opened
-from niicorr.matrix_folder import LONGEST_HEADER, demand_own_header
+from niicorr.matrix_folder import LONGEST_HEADER, NO_ARRAY, demand_own_header
 
 HASH = 32
 """Bytes of the hash at the end."""
@@ -88,6 +87,6 @@ def read_piece(folder: str, name: str) -> list[np.ndarray[Any, Any]] | None:
             demand_own_header(buffer.readline(LONGEST_HEADER))
             buffer.seek(at)
             arrays.append(np.lib.format.read_array(buffer, allow_pickle=False))
-    except (ValueError, EOFError, ArithmeticError, TypeError, MemoryError, SyntaxError, tokenize.TokenError):
+    except NO_ARRAY:
         return None
     return arrays

@@ -87,6 +87,7 @@ class Cache:
         self._lock = threading.Lock()
         # Held for as long as a map uses them: 10 000 maps of one study are all valid in the same voxels.
         self._supports: WeakValueDictionary[tuple[str, tuple[int, ...]], BitArray] = WeakValueDictionary()
+        self._counts: dict[tuple[str, tuple[int, ...]], int] = {}
         self._asked, self._gone = 0, False
         self._served: Counter[tuple[str, str]] = Counter()
         self._damaged: list[str] = []
@@ -214,17 +215,17 @@ class Cache:
             if supports is None:
                 self._bury(stem, key, label)
                 continue
-            bits, zero_bits = supports
-            if facts.rest_is_zero:
-                zero_bits = bits ^ full_bits(facts.shape)
-            inside = bits if facts.background == 0 or zero_bits is None else bits | zero_bits
+            inside, zero_bits = supports
+            if facts.background != 0:
+                zero_bits = inside ^ full_bits(facts.shape) if facts.rest_is_zero else zero_bits
+                inside = inside if zero_bits is None else inside | zero_bits
             return StoredMap(key, content, stem, facts, inside)
         return None
 
     def _supports_of(self, stem: str, facts: MapFacts) -> tuple[BitArray, BitArray | None] | None:
         """Where a map has data, and where zeros of its own; None where that is damaged."""
         bits = self._support(stem, facts.bits, facts)
-        if bits is None or count(bits) != facts.count:
+        if bits is None or self._counts[facts.bits.blake2b, facts.bits_shape] != facts.count:
             return None
         if facts.zero_bits is None:
             return bits, None
@@ -243,6 +244,7 @@ class Cache:
         if (bits & ~full_bits(facts.shape)).any():  # voxels beyond the end of a line
             return None
         bits.flags.writeable = False  # since other maps look at it, too
+        self._counts[part.blake2b, shape] = count(bits)
         return self._supports.setdefault((part.blake2b, shape), bits)
 
     def _bury(self, stem: str, key: str, label: str) -> None:

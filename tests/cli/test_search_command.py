@@ -144,7 +144,12 @@ def test_what_index_tells(made, tmp_path, capsys):
     run("index", maps, "-o", tmp_path / "library", code=3)
     assert "1 of 2 maps cannot be used" in capsys.readouterr().err
     run("index", maps, "-o", tmp_path / "library", "--on-error", "skip", "-q")
-    assert "b.nii" in capsys.readouterr().err  # errors that were survived are named all the same
+    err = capsys.readouterr().err.replace("\n", "")
+    assert err.count(str(maps / "b.nii")) == 1  # errors that were survived are named all the same
+    run("search", maps, "--in", tmp_path / "library", "--on-error", "skip", "-q")
+    run("search", maps, "--in", tmp_path / "library", "--on-error", "skip")
+    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("skipped")]
+    assert [line.count("b.nii") for line in told] == [1]
     write(maps / "c.nii.gz", 2)
     os.remove(maps / "b.nii")
     run("index", maps, "-o", tmp_path / "library", "--json", "-v")

@@ -6,6 +6,7 @@ what a test has not (the network, a cluster) has the line ``<!-- not run: why --
 
 from __future__ import annotations
 
+import argparse
 import glob
 import re
 import shlex
@@ -17,6 +18,7 @@ import matplotlib.pyplot as plt
 import pytest
 
 from niicorr.cli.main import main
+from niicorr.cli.parser import make_parser
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -62,6 +64,59 @@ def test_every_block_runs(page, folder, capsys, request):
             assert words[0] == "niicorr", f"{page.name}: who runs {words}?"
             code = main(words[1:])
             assert code == 0, f"{page.name}: {' '.join(words)}\n{capsys.readouterr().err}"
+
+
+FENCE = re.compile(r"^( *)(?:```|~~~)([^\n]+)$", re.M)
+SHOWN = {"text"}
+"""What is only looked at: a picture of a terminal, or commands of programs that a test has not."""
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_no_block_escapes(page):
+    """A block of another kind, or one that is indented, would be passed over without a word."""
+    for indent, kind in FENCE.findall(page.read_text(encoding="utf-8")):
+        known = indent == "" and kind in {"console", "python", "bash", *SHOWN}
+        assert known or kind.startswith("{"), f"{page}: {indent}{kind}"
+
+
+PASSING = re.compile(r"(?:^    |`)niicorr ([^`\n;#|]*)", re.M)
+"""Commands told in a line of text, or with the measurements that they made."""
+
+
+def told_in_passing(page):
+    """(words before the first option, options) of every command that is named outside of blocks."""
+    for text in PASSING.findall(page.read_text(encoding="utf-8")):
+        words = text.replace("…", " ").replace("⇥", " ").split()
+        first = next((i for i, word in enumerate(words) if word.startswith("-")), len(words))
+        yield words[:first], [word.partition("=")[0] for word in words if word.startswith("-") and len(word) > 1]
+
+
+def parser_of(words):
+    """The parser of a command, found as far as words name one."""
+    parser, below = make_parser(), True
+    while below and words:
+        below = [a.choices for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
+        if below:
+            assert words[0] in below[0], f"no command {words[0]}"
+            parser, words = below[0][words[0]], words[1:]
+    return parser
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_what_is_told_in_passing_is_there(page):
+    for words, options in told_in_passing(page):
+        known = parser_of(words)._option_string_actions
+        assert [option for option in options if option not in known] == [], words
+
+
+def test_much_is_told_in_passing():
+    assert sum(len(list(told_in_passing(page))) for page in PAGES) > 30
+
+
+def test_the_reference_has_every_command():
+    reference = (ROOT / "docs" / "reference" / "command-line.md").read_text(encoding="utf-8")
+    (commands,) = [a.choices for a in make_parser()._actions if isinstance(a, argparse._SubParsersAction)]
+    assert [name for name in commands if f"## niicorr {name}\n" not in reference] == []
 
 
 SCRIPT = re.compile(r"\bpython (?:-m pytest )?(?:-q )?((?:benchmarks|paper|tests|\.ci)/[\w/.]+)")

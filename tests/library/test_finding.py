@@ -110,8 +110,11 @@ def test_new_maps_that_cannot_be_used(made, tmp_path):
     assert by_name["bad"][0].error
     assert by_name["bad"][1] == by_name["flat"][1] == ()
     assert len(by_name["new0"][1]) == 8
-    with pytest.raises(nc.InputError, match="constant in the library's mask"):
+    with pytest.raises(nc.InputError, match=r"constant in the library's mask\. Give maps that vary there"):
         nc.search(maps / "flat.nii.gz", library)
+    flat = [str(write(maps / f"flat{k:02d}.nii.gz", np.where(MASK, k, 0).astype(np.float32))) for k in range(1, 13)]
+    with pytest.raises(nc.InputError, match=r"flat10\.nii\.gz: constant in the library's mask; 2 more\. Give maps"):
+        nc.search(flat, library)
     with pytest.raises(nc.InputError, match="no such file"):
         nc.search(tmp_path / "none.nii.gz", library)
 

@@ -128,5 +128,6 @@ def test_hits_whose_rows_are_no_scores_are_refused(library, change):
 @pytest.mark.parametrize("name", ["class_sums", "coefficients", "lengths", "ranges", "deviation", "pairs"])
 def test_features_that_are_no_numbers_are_refused(library, name):
     changed_array(library, f"{name}.npy", lambda array: array.reshape(-1)[:1].fill(np.inf))
-    with pytest.raises(nc.InputError, match=f"{name}.npy is damaged: it holds values that are no number"):
+    said = rf"{name}\.npy is damaged: it holds numbers that no map has\. Remove this shard's folder"
+    with pytest.raises(nc.InputError, match=said):
         nc.search(str(library.parent / "m0.nii"), str(library))

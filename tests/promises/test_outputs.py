@@ -416,6 +416,8 @@ def test_a_home_that_cannot_be_written(pair, process):
     argv = ["run", *pair.sets(), "-o", pair.out, "--null", "none"]
     outcome = process(*argv, env=bare(HOME="/proc", MPLCONFIGDIR="/proc/no"))
     assert outcome.code == 0, outcome
+    assert (pair.out / "heatmap.png").exists()
+    assert "matplotlib" not in outcome.err.lower()
 
 
 @pytest.mark.parametrize("options", [["--json"], []])

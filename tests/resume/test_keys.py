@@ -19,7 +19,7 @@ def maps(seed=0):
 
 
 def digests(matrix, exactly=False):
-    return map_digests(matrix, exactly, map)
+    return map_digests(matrix, exactly=exactly)
 
 
 def changed(matrix, name, index=2):

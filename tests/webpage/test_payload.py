@@ -116,7 +116,7 @@ def test_what_is_known_of_the_run(result, page):
     assert page["run"]["options"]["zeros"] == "auto"
     assert page["run"]["seconds"] == result.provenance.timings["total"]
     assert page["quality"]["sensitivity"]["largest_error"] == result.sensitivity.largest_error(result.estimate)[0]
-    assert page["quality"]["grids"] == [{"text": "14×18×12 voxels of 4×4×4 mm, LAS", "count": 7,
+    assert page["quality"]["grids"] == [{"text": "14×18×12 voxels of 4×4×4 mm LAS", "count": 7,
                                          "maps": [*result.x_labels, *result.y_labels]}]
     assert [(tile["set"], tile["index"]) for tile in page["quality"]["mosaic"]] == [
         *(("x", j) for j in range(4)), *(("y", i) for i in range(3))]

@@ -16,6 +16,7 @@ def draw_figures(result: CorrelationResult, folder: str, options: argparse.Names
     """Draw the heatmap, and of regions compared by their time series the connectome; return the files' names."""
     if options.no_figures:
         return []
+    _silence_matplotlib()
     from niicorr.plot.heatmap import save_heatmap
 
     order: Order = options.order or ("group" if result.series else "given")
@@ -25,6 +26,13 @@ def draw_figures(result: CorrelationResult, folder: str, options: argparse.Names
 
         names += save_connectome(result, folder, formats=options.format)
     return names
+
+
+def _silence_matplotlib() -> None:
+    """Keep it from telling, as it is loaded, that it can keep no list of fonts where HOME is no folder of ours."""
+    import logging
+
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
 
 
 def draw_page(

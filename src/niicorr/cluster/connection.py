@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 ANSWER = 5.0
 """Seconds in which a scheduler answers, or there is none."""
 
+LARGEST_FILE = 1 << 20
+"""Bytes of the file that a scheduler writes, at most."""
+
 LOUD = ("distributed", "tornado", "asyncio", "bokeh")
 """Who logs to the terminal when workers come and go."""
 
@@ -81,6 +84,7 @@ def connected(
             tasks.wait()
             advance(1)
         _introduced(client, folder)
+        # Counted anew: more may have come meanwhile.
         cluster = Cluster(Tasks(client, patience), folder, scheduler.text, jobs, time.perf_counter() - start)
         leaving.callback(cluster.leave)
         with naming(folder, parent):
@@ -252,6 +256,3 @@ def _short(error: BaseException) -> str:
         return str(error)
     text = str(error).strip().partition("\n")[0]
     return text or type(error).__name__
-
-LARGEST_FILE = 1 << 20
-"""Bytes of the file that a scheduler writes, at most."""

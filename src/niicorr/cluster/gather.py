@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import pairwise
 
 import numpy as np
 
@@ -70,11 +69,6 @@ class Gathered:
         return MapMatrix(self._rows, self._center, self._scale, supports, support_of, read.maps.labels,
                          self._sampling.features, records, dict(sorted(self._zeros.items())),
                          self._naive if self._naive.shape[1] else None, exact_values(read, self._sampling))
-
-
-def cut(n: int, length: int) -> list[tuple[int, int]]:
-    """Cut n maps into runs of a length."""
-    return list(pairwise([*range(0, n, length), n]))
 
 
 def _check_sources(survey: Survey, here: slice, shard: Shard) -> None:

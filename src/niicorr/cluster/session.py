@@ -12,14 +12,14 @@ from collections.abc import Callable, Sequence
 from weakref import WeakKeyDictionary
 
 from niicorr.cluster import work
-from niicorr.cluster.gather import Gathered, cut
+from niicorr.cluster.gather import Gathered
 from niicorr.cluster.nulls import GivenOutNull
 from niicorr.cluster.orders import Comparing, FileOrder, Placing, Reading, SetFacts
 from niicorr.cluster.shards import shard_path
 from niicorr.cluster.tasks import Tasks
 from niicorr.cluster.tiles import GivenOutTiles
 from niicorr.compute.outcome import Elsewhere
-from niicorr.compute.plan import TILE
+from niicorr.compute.plan import TILE, cuts
 from niicorr.compute.similarity import Similarity
 from niicorr.errors import ResourceError, UsageError
 from niicorr.images.cache import layout
@@ -113,8 +113,8 @@ class Cluster:
                         {name: _file_orders(maps) for name, maps in zip(NAMES, sets, strict=False)},
                         volumes, background, zeros, max_map_size)
         order.write()
-        slices = [(self._folder, name, start, stop) for name, files in order.sets.items()
-                  for start, stop in cut(len(files), max(1, min(FILES, len(files) // (ROUNDS * self._threads))))]
+        slices = [(self._folder, name, part.start, part.stop) for name, files in order.sets.items()
+                  for part in cuts(len(files), max(1, min(FILES, len(files) // (ROUNDS * self._threads))))]
         with progress(sum(map(len, sets)), "reading maps") as advance:
             for (_, name, start, stop), (unseen, fault) in self._tasks.done(work.read, slices):
                 self._check_seen(unseen)
@@ -149,8 +149,8 @@ class Cluster:
         Placing(sampling, resample_option, naive_step, n_maps, piece).write(self._folder)
         sets = {name: Gathered(survey, sampling, naive_step, n_maps, on_disk=on_disk)
                 for name, survey in zip(NAMES, surveys, strict=False)}
-        slices = [(self._folder, name, *part) for name, survey in zip(NAMES, surveys, strict=False)
-                  for part in cut(len(survey.readings), piece)]
+        slices = [(self._folder, name, part.start, part.stop) for name, survey in zip(NAMES, surveys, strict=False)
+                  for part in cuts(len(survey.readings), piece)]
         with progress(n_maps, "bringing maps to one grid") as advance:
             for (_, name, start, stop), _ in self._tasks.done(work.place, slices):
                 sets[name].take(start, shard_path(self._folder, name, start))

@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterator
 
 from niicorr.cluster import work
 from niicorr.cluster.tasks import Tasks
-from niicorr.compute.on_device import Tile
 from niicorr.compute.outcome import Elsewhere, TileOutcome
-from niicorr.compute.plan import Sizes
+from niicorr.compute.plan import Sizes, Tile
 
 
 class GivenOutTiles:

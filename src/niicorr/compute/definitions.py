@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from niicorr.compute.transforms import basis_of, biweight_scores, residuals
+from niicorr.compute.transforms import basis_of, biweight_scores, ranked, residuals
 from niicorr.ranks import average_ranks
 from niicorr.typing import BoolArray, Float64Array, FloatArray, Method
 
@@ -64,8 +64,7 @@ def similarity_terms(
     else:
         u, v = centred(a, w), centred(b, w)
     if covariates is not None:
-        ranked = np.array([average_ranks(row) for row in covariates]) if method == "spearman" else covariates
-        basis = basis_of(ranked, weights)
+        basis = basis_of(ranked(covariates) if method == "spearman" else covariates, weights)
         u, v = residuals(u, basis, weights), residuals(v, basis, weights)
     u, v = _small(u), _small(v)
     size = np.sqrt(np.dot(w * u, u) * np.dot(w * v, v))

@@ -13,17 +13,9 @@ from typing import Any
 import numpy as np
 
 from niicorr.compute.device import SHARE, Device
-from niicorr.compute.plan import Sizes, cuts, device_bytes
+from niicorr.compute.plan import Sizes, Tile, device_bytes
 from niicorr.compute.sums import Block, Sums, assembled, chunks_of, products, root_of
 from niicorr.typing import Float64Array
-
-Tile = tuple[slice, slice]
-"""Places of maps of y and of x."""
-
-
-def tiles_of(rows: int, columns: int, tile: int, *, lower: bool = False) -> list[Tile]:
-    """List the tiles of a panel; ``lower``: of one that starts on the diagonal of a set against itself."""
-    return [(a, b) for a in cuts(rows, tile) for b in cuts(columns, tile) if not lower or b.start <= a.start]
 
 
 def device_sums(

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from niicorr.compute.on_device import Tile
-from niicorr.compute.plan import Sizes
+from niicorr.compute.plan import Sizes, Tile
 from niicorr.typing import BoolArray, Float64Array, IntArray
 
 

@@ -35,6 +35,10 @@ CELL_ARRAYS = 18
 """Sums over common features, and what is combined from them, of float64: so many for each cell of a tile."""
 
 
+Tile = tuple[slice, slice]
+"""Places of maps of y and of x."""
+
+
 @dataclass(frozen=True)
 class Sizes:
     """What is to be compared, in numbers.
@@ -221,6 +225,11 @@ def device_bytes(sizes: Sizes, rows: int, columns: int, tile: int) -> int:
 def cuts(n: int, length: int) -> tuple[slice, ...]:
     """Return the runs of a given length that n maps make, from the first on; one empty run of none."""
     return tuple(slice(start, min(start + length, n)) for start in range(0, n, max(length, 1))) or (slice(0, 0),)
+
+
+def tiles_of(rows: int, columns: int, tile: int, *, lower: bool = False) -> list[Tile]:
+    """List the tiles of a panel; ``lower``: of one that starts on the diagonal of a set against itself."""
+    return [(a, b) for a in cuts(rows, tile) for b in cuts(columns, tile) if not lower or b.start <= a.start]
 
 
 def whole(n: int, tile: int) -> int:

@@ -25,12 +25,11 @@ from niicorr.compute import combinations
 from niicorr.compute.combinations import Scaled
 from niicorr.compute.definitions import similarity_terms
 from niicorr.compute.device import Device
-from niicorr.compute.on_device import Tile, tiles_of
 from niicorr.compute.outcome import Elsewhere, TileOutcome
-from niicorr.compute.plan import Sizes, planned
+from niicorr.compute.plan import Sizes, Tile, planned, tiles_of
 from niicorr.compute.sums import Block, Sums, block_sums
 from niicorr.compute.tiles import Side, execute
-from niicorr.compute.transforms import basis_of, biweight_scores, fine_values, residuals, transformed
+from niicorr.compute.transforms import basis_of, biweight_scores, fine_values, ranked, residuals, transformed
 from niicorr.machine import memory_budget, one_blas_thread
 from niicorr.matrix import MapMatrix
 from niicorr.ranks import average_ranks
@@ -91,7 +90,7 @@ class Correlation:
 
 @dataclass(frozen=True)
 class _Means:
-    """What may be used: threads, bytes beyond the maps and the outcome, a GPU."""
+    """How products are to be made: threads, bytes beyond the maps and the outcome, a GPU; who is told, who helps."""
 
     jobs: int
     memory: int
@@ -138,7 +137,7 @@ class Similarity:
         """The covariates as they are regressed out: their ranks, where ranks are compared."""
         if self.covariates is None or self.method != "spearman":
             return self.covariates
-        return np.array([average_ranks(row) for row in self.covariates])
+        return ranked(self.covariates)
 
     @property
     def plain(self) -> bool:
@@ -410,7 +409,7 @@ class Similarity:
         weights = self.weights if support is None or self.weights is None else self.weights[support]
         covariates = self.covariates if support is None else self.covariates[:, support]
         if self.method == "spearman":
-            covariates = np.array([average_ranks(row) for row in covariates])
+            covariates = ranked(covariates)
         return basis_of(covariates, weights), weights
 
 

@@ -9,8 +9,8 @@ from functools import cached_property
 import numpy as np
 
 from niicorr.compute.device import SHARE, Device, ran_out
-from niicorr.compute.on_device import Tile, device_sums, tiles_of
-from niicorr.compute.plan import PIECE, DevicePlan, Plan, Sizes, cuts, planned_on_device
+from niicorr.compute.on_device import device_sums
+from niicorr.compute.plan import PIECE, DevicePlan, Plan, Sizes, Tile, cuts, planned_on_device, tiles_of
 from niicorr.compute.sums import Block, Sums, block_sums
 from niicorr.errors import ResourceError
 from niicorr.matrix import MapMatrix, OwnValues

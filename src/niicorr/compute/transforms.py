@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from niicorr.matrix import MapMatrix, standardise
+from niicorr.ranks import average_ranks
 from niicorr.threads import in_order
 from niicorr.typing import BoolArray, Float64Array, FloatArray
 
@@ -155,6 +156,11 @@ def _from_the_middle(values: FloatArray) -> Float64Array:
     # digits of all others.
     values = np.ldexp(values.astype(np.float64), -exponent if exponent <= 0 else -ROOM)
     return np.asarray(values - np.partition(values, values.size // 2)[values.size // 2])
+
+
+def ranked(covariates: Float64Array) -> Float64Array:
+    """Ranks of each covariate, shape (covariates, n), as ranks of maps are compared given those."""
+    return np.array([average_ranks(row) for row in covariates])
 
 
 def basis_of(covariates: Float64Array, weights: Float64Array | None = None) -> Float64Array:

@@ -77,7 +77,7 @@ class IndexReport:
                 f"there, {integer(len(self.left_out))} left out; it holds {integer(self.n_maps)}")
 
 
-@told_on("docs/search.md")
+@told_on("docs/library.md")
 def index(
     maps: Any, library: str | os.PathLike[str], *, progress: Progress | None = None, warn: bool = True, **options: Any
 ) -> IndexReport:

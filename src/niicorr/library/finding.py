@@ -156,7 +156,7 @@ class SearchResult:
         return pd.DataFrame(list(self.rows()), columns=list(self.columns))
 
 
-@told_on("docs/search.md")
+@told_on("docs/library.md")
 def search(
     maps: Any,
     library: Library | str | os.PathLike[str],

@@ -164,7 +164,7 @@ class Library:
             verify_shard(shard)
 
 
-@told_on("docs/search.md")
+@told_on("docs/library.md")
 def open_library(path: str | os.PathLike[str]) -> Library:
     """Open a library that `niicorr.index` made.
 

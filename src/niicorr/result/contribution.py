@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +22,7 @@ from niicorr.errors import InputError, UsageError
 from niicorr.images.labels import LabelImage, read_labels
 from niicorr.images.write import nifti_image, write_volume
 from niicorr.matrix import Features, MapMatrix, OwnValues
+from niicorr.result.file_names import distinct_names, plain_name
 from niicorr.tables import printable, write_tsv
 from niicorr.typing import BoolArray, Float64Array, FloatArray, IntArray, Progress
 
@@ -207,31 +207,16 @@ def comparison_of(result: CorrelationResult) -> Comparison:
 
 def file_names(pairs: Sequence[tuple[str, str]]) -> list[str]:
     """Return a file name for each pair (y, x) that every system takes, and that differs in more than case."""
-    names: list[str] = []
-    taken: set[str] = set()
-    for y, x in pairs:
-        number = 1
-        while (name := _file_name(y, x, number)).lower() in taken:
-            number += 1
-        taken.add(name.lower())
-        names.append(name)
-    return names
+    return distinct_names(partial(_file_name, y, x) for y, x in pairs)
 
 
 def _file_name(y: str, x: str, number: int) -> str:
     end = (f"_{number}" if number > 1 else "") + _SUFFIX
     room = LONGEST_NAME - len(_STEM) - len(end) - 1
-    first, second = _safe(y), _safe(x)
+    first, second = plain_name(y, "map"), plain_name(x, "map")
     # Each has half of the room, and what the other leaves of its half.
     cut = first[: max(room - len(second), room // 2)], second[: max(room - len(first), room // 2)]
     return f"{_STEM}{cut[0]}_{cut[1]}{end}"
-
-
-def _safe(label: str) -> str:
-    """ASCII letters, digits, ``-``, ``_`` and ``.``: other letters change their bytes between file systems."""
-    plain = unicodedata.normalize("NFKD", label)
-    plain = "".join(char for char in plain if not unicodedata.combining(char))
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", plain).strip("-. ") or "map"
 
 
 def _cell(result: CorrelationResult, x: str | int, y: str | int) -> tuple[int, int]:

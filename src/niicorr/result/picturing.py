@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from niicorr.compute.sums import pair_sums
 from niicorr.errors import InputError, UsageError
 from niicorr.machine import default_jobs
 from niicorr.matrix import MapMatrix
@@ -32,9 +33,6 @@ MOST_FITS = 4000
 
 LINEAR = frozenset({"pearson", "spearman", "bicor", "concordance"})
 """A straight line says what these measure, or nearly so."""
-
-PIECE = 8192
-"""Features per product: float32 products of this length are added up in float64."""
 
 
 def pictures_of(result: CorrelationResult, maps: str = "auto", *, jobs: int | None = None) -> Pictures | None:
@@ -159,22 +157,12 @@ def _fits(result: CorrelationResult, of: Comparison) -> Fits | None:
         return None
     x, y = of.x, of.y
     n = result.counts.astype(np.float64)
-    sum_x, square_x = (np.zeros((len(y.supports), len(x))) for _ in range(2))
-    sum_y, product = np.zeros((len(x.supports), len(y))), np.zeros((len(y), len(x)))
-    for start in range(0, x.features.n, PIECE):
-        part = slice(start, start + PIECE)
-        a, b = x.rows[:, part], y.rows[:, part]
-        on_x, on_y = x.supports[:, part].astype(a.dtype), y.supports[:, part].astype(b.dtype)
-        sum_x += on_y @ a.T
-        square_x += on_y @ (a**2).T
-        sum_y += on_x @ b.T
-        product += b @ a.T
-    sum_x, square_x, sum_y = sum_x[y.support_of], square_x[y.support_of], sum_y[x.support_of].T
+    sums = pair_sums(x, y)
     # Not so few, and not so alike, that rounding would turn the line.
-    known = np.isfinite(result.estimate) & (n > 2) & (square_x - sum_x**2 / np.maximum(n, 1) > 1e-6 * n)
+    known = np.isfinite(result.estimate) & (n > 2) & (sums.xx - sums.x**2 / np.maximum(n, 1) > 1e-6 * n)
     with np.errstate(all="ignore"):
-        slope = np.where(known, (product - sum_x * sum_y / n) / (square_x - sum_x**2 / n), np.nan)
-        level = (sum_y - slope * sum_x) / n
+        slope = np.where(known, (sums.xy - sums.x * sums.y / n) / (sums.xx - sums.x**2 / n), np.nan)
+        level = (sums.y - slope * sums.x) / n
         own = slope * y.scale[:, None] / x.scale
         intercept = y.center[:, None] + y.scale[:, None] * level - own * x.center
     good = np.isfinite(own) & np.isfinite(intercept) & ((own != 0) | (slope == 0))  # or it is too flat for a float64

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from niicorr.matrix_folder import GRID
 from niicorr.record_fields import DECISION, MAP, NUMBER, OPTIONAL_TEXT, demand
 from niicorr.space import affine_fault
 
@@ -20,7 +21,7 @@ _RECORD = {
     "null": {"model": str}, "same_set": bool,
     "decisions": [DECISION], "warnings": [str], "x_maps": [MAP], "y_maps": [MAP], "beside": [MAP],
     "notes": [{"y": int, "x": int, "note": str}], "versions": {...: str}, "timings": {...: NUMBER}, "files": [str],
-    "grid": {"shape": [int], "affine": [[NUMBER]], "known": bool, "mni": bool},
+    "grid": GRID,
     "sensitivity": {"every_kth_voxel": int}, "mask": {"n_voxels": int, "file": str},
     "atlas": {"path": str, "mni": bool, "sources": [str], "regions": [{
         "name": str, "id": int, "n_voxels": int, "centroid": [(int, float, type(None))], "hemisphere": str,

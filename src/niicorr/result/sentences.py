@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from niicorr.numerals import integer, percent, plural, r_text, value_text
-from niicorr.result.alike import Remark, gathered
+from niicorr.result.alike import kind, merged
 from niicorr.space import format_mm
 
 if TYPE_CHECKING:
@@ -43,8 +45,7 @@ def read_text(maps: Sequence[MapRecord]) -> str:
     head = plural(len(good), "map")
     if len(good) < len(maps):
         head = f"{integer(len(good))} of {plural(len(maps), 'map')}"
-    grids = _counted([f"{shape_text(record)} voxels of {format_mm(record.voxel_mm)} mm {record.orientation}"
-                      for record in good if record.shape])
+    grids = _counted([grid_text(record) for record in good if record.shape])
     types = _counted([record.dtype for record in good if record.dtype])
     parts = [head]
     if len(grids) == 1:
@@ -57,6 +58,12 @@ def read_text(maps: Sequence[MapRecord]) -> str:
         shown = [text for text, _ in types[:4]]
         parts.append(", ".join(shown) + (f" and {len(types) - 4} other types" if len(types) > 4 else ""))
     return ("; " if len(grids) > 1 else ", ").join(parts)
+
+
+def grid_text(record: MapRecord) -> str:
+    """``57×66×40 voxels of 3×3×3 mm LAS``, or in place of the axes that the header does not tell them."""
+    axes = ", orientation unknown" if "?" in record.orientation else f" {record.orientation}"
+    return f"{shape_text(record)} voxels of {format_mm(record.voxel_mm)} mm{axes}"
 
 
 def shape_text(record: MapRecord) -> str:
@@ -108,12 +115,24 @@ def zeros_matter(result: CorrelationResult) -> int:
     return int((counted(result) & np.isfinite(result.sensitivity.zeros_matter)).sum())
 
 
-def without_number(result: CorrelationResult) -> list[Remark]:
-    """Gather the pairs without a number by the reason in their note."""
-    return gathered(
-        (f"{result.y_labels[i]} × {result.x_labels[j]}", result.notes.get((i, j), "no reason noted"))
-        for i, j in np.argwhere(counted(result) & ~np.isfinite(result.estimate)).tolist()
-    )
+@dataclass(frozen=True)
+class Reason:
+    """Why pairs have no number, and how many these are."""
+
+    text: str
+    count: int
+
+
+def without_number(result: CorrelationResult) -> list[Reason]:
+    """Count the pairs without a number by the reason in their note, the commonest first; there may be millions."""
+    texts: Counter[str] = Counter()
+    for i, empty in enumerate(counted(result) & ~np.isfinite(result.estimate)):
+        texts.update(result.notes.get((i, j), "no reason noted") for j in np.flatnonzero(empty).tolist())
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for text in texts:
+        alike.setdefault(kind(text), []).append(text)
+    reasons = [Reason(merged(group), sum(texts[text] for text in group)) for group in alike.values()]
+    return sorted(reasons, key=lambda reason: -reason.count)
 
 
 def naive_text(result: CorrelationResult, sensitivity: Sensitivity) -> str:

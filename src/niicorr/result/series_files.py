@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from niicorr.result.file_names import distinct_names, plain_name
 from niicorr.result.parcellation import RunSeries
 from niicorr.tables import cell_text, write_matrix, write_tsv
 
@@ -65,7 +65,8 @@ def run_files(result: CorrelationResult) -> list[str]:
     labels = [run.label for run in result.series if run.matrix is not None]
     if len(labels) > MOST_RUNS:
         return []
-    return [f"{STEMS.get(result.method, 'matrix')}_{name}.csv" for name in _file_names(labels)]
+    names = distinct_names(partial(_run_name, label) for label in labels)
+    return [f"{STEMS.get(result.method, 'matrix')}_{name}.csv" for name in names]
 
 
 def fisher_z(result: CorrelationResult) -> Float64Array:
@@ -117,17 +118,5 @@ def _rows(result: CorrelationResult) -> Iterator[list[Any]]:
             yield [run.label, volume, None if run.t_r is None else f"{volume * run.t_r:.9g}", *values]
 
 
-def _file_names(labels: list[str]) -> list[str]:
-    """Return a part of a file name for each run that every system takes, and that differs in more than case."""
-    names: list[str] = []
-    taken: set[str] = set()
-    for label in labels:
-        plain = "".join(c for c in unicodedata.normalize("NFKD", label) if not unicodedata.combining(c))
-        base = re.sub(r"[^A-Za-z0-9._-]+", "-", plain).strip("-. ")[:LONGEST_NAME] or "run"
-        name, number = base, 1
-        while name.lower() in taken:
-            number += 1
-            name = f"{base}_{number}"
-        taken.add(name.lower())
-        names.append(name)
-    return names
+def _run_name(label: str, number: int) -> str:
+    return plain_name(label, "run")[:LONGEST_NAME] + (f"_{number}" if number > 1 else "")

@@ -34,7 +34,6 @@ from niicorr.resume.nulls import KeptNull, Null
 from niicorr.resume.pieces import Arrays, is_piece, piece_name, read_piece, write_piece
 from niicorr.resume.tiles import KeptTiles
 from niicorr.tables import path_text
-from niicorr.threads import in_order
 from niicorr.typing import Float64Array
 
 MAPS = "maps"
@@ -294,7 +293,7 @@ class KeptWork(os.PathLike[str]):
     def _of_maps(self, matrix: MapMatrix, exactly: bool, jobs: int) -> list[bytes]:
         known = self._digests.setdefault(matrix, {})
         if exactly not in known:
-            known[exactly] = map_digests(matrix, exactly, lambda of, all_: in_order(of, all_, jobs))
+            known[exactly] = map_digests(matrix, exactly=exactly, jobs=jobs)
         return known[exactly]
 
 

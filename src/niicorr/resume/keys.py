@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from niicorr._version import __version__
 from niicorr.matrix import MapMatrix
+from niicorr.threads import in_order
 from niicorr.typing import IntArray
 
 FORMAT = 1
@@ -35,9 +36,7 @@ def context(*parts: Any) -> bytes:
     return digest((FORMAT, __version__, np.__version__, *parts))
 
 
-def map_digests(
-    matrix: MapMatrix, exactly: bool, in_threads: Callable[[Callable[[int], bytes], list[int]], Iterable[bytes]]
-) -> list[bytes]:
+def map_digests(matrix: MapMatrix, *, exactly: bool, jobs: int = 1) -> list[bytes]:
     """Hash each map: its row, where it has data, and the file that it came from.
 
     Parameters
@@ -46,8 +45,8 @@ def map_digests(
         The maps.
     exactly : bool
         Whether more of a map counts than its row tells (ranks): where no file stands for that, its own values do.
-    in_threads : callable
-        Applies a function to many numbers, in order.
+    jobs : int
+        Threads.
     """
     supports = [digest([np.packbits(support)]) for support in matrix.supports]
 
@@ -59,7 +58,7 @@ def map_digests(
         return digest([matrix.rows[index], matrix.center[index : index + 1], matrix.scale[index : index + 1],
                        supports[matrix.support_of[index]], record.blake2b, record.volume, *values])
 
-    return list(in_threads(one, list(range(len(matrix)))))
+    return list(in_order(one, range(len(matrix)), jobs))
 
 
 def features_digest(matrix: MapMatrix) -> bytes:
@@ -68,7 +67,6 @@ def features_digest(matrix: MapMatrix) -> bytes:
     places: list[Any] = [features.n]
     if features.grid is not None:
         places += [features.grid.shape, features.grid.affine]
-    for array in (features.indices, features.centroids, features.volumes):
-        places.append(None if array is None else array)
+    places += [features.indices, features.centroids, features.volumes]
     used: IntArray = np.bincount(matrix.support_of, minlength=len(matrix.supports))
     return digest([*places, np.packbits(matrix.supports, axis=1), used])

@@ -11,7 +11,6 @@ from niicorr.nulls.traces import Atoms
 from niicorr.resume.descriptions import arrays_of, from_arrays
 from niicorr.resume.keys import context, digest, features_digest, map_digests
 from niicorr.resume.pieces import Pieces
-from niicorr.threads import in_order
 from niicorr.typing import IntArray
 
 D = TypeVar("D")
@@ -71,7 +70,7 @@ class KeptNull(Generic[D]):
 
     def describe(self, matrix: MapMatrix, jobs: int = 1) -> D:
         """Fit every map of a matrix, unless an interrupted run has."""
-        digests = map_digests(matrix, exactly=False, in_threads=lambda of, which: in_order(of, which, jobs))
+        digests = map_digests(matrix, exactly=False, jobs=jobs)
         key = digest((self._context, *digests))
         arrays = self._pieces.find("null", key)
         described = None if arrays is None else from_arrays(self._kind, arrays)

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from niicorr.compute.on_device import Tile
 from niicorr.compute.outcome import TileOutcome
-from niicorr.compute.plan import Sizes
+from niicorr.compute.plan import Sizes, Tile
 from niicorr.resume.keys import digest
 from niicorr.resume.pieces import Pieces
 

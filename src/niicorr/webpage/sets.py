@@ -12,8 +12,7 @@ import numpy as np
 from niicorr.numerals import value_text
 from niicorr.plot import captions
 from niicorr.plot.groups import region_strips, telling_columns
-from niicorr.result.sentences import map_sets, shape_text, usable
-from niicorr.space import format_mm
+from niicorr.result.sentences import grid_text, map_sets, usable
 from niicorr.tables import printable
 from niicorr.webpage.packing import packed
 
@@ -62,8 +61,7 @@ def grids(result: CorrelationResult) -> list[dict[str, Any]]:
     for _, records in map_sets(result) if not result.series else ():
         for record in usable(records):
             if record.shape:
-                text = f"{shape_text(record)} voxels of {format_mm(record.voxel_mm)} mm, {record.orientation}"
-                found.setdefault(text, []).append(printable(record.label))
+                found.setdefault(grid_text(record), []).append(printable(record.label))
     return [{"text": text, "count": len(labels), "maps": labels}
             for text, labels in sorted(found.items(), key=lambda item: -len(item[1]))]
 

@@ -45,6 +45,7 @@ _GLYPHS = {
     "A": ("01110", "10001", "10001", "11111", "10001", "10001", "10001"),
 }
 
+
 @dataclass(frozen=True, eq=False)
 class Planes:
     """Where the pixels of a thumbnail come from.

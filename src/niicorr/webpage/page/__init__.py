@@ -25,6 +25,7 @@ _IMPORT = re.compile(r'^import \{ ([^}]*) \} from "\./([a-z_]+)\.js";\n', re.MUL
 _EXPORT = re.compile(r"^export ((?:async )?(?:function|class|const) )(\w+)", re.MULTILINE)
 _COMMENT = re.compile(r"^[ \t]*/\*\*(?:[^*]|\*(?!/))*\*/\n|^[ \t]*//[^\n]*\n", re.MULTILINE)
 
+
 def page_html(title: str, data: str, *, side_files: bool = False) -> str:
     """Put a report together.
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+
 import nox
 
 nox.options.reuse_existing_virtualenvs = True
-nox.options.sessions = ["tests", "browser", "lint", "types", "layers", "doctests", "build", "startup", "demo"]
+nox.options.sessions = ["tests", "browser", "lint", "types", "layers", "doctests", "docs", "build", "startup",
+                        "demo"]
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 
 
@@ -38,7 +41,9 @@ def scripts(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Build the site, its gallery included; a warning is an error."""
-    session.install("-e", ".[docs]")
+    _install(session, ".[docs]")
+    for made in ("docs/_build", "docs/gallery", "docs/reference/generated"):
+        shutil.rmtree(made, ignore_errors=True)
     session.run("python", "-m", "sphinx", "-b", "html", "-q", "-W", "--keep-going", "docs", "docs/_build/html")
 
 
@@ -137,7 +142,7 @@ def newest(session: nox.Session) -> None:
 @nox.session
 def build(session: nox.Session) -> None:
     """Build twice: the same bytes, and in the wheel what it should hold."""
-    session.install("build", "hatchling>=1.24")
+    session.install("-c", "constraints.txt", "build", "hatchling")
     session.run("python", ".ci/built.py")
 
 

@@ -43,7 +43,8 @@ def main() -> int:
         built(ROOT, first)
         (sdist,) = first.glob("*.tar.gz")
         with tarfile.open(sdist) as archive:
-            archive.extractall(Path(work, "elsewhere"), filter="data")
+            known = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}  # not before Python 3.11.4
+            archive.extractall(Path(work, "elsewhere"), **known)
         (elsewhere,) = Path(work, "elsewhere").iterdir()
         for path in elsewhere.rglob("*"):
             os.utime(path, (1_000_000_000, 1_000_000_000))

@@ -26,6 +26,7 @@ extensions = [
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
     "command_reference",
+    "formulas",
 ]
 
 exclude_patterns = ["_build", "gallery/GALLERY_HEADER.rst", "decisions/README.md"]
@@ -81,4 +82,5 @@ html_theme_options = {
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
-html_sidebars = {"index": []}
+html_math_renderer = "mathml"
+html_sidebars = {"index": [], "coming-from": []}

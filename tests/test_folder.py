@@ -196,6 +196,24 @@ def test_leavings_of_dead_runs_are_swept_and_living_ones_kept(tmp_path):
     assert elsewhere.exists()
 
 
+def test_what_was_left_behind_is_told_by_the_clock_of_the_disk(tmp_path, monkeypatch):
+    (tmp_path / "new").mkdir()
+    (tmp_path / "old").write_text("")
+    now = os.lstat(tmp_path / "new").st_mtime
+    os.utime(tmp_path / "old", (now - module.LEFT_BEHIND - 9, now - module.LEFT_BEHIND - 9))
+    names = ["gone", "new", "old"]
+    assert module.left_behind(str(tmp_path), names) == ["old"]
+    assert sorted(os.listdir(tmp_path)) == ["new", "old"]
+    monkeypatch.setattr(module, "disk_time", lambda _: now + 2 * module.LEFT_BEHIND)
+    assert module.left_behind(str(tmp_path), names) == ["new", "old"]
+
+    def only_to_be_read(_parent):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(module, "disk_time", only_to_be_read)
+    assert module.left_behind(str(tmp_path), names) == []
+
+
 def test_an_empty_folder_with_leavings_of_ours_is_still_empty(tmp_path):
     (tmp_path / ".niicorr-another.host-1-aa").mkdir()
     OutputFolder(str(tmp_path))

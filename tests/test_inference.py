@@ -65,14 +65,14 @@ def test_no_number_no_p():
     assert (low[1, 0], high[1, 1]) == (1, -1)
 
 
-@pytest.mark.parametrize("level", [0.8, 0.95, 0.999])
-def test_the_interval_is_that_of_scipy(level):
-    rng = np.random.default_rng(1)
+@pytest.mark.parametrize("seed", range(3))
+def test_the_interval_is_that_of_scipy(seed):
+    rng = np.random.default_rng(seed)
     x = rng.standard_normal(25)
     y = x + rng.standard_normal(25)
     expected = stats.pearsonr(x, y)
-    low, high = fisher_interval(np.array([expected.statistic]), np.array([25]), level)
-    interval = expected.confidence_interval(level)
+    low, high = fisher_interval(np.array([expected.statistic]), np.array([25]))
+    interval = expected.confidence_interval(0.95)
     np.testing.assert_allclose([low[0], high[0]], [interval.low, interval.high], rtol=1e-12)
 
 
@@ -82,11 +82,6 @@ def test_the_interval_holds_r_and_stays_in_bounds(r, n):
     slack = 1e-12  # of tanh(atanh(r))
     assert -1 <= low[0] <= r + slack
     assert r - slack <= high[0] <= 1
-
-
-def test_a_level_beyond_bounds_is_refused():
-    with pytest.raises(ValueError, match=r"level 95 is not between 0 and 1"):
-        fisher_interval(np.array([0.1]), np.array([10]), 95)
 
 
 @given(p_matrices)

@@ -12,7 +12,7 @@ import pytest
 from niicorr import matrix_folder
 from niicorr.errors import InputError, ResourceError, UsageError
 from niicorr.matrix import Features, MapMatrix
-from niicorr.matrix_folder import open_matrix, write_matrix
+from niicorr.matrix_folder import grid_fault, open_matrix, write_matrix
 from niicorr.records import Decision, MapRecord
 from niicorr.space import Grid
 
@@ -172,3 +172,21 @@ def test_moved_folders_still_open(tmp_path):
     write_matrix(str(tmp_path / "m"), of_voxels())
     shutil.move(tmp_path / "m", tmp_path / "other")
     assert open_matrix(str(tmp_path / "other")).labels == of_voxels().labels
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({}, ""),
+        ({"shape": [4, 5]}, "grid.shape is [4, 5]"),
+        ({"shape": [4, 0, 6]}, "grid.shape is [4, 0, 6]"),
+        ({"shape": [2**31 - 1] * 3}, f"grid.shape is {[2**31 - 1] * 3}"),
+        ({"affine": [[1, 0, 0, 0]] * 3}, "grid.affine holds no 4 × 4 numbers"),
+        ({"affine": [[1, 0, 0]] * 4}, "grid.affine holds no 4 × 4 numbers"),
+        ({"affine": [[1e999, 0, 0, 0], *np.eye(4)[1:].tolist()]}, "grid.affine: the affine holds NaN or infinity"),
+        ({"affine": np.zeros((4, 4)).tolist()}, "grid.affine: the affine is singular (its axes do not span space)"),
+    ],
+)
+def test_what_is_absurd_about_a_grid(change, fault):
+    fields = {"shape": [4, 5, 6], "affine": np.eye(4).tolist(), "known": True, "mni": False, **change}
+    assert grid_fault(fields) == fault

@@ -12,6 +12,7 @@ from niicorr import pair_sizes
 from niicorr.analysis import silent
 from niicorr.compute.similarity import Similarity
 from niicorr.matrix import Features, MapMatrix
+from niicorr.nulls import descriptions
 from niicorr.nulls.effective import effective_null
 from niicorr.nulls.regional import regional_null
 from niicorr.pair_sizes import size_pairs
@@ -97,7 +98,7 @@ def test_sizes_are_those_of_all_pairs_at_once(make, gaps):
 def test_neither_memory_nor_threads_change_a_digit_and_no_map_is_described_twice(
     make, rows, columns, memory, monkeypatch
 ):
-    monkeypatch.setattr(pair_sizes, "PIECE", 4)
+    monkeypatch.setattr(descriptions, "PIECE", 4)
     monkeypatch.setattr(pair_sizes, "STRIP", 2)
     x, y = make(columns, 2, True), make(rows, 3)
     y = replace(y, labels=tuple(f"y{label}" for label in y.labels))
@@ -114,7 +115,7 @@ def test_neither_memory_nor_threads_change_a_digit_and_no_map_is_described_twice
 
 @pytest.mark.parametrize("memory", [1, 2**40])
 def test_a_set_against_itself_is_described_once_and_sized_up_below_the_diagonal(memory, monkeypatch):
-    monkeypatch.setattr(pair_sizes, "PIECE", 4)
+    monkeypatch.setattr(descriptions, "PIECE", 4)
     x = voxels(11, 4)
     whole, (one, other), null, seen = sized(x, x, memory=memory)
     assert one is other
@@ -138,13 +139,13 @@ def test_what_has_no_room_waits_on_the_disk(tmp_path, monkeypatch):
 @pytest.mark.parametrize("same_set", [False, True])
 @pytest.mark.parametrize("null", ["effective", "independent"])
 def test_columns_and_notes_depend_on_neither(null, same_set, monkeypatch):
-    monkeypatch.setattr(pair_sizes, "PIECE", 8)
+    monkeypatch.setattr(descriptions, "PIECE", 8)
     monkeypatch.setattr("niicorr.significance.ROWS", 5)
     x = voxels(21, 6, gaps=True)
     y = x if same_set else voxels(13, 7)
     similarity = Similarity()
     found = similarity(x, y)
-    tested = np.isfinite(found.r) & ~(np.eye(21, dtype=bool) if same_set else False)
+    tested = np.isfinite(found.r) & (~np.eye(21, dtype=bool) if same_set else True)
     first, *others = (
         infer(x, y, found, tested, similarity=similarity, model=NullModel(null), same_set=same_set, jobs=jobs,
               memory=memory, progress=silent)

@@ -9,8 +9,9 @@ from contextlib import nullcontext
 import numpy as np
 import pytest
 
+from niicorr import preparing
 from niicorr.bare_arrays import is_matrix
-from niicorr.errors import DomainWarning, InputError, UnusableMapsError, UsageError
+from niicorr.errors import DomainWarning, InputError, ResourceError, UnusableMapsError, UsageError
 from niicorr.machine import versions
 from niicorr.options import Options
 from niicorr.pipeline import check, correlate
@@ -113,6 +114,14 @@ def test_check_answers_what_correlate_would():
     assert refused.x_maps[1].error.startswith("no such file")
     assert refused.y_maps == ()
     assert check([MAPS[0], "gone.nii"], on_error="skip").refusal is None
+
+
+def test_a_result_that_does_not_fit_is_refused_unless_memory_is_given(monkeypatch):
+    monkeypatch.setattr(preparing, "BYTES_PER_CELL", 2**60)
+    with pytest.raises(ResourceError, match=r"a result of 2 pairs takes about 2147483648\.0 GiB of memory; .* may be "
+                                            "used: compare fewer maps at once, or give --memory, which overrules"):
+        correlate(MAPS[:1], MAPS[1:])
+    assert correlate(MAPS[:1], MAPS[1:], null="none", memory=2**30).r.shape == (2, 1)
 
 
 def test_skipping_needs_at_least_one_number():

@@ -68,7 +68,7 @@ def test_arrays_alone_need_no_image_library():
 def test_no_option_word_is_forgotten_here():
     kinds = {name for name in vars(words) if get_args(getattr(words, name))}
     assert kinds == {"Method", "Null", "Fdr", "Alternative", "Zeros", "ZeroReading", "Resample", "Interpolation",
-                     "OnError", "Order", "DeviceOption"}
+                     "OnError", "Order", "DeviceOption", "SeriesNull", "SearchMethod", "SearchNull", "Sort"}
 
 
 @pytest.mark.parametrize(("option", "word"), CHOICES)

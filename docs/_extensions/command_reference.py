@@ -7,12 +7,15 @@
 from __future__ import annotations
 
 import argparse
+import re
 from typing import Any
 
 from docutils import nodes
 from docutils.parsers.rst import Directive
 
 from niicorr.cli.parser import make_parser
+
+CODE = re.compile(r"(`[^`]+`|(?<![\w-])--[a-z][a-z-]*)")
 
 
 class Command(Directive):
@@ -26,15 +29,16 @@ class Command(Directive):
         parser: Any = make_parser()
         for word in self.arguments[0].split():
             parser = _below(parser)[word]
-        usage = parser.format_usage().removeprefix("usage: ").strip()
-        made: list[nodes.Node] = [nodes.paragraph(text=parser.description or "")]
+        # The first lines of --help-all: format_usage() would list every option, as the list below does.
+        usage = parser.format_help().partition("\n\n")[0].removeprefix("usage: ").strip()
+        made: list[nodes.Node] = [nodes.paragraph("", "", *_set(parser.description or ""))]
         made.append(nodes.literal_block(usage, usage, language="text"))
         for group in parser._action_groups:
             actions = [a for a in group._group_actions if a.help is not argparse.SUPPRESS]
             if not actions:
                 continue
             if group.title not in ("options", "positional arguments"):
-                made.append(nodes.rubric(text=group.title))
+                made.append(nodes.rubric(text=group.title.replace("`", "")))
             made.append(nodes.definition_list("", *(_item(parser, action) for action in actions)))
         return made
 
@@ -44,7 +48,13 @@ def _item(parser: argparse.ArgumentParser, action: argparse.Action) -> nodes.def
     name = formatter._format_action_invocation(action)
     text = formatter._expand_help(action) if action.help else ""
     term = nodes.term("", "", nodes.literal(text=name))
-    return nodes.definition_list_item("", term, nodes.definition("", nodes.paragraph(text=text)))
+    return nodes.definition_list_item("", term, nodes.definition("", nodes.paragraph("", "", *_set(text))))
+
+
+def _set(text: str) -> list[nodes.Node]:
+    """What stands between backticks, and names of options, are code (and keep both hyphens)."""
+    return [nodes.literal(text=part.strip("`")) if k % 2 else nodes.Text(part)
+            for k, part in enumerate(CODE.split(text))]
 
 
 def _below(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:

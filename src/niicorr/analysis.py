@@ -17,6 +17,7 @@ from niicorr.compute.transforms import fine_values, no_spread
 from niicorr.errors import InputError, UsageError
 from niicorr.machine import memory_budget
 from niicorr.matrix import Features, MapMatrix, same_place
+from niicorr.overlap import LOW_OVERLAP, low_overlap_text
 from niicorr.records import INDEPENDENT, Decision, MapRecord, NullModel, Provenance
 from niicorr.result import Comparison, CorrelationResult, Sensitivity
 from niicorr.result.notes import Layer, Notes
@@ -30,9 +31,6 @@ if TYPE_CHECKING:  # who needs neither need not load them
 
 RESULT, HELD_PER_CELL, BARE_PER_CELL = 0.25, 72, 24
 """Share of the memory that the numbers of all pairs may take, and their bytes a pair: with a null model and without."""
-
-LOW_OVERLAP = 0.5
-"""A cell that uses less than this share of the mask is remarked upon."""
 
 ZEROS_MATTER = 0.1
 """So much must r move under the other reading of zeros (or change its sign) to be remarked upon."""
@@ -211,11 +209,8 @@ def _warnings(x: MapMatrix, y: MapMatrix, model: NullModel, low: BoolArray, same
         yield (f"{INDEPENDENT.replace('voxel', unit)} (null model: independent); neighbouring {unit}s repeat each "
                "other, so most pairs of unrelated smooth maps come out significant. The null model effective knows "
                "that")
-    if low.any():
-        pairs = len(x) * (len(x) - 1) // 2 if same_set else low.size
-        what = "regions" if _unit(x.features) == "region" else "mask's voxels"
-        yield (f"{int(low.sum())} of {pairs} correlations rest on less than half of the {what}{_sparse(x, y)}; "
-               "their cells say so in pairs.tsv")
+    if text := low_overlap_text(int(low.sum()), x.records, None if same_set else y.records, x.features.unit):
+        yield text
 
 
 def _overfull(found: Correlation, similarity: Similarity, unit: str) -> Iterator[str]:
@@ -275,15 +270,6 @@ def _with_remarks(matrix: MapMatrix, similarity: Similarity) -> tuple[MapRecord,
         replace(record, decisions=(*record.decisions, Decision("method", text)))
         if matrix.scale[i] > 0 and no_spread(_fine(matrix, i)) else record
         for i, record in enumerate(matrix.records))
-
-
-def _sparse(x: MapMatrix, y: MapMatrix) -> str:
-    """Name the maps that cover little themselves."""
-    sparse = list(dict.fromkeys(r.label for m in (x, y) for r in m.records if 0 < r.coverage < LOW_OVERLAP))
-    if not sparse:
-        return ""
-    more = f" and {len(sparse) - 3} more maps" if len(sparse) > 3 else ""
-    return f" (little of it is covered by {', '.join(sparse[:3])}{more})"
 
 
 def _fine(matrix: MapMatrix, index: int) -> FloatArray:

@@ -18,9 +18,9 @@ from niicorr.inference import benjamini_hochberg, benjamini_yekutieli, fisher_in
 from niicorr.nulls.temporal import temporal_null
 from niicorr.records import Decision
 from niicorr.typing import Alternative, BoolArray, Fdr, Float64Array, FloatArray, IntArray
+from niicorr.words import SeriesNull
 
 Kind: TypeAlias = Literal["correlation", "partial correlation", "covariance", "tangent"]
-SeriesNull: TypeAlias = Literal["effective", "independent", "none"]
 
 LEAST_POINTS = 3
 """Of fewer time points no correlation is computed."""

@@ -37,6 +37,9 @@ LIBRARY = "library.json"
 CALIBRATION = "calibration"
 """What the entry ``kind`` says where a folder holds no correlations but a calibration of null models."""
 
+LEFT_BEHIND = 3600.0
+"""Seconds after which what is not complete was left by a process that died: a living one writes on."""
+
 LARGEST_RECORD = 2**30
 """Bytes of the largest ``run.json`` that is looked into."""
 
@@ -237,6 +240,32 @@ def disk_time(folder: str) -> float:
         return os.lstat(place).st_mtime
     finally:
         remove(place)
+
+
+def left_behind(parent: str, names: list[str]) -> list[str]:
+    """Name what in a folder nobody has written to for so long that its process died, wherever that ran.
+
+    What time it is says the disk: the clocks of two machines may differ, and that of one may be set. Of a folder that
+    is only to be read, nothing is known.
+    """
+    old: list[str] = []
+    with contextlib.suppress(OSError):
+        now = disk_time(parent) if names else 0.0
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):  # gone meanwhile
+                if now - os.lstat(os.path.join(parent, name)).st_mtime > LEFT_BEHIND:
+                    old.append(name)
+    return old
+
+
+def sync_folder(path: str) -> None:
+    """Bring names to the disk, where the system lets a folder be synced."""
+    with contextlib.suppress(OSError):
+        folder = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 def machine_mark() -> str:

@@ -66,9 +66,9 @@ def pvalues(
 
 
 def fisher_interval(
-    r: FloatArray, n_effective: FloatArray | IntArray, level: float = 0.95, *, n_covariates: int = 0
+    r: FloatArray, n_effective: FloatArray | IntArray, *, n_covariates: int = 0
 ) -> tuple[Float64Array, Float64Array]:
-    """Find an interval that covers the true correlation with about the given probability.
+    """Find an interval that covers the true correlation with a probability of about 95 %.
 
     Parameters
     ----------
@@ -76,8 +76,6 @@ def fisher_interval(
         Correlations.
     n_effective : ndarray, same shape
         Independent values behind each.
-    level : float
-        Between 0 and 1.
     n_covariates : int
         For partial correlations: variables regressed out of both sides.
 
@@ -103,11 +101,9 @@ def fisher_interval(
     >>> low.round(3), high.round(3)
     (array([0.074]), array([0.772]))
     """
-    if not 0 < level < 1:
-        raise ValueError(f"level {level} is not between 0 and 1")
     r = np.asarray(r, dtype=np.float64)
     freedom = np.asarray(n_effective, dtype=np.float64) - 3 - n_covariates
-    z = float(special.ndtri((1 + level) / 2))
+    z = float(special.ndtri(0.975))
     with np.errstate(divide="ignore", invalid="ignore"):
         half = np.where(freedom > 0, z / np.sqrt(freedom), np.inf)
         centre = np.arctanh(r)

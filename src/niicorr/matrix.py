@@ -116,12 +116,12 @@ class MapMatrix:
         For maps whose zeros were decided by rule: how they were read, and where in the row they are.
     naive : ndarray, shape (maps, voxels of the whole grid or every k-th), or None
         Standard scores with background and zeros taken as data (rule 8); NaN for interpolated maps.
-    otherwise : MapMatrix or None
-        Of regional means: the maps that ``zeros`` knows, in its order, with their zeros read the other way; None of
-        voxels, where that follows from the rows.
     exact : callable or None
         Gives the values of one map in float64, for the few pairs that standard scores are too coarse for:
         those whose common values vary little against the map as a whole.
+    otherwise : MapMatrix or None
+        Of regional means: the maps that ``zeros`` knows, in its order, with their zeros read the other way; None of
+        voxels, where that follows from the rows.
     """
 
     rows: FloatArray

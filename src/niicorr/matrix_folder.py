@@ -29,7 +29,7 @@ import numpy as np
 
 from niicorr._version import __version__
 from niicorr.errors import InputError, ResourceError, UsageError
-from niicorr.folder import PROGRAM, resource_text
+from niicorr.folder import PROGRAM, resource_text, sync_folder
 from niicorr.matrix import Features, MapMatrix
 from niicorr.record_fields import MAP, demand, map_fields, map_record
 from niicorr.space import Grid, affine_fault
@@ -90,7 +90,7 @@ def write_matrix(folder: str, matrix: MapMatrix, *, named: str | None = None) ->
     try:
         os.mkdir(work)
         for stem, array in _arrays(matrix).items():
-            write_array(os.path.join(work, f"{stem}.npy"), array)
+            write_synced(os.path.join(work, f"{stem}.npy"), array)
         write_json(os.path.join(work, RECORD), _record(matrix))
         sync_folder(work)
         os.rename(work, folder)
@@ -145,7 +145,7 @@ def open_matrix(folder: str) -> MapMatrix:
                      _features(folder, told, record.get("grid")), records)
 
 
-def write_array(path: str, array: np.ndarray[Any, Any]) -> None:
+def write_synced(path: str, array: np.ndarray[Any, Any]) -> None:
     """Write an array in little-endian, C order, down to the disk."""
     with open(path, "xb") as file:
         put_array(file, np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")))
@@ -265,27 +265,21 @@ def grid_of(fields: dict[str, Any] | None, place: str) -> Grid | None:
     """Read a grid of the right types; an absurd one is refused."""
     if fields is None:
         return None
+    if fault := grid_fault(fields):
+        raise InputError(f"{path_text(place)} is damaged: {fault}")
+    a, b, c = fields["shape"]
+    return Grid((a, b, c), np.array(fields["affine"], dtype=np.float64), fields["known"], fields["mni"])
+
+
+def grid_fault(fields: dict[str, Any]) -> str:
+    """Say what makes a grid absurd whose fields are of the kinds of `GRID`; empty where nothing does."""
     shape, rows = fields["shape"], fields["affine"]
     if len(shape) != 3 or not all(0 < n < 2**31 for n in shape) or math.prod(shape) >= LARGEST_GRID:
-        raise InputError(f"{path_text(place)} is damaged: grid.shape is {shape}")
-    square = [len(row) for row in rows] == [4] * 4
-    if fault := affine_fault(np.array(rows, dtype=np.float64)) if square else "grid.affine is no 4 × 4":
-        raise InputError(f"{path_text(place)} is damaged: {fault}")
-    return Grid((shape[0], shape[1], shape[2]), np.array(rows, dtype=np.float64), fields["known"], fields["mni"])
-
-
-def sync_folder(path: str) -> None:
-    """Bring names to the disk, where the system lets a folder be synced."""
-    try:
-        handle = os.open(path, os.O_RDONLY)
-    except OSError:
-        return
-    try:
-        os.fsync(handle)
-    except OSError:
-        pass
-    finally:
-        os.close(handle)
+        return f"grid.shape is {shape}"
+    if [len(row) for row in rows] != [4] * 4:
+        return "grid.affine holds no 4 × 4 numbers"
+    fault = affine_fault(np.array(rows, dtype=np.float64))
+    return f"grid.affine: {fault}" if fault else ""
 
 
 def _arrays(matrix: MapMatrix) -> dict[str, np.ndarray[Any, Any]]:

@@ -46,10 +46,10 @@ def r_text(value: float) -> str:
 
 
 def p_text(value: float) -> str:
-    """``= .032``, ``= .0041``, ``< .001``: two digits of a small p, never 0."""
+    """``= .032``, ``= .050``, ``= .0041``, ``< .001``: two digits, never 0."""
     if value < 0.001:
         return "< .001"
-    return f"= {value:.2g}".replace("0.", ".", 1)
+    return f"= {value:#.2g}".replace("= 0.", "= .")
 
 
 def duration(seconds: float) -> str:
@@ -62,6 +62,14 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s" if whole % 60 else f"{whole // 60} min"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def bytes_text(size: int) -> str:
+    """``1.2 GB``, ``56.8 MB``, ``4.1 kB``, ``53 bytes``."""
+    for unit, power in (("GB", 9), ("MB", 6), ("kB", 3)):
+        if size >= 10**power:
+            return f"{size / 10**power:.1f} {unit}"
+    return plural(size, "byte")
 
 
 def listed(names: Iterable[str]) -> str:

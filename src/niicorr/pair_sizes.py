@@ -15,15 +15,13 @@ import numpy as np
 from niicorr.compute.plan import cuts
 from niicorr.machine import one_blas_thread
 from niicorr.matrix import MapMatrix
+from niicorr.nulls import descriptions
+from niicorr.nulls.descriptions import arrays_of, from_arrays
 from niicorr.nulls.effective import EffectiveSize
 from niicorr.nulls.traces import Atoms
-from niicorr.resume.descriptions import arrays_of, from_arrays
 from niicorr.scratch import Scratch
 from niicorr.threads import in_order
 from niicorr.typing import Float64Array, IntArray, Progress
-
-PIECE = 64
-"""Maps described at once, and maps a side of a tile; fixed, so that no number depends on the memory."""
 
 STRIP = 8
 """Pieces of y that wait for a piece of x to come: so often is a piece used that was fetched."""
@@ -96,10 +94,11 @@ def size_pairs(
         with progress(len(x) + (0 if y is x else len(y)), "fitting autocovariances") as advance:
             of_x, xs = _described(null, x, jobs, scratch if away else None, advance)
             of_y, ys = (of_x, xs) if y is x else _described(null, y, jobs, scratch if away else None, advance)
-        rows, columns = cuts(len(y), PIECE), cuts(len(x), PIECE)
+        piece = descriptions.PIECE  # of maps described at once, and so a side of a tile
+        rows, columns = cuts(len(y), piece), cuts(len(x), piece)
         # Of what waits on the disk, each thread holds a piece of x, and all of them share a strip of y.
-        threads = max(1, min(jobs, room // PIECE // 2)) if away else jobs
-        length = max(1, min(STRIP, room // PIECE - threads)) if away else STRIP
+        threads = max(1, min(jobs, room // piece // 2)) if away else jobs
+        length = max(1, min(STRIP, room // piece - threads)) if away else STRIP
         strips = [range(strip.start, strip.stop) for strip in cuts(len(ys), length)]
         work = [[(strip, k) for k in range(len(xs)) if y is not x or k <= strip[-1]] for strip in strips]
         for part in work if away else [[item for items in work for item in items]]:
@@ -124,7 +123,7 @@ def _described(
     """Describe maps piece by piece; return their coefficients, and what brings the pieces back."""
     coefficients = []
     pieces: list[Callable[[], D]] = []
-    for piece in cuts(len(matrix), PIECE):
+    for piece in cuts(len(matrix), descriptions.PIECE):
         described = null.describe(matrix.part(piece), jobs)
         coefficients.append(described.coefficients)
         pieces.append(_kept(described) if scratch is None else _put(described, scratch))

@@ -26,6 +26,7 @@ from niicorr.extraction import extracted
 from niicorr.images.extract import extract
 from niicorr.machine import default_jobs
 from niicorr.options import Options, options_of
+from niicorr.overlap import Outlines, overlap_warning
 from niicorr.preparing import nothing_left, prepare, refusal
 from niicorr.records import INDEPENDENT, Decision, MapRecord
 from niicorr.result import CorrelationResult
@@ -243,20 +244,23 @@ def check(x: Any, y: Any = None, *, progress: Progress | None = None, **options:
     failure, sampling, atlas = prepared.failure, prepared.sampling, prepared.atlas
     sets = [s for s in (prepared.x, prepared.y) if s is not None]
     records = [tuple(r.record for r in s.readings) for s in sets]
+    remarks: tuple[str, ...] = ()
     if sampling is not None:
         # Coverage is known only once maps are in the mask; the rows themselves are dropped.
         how: dict[str, Any] = {"resample_option": chosen.resample, "jobs": chosen.jobs or default_jobs()}
         if atlas is None:
-            records = [extract(s, sampling, **how).records for s in sets]
+            outlines = [Outlines.of(extract(s, sampling, **how)) for s in sets]
         else:
             from niicorr.averaging import min_coverage_of
             from niicorr.images.regions import regional_means
 
             how["min_coverage"] = min_coverage_of(chosen)
-            records = [regional_means(s, sampling, atlas, **how).matrix.records for s in sets]
+            outlines = [Outlines.of(regional_means(s, sampling, atlas, **how).matrix) for s in sets]
+        records = [of_set.records for of_set in outlines]
         failure = failure or refusal(sets, chosen)
-    return CheckReport(records[0], records[1] if len(records) > 1 else (), prepared.decisions,
-                       () if sampling is None else sampling.warnings, None if failure is None else str(failure))
+        remarks = tuple(text for text in (*sampling.warnings, overlap_warning(*outlines)) if text)
+    return CheckReport(records[0], records[1] if len(records) > 1 else (), prepared.decisions, remarks,
+                       None if failure is None else str(failure))
 
 
 def _check_device(options: Options) -> None:

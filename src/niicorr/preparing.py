@@ -25,6 +25,9 @@ if TYPE_CHECKING:  # who needs neither need not load them
 BYTES_PER_CELL = 60
 """Of one pair what cannot lie in a file, at the peak: flags, places of sorted p-values, pieces of figures."""
 
+SKIPPING = "leave their cells empty"
+"""What a comparison does with maps that it goes on without."""
+
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
@@ -104,11 +107,7 @@ def prepare(x: Any, y: Any, options: Options, progress: Progress, cluster: Clust
                              zeros=options.zeros, resample_option=options.resample,
                              max_map_size=options.max_map_size, jobs=jobs)
     except NiicorrError as error:
-        problems = [p for s in surveys for p in s.problems]
-        failure = error
-        if problems and (options.on_error == "stop" or len(problems) == sum(map(len, sets))):
-            besides = "" if len(problems) == sum(map(len, sets)) else str(error)
-            failure = UnusableMapsError(_once(problems), sum(map(len, sets)), besides)
+        failure = stopped_by(error, surveys, options)
     if beside is not None:
         surveys = [settle(s, beside.sampling, options.resample) for s in surveys]
     timings = {"headers": headers - start, "read": time.perf_counter() - headers}
@@ -116,12 +115,25 @@ def prepare(x: Any, y: Any, options: Options, progress: Progress, cluster: Clust
                     None if options.cache is None else cache)
 
 
-def refusal(sets: list[Survey], options: Options) -> NiicorrError | None:
-    """All maps that cannot be used, as one error; None where the run may go on without them."""
+def stopped_by(
+    error: NiicorrError, sets: Sequence[Survey], options: Options, skipping: str = SKIPPING
+) -> NiicorrError:
+    """What stopped the way to a sampling, behind all maps that cannot be used where those alone would stop it."""
+    problems, total = [p for s in sets for p in s.problems], sum(len(s.maps) for s in sets)
+    if not problems or (options.on_error == "skip" and len(problems) < total):
+        return error
+    return UnusableMapsError(_once(problems), total, "" if len(problems) == total else str(error), skipping)
+
+
+def refusal(sets: Sequence[Survey], options: Options, skipping: str = SKIPPING) -> NiicorrError | None:
+    """All maps that cannot be used, as one error; None where the run may go on without them.
+
+    ``skipping`` says what it would do with them then.
+    """
     problems = [p for s in sets for p in s.problems]
     if not problems or (options.on_error == "skip" and all(len(s.problems) < len(s.maps) for s in sets)):
         return None
-    return UnusableMapsError(_once(problems), sum(len(s.maps) for s in sets))
+    return UnusableMapsError(_once(problems), sum(len(s.maps) for s in sets), skipping=skipping)
 
 
 def nothing_left(sets: Sequence[Survey]) -> InputError:
@@ -142,7 +154,8 @@ def _check_room(cells: int, options: Options) -> None:
     needed, budget = cells * BYTES_PER_CELL, memory_budget(None)
     if options.memory is None and needed > budget:
         raise ResourceError(f"a result of {cells} pairs takes about {needed / 2**30:.1f} GiB of memory; "
-                            f"{budget / 2**30:.1f} GiB may be used: compare fewer maps at once")
+                            f"{budget / 2**30:.1f} GiB may be used: compare fewer maps at once, or give "
+                            "--memory, which overrules this estimate")
 
 
 def _once(problems: list[Any]) -> list[Any]:

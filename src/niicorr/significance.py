@@ -129,7 +129,6 @@ def infer(
         Has what an interrupted run described, and takes what is described here.
     cluster : Cluster, optional
         Workers that describe the maps of voxels.
-
     on_disk : bool
         Whether columns lie in temporary files rather than in memory.
 

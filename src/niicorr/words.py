@@ -15,6 +15,10 @@ Interpolation = Literal["auto", "linear", "nearest", "cubic"]
 OnError = Literal["stop", "skip"]
 Order = Literal["given", "name", "cluster", "group"]
 DeviceOption = Literal["cpu", "cuda", "auto"]
+SeriesNull = Literal["effective", "independent", "none"]
+SearchMethod = Literal["pearson", "cosine", "concordance"]
+SearchNull = Literal["effective", "none"]
+Sort = Literal["abs", "positive", "negative"]
 
 ATLASES = ("aal, aal3, basc7 … basc444, destrieux, difumo64 … difumo1024, harvard-oxford, harvard-oxford-sub, "
            "harvard-oxford-prob, juelich, msdl, schaefer100 … schaefer1000, yeo7, yeo17")

@@ -14,7 +14,7 @@ import niicorr as nc
 from niicorr.cli import rois as module
 from niicorr.cli.main import main
 from niicorr.cli.parser import parse
-from niicorr.connectivity import Kind, SeriesNull
+from niicorr.connectivity import Kind
 from niicorr.numerals import short_text
 from niicorr.rois import RoiOptions
 
@@ -67,7 +67,6 @@ def test_defaults_are_those_of_the_library():
 
 def test_every_word_of_the_library_can_be_typed():
     assert [word.removesuffix(" correlation") for word in get_args(Kind)] == list(module.KINDS)
-    assert get_args(SeriesNull) == module.NULLS
 
 
 def test_a_run_writes_every_table_and_tells_what_it_did(call, folder):

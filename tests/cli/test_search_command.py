@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -47,12 +48,13 @@ def run(*argv, code=0):
     assert main(list(map(str, argv))) == code
 
 
-def test_a_search_is_told(made, capsys):
-    run("search", made / "new.nii.gz", "--in", made / "library", "--top", 3)
+def test_a_search_is_told(made, capsys, monkeypatch):
+    monkeypatch.chdir(made)  # its own path may be longer than a line
+    run("search", "new.nii.gz", "--in", "library", "--top", 3)
     out, err = capsys.readouterr()
     assert out == ""
     lines = err.splitlines()
-    assert lines[0] == f"niicorr: new among 6 maps of {made / 'library'}, Pearson correlations"
+    assert lines[0] == "niicorr: new among 6 maps of library, Pearson correlations"
     assert lines[1].split() == ["map", "r", "n", "n_eff", "p", "q", "doi", "path"]
     assert [line.split()[0] for line in lines[2:5]] == ["1", "2", "3"]
     assert "10/" in lines[2]
@@ -146,10 +148,12 @@ def test_what_index_tells(made, tmp_path, capsys):
     run("index", maps, "-o", tmp_path / "library", "--on-error", "skip", "-q")
     err = capsys.readouterr().err.replace("\n", "")
     assert err.count(str(maps / "b.nii")) == 1  # errors that were survived are named all the same
-    run("search", maps, "--in", tmp_path / "library", "--on-error", "skip", "-q")
-    run("search", maps, "--in", tmp_path / "library", "--on-error", "skip")
-    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("skipped")]
-    assert [line.count("b.nii") for line in told] == [1]
+    for talk in (["-q"], []):
+        run("search", maps, "--in", tmp_path / "library", "--on-error", "skip", *talk)
+        err = capsys.readouterr().err
+        told = [line for line in err.splitlines() if line.startswith("skipped")]
+        assert [line.count("b.nii") for line in told] == [1]
+        assert ("niicorr: a among" in err) == (not talk)
     write(maps / "c.nii.gz", 2)
     os.remove(maps / "b.nii")
     run("index", maps, "-o", tmp_path / "library", "--json", "-v")
@@ -235,6 +239,24 @@ def test_what_was_added_before_an_interrupt_is_told(made, tmp_path):
     assert "2 maps had been added to" in " ".join(ended.stderr.split())
     assert len(nc.open_library(tmp_path / "lib")) == 2
     assert not [name for name in os.listdir(tmp_path) if name.startswith(".")]
+
+
+@pytest.mark.parametrize("anew", [False, True])
+def test_an_interrupt_right_when_maps_are_there_is_told_of_them(made, tmp_path, anew):
+    library = tmp_path / "lib"
+    run("index", made / "m5.nii.gz", "-o", library, "--mask", "none", "-q")
+    if anew:
+        shutil.rmtree(library)
+    code = ("import os, signal, sys, niicorr.library.layout as layout\n"
+            "from niicorr.cli.main import main\n"
+            "layout.sync_folder = lambda _: os.kill(os.getpid(), signal.SIGINT)\n"
+            "sys.exit(main(sys.argv[1:]))")
+    ended = subprocess.run([sys.executable, "-c", code, "index", str(made / "m1.nii.gz"), "-o", str(library),
+                            *["--mask", "none"] * anew], capture_output=True, text=True, check=False)
+    assert ended.returncode == 130
+    assert "1 map had been added to" in " ".join(ended.stderr.split())
+    assert len(nc.open_library(library)) == (1 if anew else 2)
+    assert not [name for name in [*os.listdir(tmp_path), *os.listdir(library)] if name.startswith(".")]
 
 
 def test_help_names_both(capsys):

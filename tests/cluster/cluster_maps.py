@@ -61,6 +61,9 @@ class Inline:
         what, order = pickle.loads(task)
         return pickle.loads(pickle.dumps(what(*order)))
 
+    def everywhere(self, what, order, seconds):
+        self.send(what, order)
+
     def arrived(self, future):
         return future
 
@@ -76,6 +79,7 @@ def with_workers(monkeypatch, tasks):
         cluster = Cluster(tasks, hidden_folder(os.path.abspath(beside)), str(scheduler), jobs, 0.0)
         try:
             yield cluster
+            cluster.forget()
         finally:
             cluster.leave()
             connection._remove(cluster._folder)

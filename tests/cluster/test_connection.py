@@ -79,6 +79,29 @@ def test_a_worker_killed_in_every_phase_changes_nothing(maps, cluster, place):
     assert os.listdir(place) == []
 
 
+def held_by_worker():
+    """How many blocks a worker keeps."""
+    return len(work._held)
+
+
+def test_workers_that_stay_keep_nothing(maps, cluster):
+    with distributed.Client(cluster.scheduler_address, set_as_default=False) as client:
+        helped(*maps, volumes="all", null="none", scheduler=cluster.scheduler_address)
+        assert set(client.run(held_by_worker).values()) == {0}
+
+
+def test_a_worker_that_does_not_answer_is_not_waited_for(cluster):
+    """At the end of a run, that is; while it lasts, the scheduler takes what it does for lost."""
+    with distributed.Client(cluster.scheduler_address, set_as_default=False) as client:
+        client.wait_for_workers(2)
+        pid = next(nanny.pid for nanny in cluster.workers.values() if nanny.pid)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            Tasks(client).everywhere(held_by_worker, (), 0.3)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+
 def test_the_command_says_no_more_with_workers_than_without(maps, cluster, place, capfd, monkeypatch):
     where = place / "scheduler.json"
     where.write_text(json.dumps({"address": cluster.scheduler_address}))

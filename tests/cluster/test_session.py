@@ -18,6 +18,7 @@ from niicorr import extraction, matrix
 from niicorr.cluster import orders, work
 from niicorr.cluster.tiles import pays
 from niicorr.errors import InputError, ResourceError, UsageError
+from niicorr.nulls import descriptions
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +95,12 @@ def test_with_weights_and_covariates(maps, workers):
     assert workers.count("describe") == 2
 
 
+def test_pieces_of_descriptions_may_be_of_any_size(maps, workers, monkeypatch):
+    monkeypatch.setattr(descriptions, "PIECE", 5)
+    assert_same(alone(*maps, volumes="all"), helped(*maps, volumes="all"))
+    assert workers.count("describe") == 5 + 2
+
+
 def test_what_pays_is_not_told_by_the_null_model_alone(maps, workers, monkeypatch):
     # Here all is described by the client, which has the maps as they were extracted, not their ranks.
     monkeypatch.setattr("niicorr.cluster.nulls.pays", lambda *_: False)
@@ -150,6 +157,23 @@ def test_nothing_is_left(maps, workers, place):
     for k in (0, 3, 18):
         assert result.comparison.x.exact(k).tobytes() == one.comparison.x.exact(k).tobytes()
     assert os.listdir(place) == []
+
+
+def test_workers_keep_nothing_of_a_run_that_ended(maps, monkeypatch):
+    held = []
+
+    def look(what, _order):
+        if what == "forget":
+            held.append((len(work._held), orders.reading.cache_info().currsize))
+            work._held["another run",] = "a block"  # whose run goes on
+
+    with_workers(monkeypatch, Inline(look))
+    helped(*maps, volumes="all")
+    assert held == [(3, 1)]
+    assert list(work._held) == [("another run",)]
+    del work._held["another run",]
+    for known in (orders.reading, orders.placing, orders.set_facts, orders.comparing, orders._cache):
+        assert known.cache_info().currsize == 0
 
 
 def test_a_cache_is_filled_and_used(maps, workers, tmp_path):

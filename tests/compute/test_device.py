@@ -19,7 +19,7 @@ from niicorr import matrix
 from niicorr.compute import device as module
 from niicorr.compute import plan, sums, tiles
 from niicorr.compute.device import WORTH, choose_device, ran_out
-from niicorr.compute.similarity import Similarity
+from niicorr.compute.similarity import Correlation, Similarity
 from niicorr.errors import ResourceError, UsageError
 from niicorr.matrix import MapMatrix
 
@@ -158,6 +158,52 @@ def test_tiles_that_are_done_are_not_made_again_when_memory_runs_out(monkeypatch
     assert len(made) == 12
     np.testing.assert_allclose(found.r, Similarity()(x, y).r, rtol=0, atol=1e-12)
     assert len(found.decisions) == 1
+
+
+class Pieces(Places):
+    """Knows the first of the tiles that it is asked for, and takes notice of others."""
+
+    def __init__(self, outcomes=()):
+        super().__init__()
+        self.outcomes, self.wanted = outcomes, []
+
+    def known(self, _sizes, wanted):
+        self.wanted = wanted
+        return iter(zip(wanted, self.outcomes, strict=False))
+
+
+@pytest.mark.parametrize("same", [False, True], ids=["two sets", "one set"])
+def test_a_lack_of_memory_in_between_is_no_reason_to_count_or_keep_a_cell_twice(monkeypatch, small_tiles, same):
+    calls, counted, filled = [], [], []
+
+    def interrupted(device, x, y, weights, wanted):
+        for k, outcome in enumerate(tiles_device_sums(device, x, y, weights, wanted)):
+            if k == 2 and not calls:
+                calls.append(1)
+                # So little is left then that tiles have to be smaller.
+                monkeypatch.setattr(tiles, "planned_on_device", lambda *_: plan.DevicePlan(12, 8, 4, 1000))
+                raise OutOfMemoryError
+            yield outcome
+
+    monkeypatch.setattr(tiles, "device_sums", interrupted)
+    x = some_maps(6, 30, "none")
+    y = x if same else some_maps(7, 20, "none")
+    expected = Similarity()(x, y)
+    of_x = Similarity().block(x).part(slice(0, 8))
+    of_y = of_x if same else Similarity().block(y).part(slice(0, 8))
+    keeper, place = Pieces([Similarity().tile(of_x, of_y)]), Correlation.place
+    monkeypatch.setattr(Correlation, "place", lambda self, tile, o: (filled.append(tile), place(self, tile, o)))
+    found = Similarity()(x, y, device=on(strict()), elsewhere=keeper,
+                         progress=lambda total, _what: nullcontext(lambda n: counted.append(n / total)))
+    assert sum(counted) == pytest.approx(1)
+    cells = np.zeros(found.r.shape, int)
+    for tile in filled:
+        cells[tile] += 1
+    assert (cells[np.tril_indices_from(cells)] if same else cells).max() == 1
+    assert len(keeper.of) == 2
+    assert all(any(tile == one for one in keeper.wanted[1:]) for tile in keeper.of)
+    np.testing.assert_allclose(found.r, expected.r, rtol=0, atol=1e-12)
+    assert found.decisions[0].text.endswith("of 4 × 4 maps")
 
 
 def test_a_device_without_memory_is_an_error_that_says_so(small_tiles):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
@@ -28,6 +29,11 @@ def some_sizes(draw):
 memories = st.sampled_from([1, 10**5, 10**6, 10**7, 3 * 10**7, 10**8, 10**10])
 
 
+def with_small_tiles(sizes, memory, jobs=1):
+    with patch.object(module, "TILE", 16):
+        return planned(sizes, memory, jobs)
+
+
 def partitions(panels, n, tile):
     """Whether panels follow each other from 0 to n and begin where tiles do."""
     ends = [panel.stop for panel in panels]
@@ -38,7 +44,7 @@ def partitions(panels, n, tile):
 @MODEST
 @given(some_sizes(), memories, st.integers(1, 8))
 def test_panels_hold_every_map_once_in_whole_tiles(sizes, memory, jobs):
-    plan = planned(sizes, memory, jobs, tile=16)
+    plan = with_small_tiles(sizes, memory, jobs)
     assert partitions(plan.rows, sizes.rows, 16)
     assert partitions(plan.columns, sizes.columns, 16)
     assert 1 <= plan.threads <= jobs
@@ -49,16 +55,16 @@ def test_panels_hold_every_map_once_in_whole_tiles(sizes, memory, jobs):
 @MODEST
 @given(some_sizes(), memories, st.integers(1, 8))
 def test_what_is_planned_fits_the_memory_unless_nothing_does(sizes, memory, jobs):
-    least = planned(sizes, 1, jobs, tile=16)
-    assert planned(sizes, memory, jobs, tile=16).bytes <= max(memory, least.bytes)
+    least = with_small_tiles(sizes, 1, jobs)
+    assert with_small_tiles(sizes, memory, jobs).bytes <= max(memory, least.bytes)
     assert least.threads == 1
 
 
 @MODEST
 @given(some_sizes(), memories)
 def test_no_map_is_transformed_more_often_than_the_memory_asks_for(sizes, memory):
-    plan = planned(sizes, memory, tile=16)
-    everything = planned(sizes, 10**12, tile=16)
+    plan = with_small_tiles(sizes, memory)
+    everything = with_small_tiles(sizes, 10**12)
     assert len(everything.rows) == len(everything.columns) == 1
     if memory >= everything.bytes or not sizes.transformed:
         assert plan.rows == everything.rows

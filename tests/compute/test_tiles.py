@@ -148,7 +148,7 @@ def test_no_more_is_held_than_the_plan_says(monkeypatch, kind, gaps):
     sides = similarity._side(x), similarity._side(y)
     for jobs, memory in ((1, 1), (3, 4 * 2**20)):
         sizes = similarity._sizes(*sides)
-        expected = planned(replace(sizes, chunk=sums.CHUNK), memory, jobs).bytes
+        expected = planned(sizes, memory, jobs).bytes
         tracemalloc.start()
         found = similarity(x, y, jobs=jobs, memory=memory)
         peak = tracemalloc.get_traced_memory()[1]

@@ -7,7 +7,9 @@ what a test has not (the network, a cluster) has the line ``<!-- not run: why --
 from __future__ import annotations
 
 import argparse
+import ast
 import glob
+import importlib
 import re
 import shlex
 import warnings
@@ -66,6 +68,31 @@ def test_every_block_runs(page, folder, capsys, request):
             assert code == 0, f"{page.name}: {' '.join(words)}\n{capsys.readouterr().err}"
 
 
+def not_run():
+    """(page, kind, text) of the others, but for what .ci/run types."""
+    for page in PAGES:
+        for mark, _, kind, text in BLOCK.findall(page.read_text(encoding="utf-8")):
+            if mark == "not run":
+                yield pytest.param(kind, text, id=f"{page.relative_to(ROOT)}-{kind}")
+
+
+@pytest.mark.parametrize(("kind", "text"), list(not_run()))
+def test_a_block_that_is_not_run_would_be_understood(kind, text):
+    if kind == "python":
+        tree = ast.parse(text)
+        imported = {a.asname or a.name: importlib.import_module(a.name)
+                    for node in tree.body if isinstance(node, ast.Import) for a in node.names}
+        imported |= {a.asname or a.name: importlib.import_module(f"{node.module}.{a.name}")
+                     for node in tree.body if isinstance(node, ast.ImportFrom) for a in node.names}
+        names = [(node.value.id, node.attr) for node in ast.walk(tree)
+                 if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in imported]
+        assert names
+        assert [name for module, name in names if not hasattr(imported[module], name)] == []
+    for words in commands(text):
+        assert words[0] == "niicorr"
+        make_parser().parse_args(words[1:])
+
+
 FENCE = re.compile(r"^( *)(?:```|~~~)([^\n]+)$", re.M)
 SHOWN = {"text"}
 """What is only looked at: a picture of a terminal, or commands of programs that a test has not."""
@@ -117,6 +144,31 @@ def test_the_reference_has_every_command():
     reference = (ROOT / "docs" / "reference" / "command-line.md").read_text(encoding="utf-8")
     (commands,) = [a.choices for a in make_parser()._actions if isinstance(a, argparse._SubParsersAction)]
     assert [name for name in commands if f"## niicorr {name}\n" not in reference] == []
+
+
+TEXTS = [*PAGES, *(ROOT / name for name in ("CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "benchmarks/README.md"))]
+LINK = re.compile(r"\]\(([^)#\s:]*)(?:#([^)\s]*))?\)")
+
+
+def anchors(page):
+    """What headings can be linked by, as GitHub and MyST make it."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.M)
+    return {re.sub(r"[^\w -]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", TEXTS, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page):
+    made = ROOT / "docs" / "gallery"  # by the build of the site, which checks these itself
+    for name, anchor in LINK.findall(re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.S)):
+        target = (page.parent / name).resolve() if name else page
+        assert target.exists() or target.is_relative_to(made), name
+        assert not anchor or anchor in anchors(target), f"{name}#{anchor}"
+
+
+@pytest.mark.parametrize("name", ["search", "genindex", "py-modindex"])
+def test_no_page_lies_where_sphinx_puts_its_own(name):
+    """It would be overwritten without a warning."""
+    assert not (ROOT / "docs" / f"{name}.md").exists()
 
 
 SCRIPT = re.compile(r"\bpython (?:-m pytest )?(?:-q )?((?:benchmarks|paper|tests|\.ci)/[\w/.]+)")

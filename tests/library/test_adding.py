@@ -15,7 +15,7 @@ import pytest
 from made_maps import AFFINE, MASK, volume, write, write_maps, write_mask
 
 import niicorr as nc
-from niicorr.folder import hidden_place
+from niicorr.folder import LEFT_BEHIND, hidden_place
 from niicorr.library import layout, shards
 
 
@@ -277,7 +277,7 @@ def test_what_another_machine_left_is_removed_when_it_is_old_by_the_clock_of_the
     path, _ = library
     living, dead, own = (os.path.join(path, f".niicorr-{name}-{os.getppid()}-0123abcd")
                          for name in ("elsewhere", "else-where", socket.gethostname()[:32]))
-    long_ago = time.time() - layout.LEFT_BEHIND - 60
+    long_ago = time.time() - LEFT_BEHIND - 60
     for place in (living, dead, own):
         os.mkdir(place)
     for place in (dead, own):

@@ -16,10 +16,11 @@ import pytest
 
 import niicorr as nc
 from interrupted_runs import QUICK, Killer, child, contents, told, was_killed, write_maps
-from niicorr import analysis, pair_sizes
+from niicorr import analysis
 from niicorr.cli.main import main
 from niicorr.compute import plan
 from niicorr.images.cache import additions, files, shards
+from niicorr.nulls import descriptions
 from niicorr.resume import draws, pieces
 from niicorr.resume.kept import place_of
 
@@ -31,7 +32,7 @@ def small_parts(monkeypatch):
     """Many tiles, pieces and shards of few maps."""
     monkeypatch.setattr(plan, "TILE", TILE)
     monkeypatch.setattr(analysis, "TILE", TILE)
-    monkeypatch.setattr(pair_sizes, "PIECE", TILE)
+    monkeypatch.setattr(descriptions, "PIECE", TILE)
     monkeypatch.setattr(additions, "SHARD_BYTES", 20_000)
     monkeypatch.setattr(files, "RACY_NS", -(10**15))
     monkeypatch.setattr(draws, "EVERY", 0.0)

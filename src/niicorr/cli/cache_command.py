@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from niicorr.numerals import bytes_text, plural
+
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
@@ -53,42 +55,28 @@ def _clear(options: argparse.Namespace, terminal: Terminal) -> int:
 
     folder = path_text(options.folder)
     files, size = clear_cache(options.folder)
-    terminal.say(f"cleared: {folder}  {_amount(size)} freed ({_count(files, 'file')})" if files else
+    terminal.say(f"cleared: {folder}  {bytes_text(size)} freed ({plural(files, 'file')})" if files else
                  f"nothing to clear: {folder} is empty")
     _print(options, {"path": folder, "files": files, "bytes": size})
     return 0
 
 
 def _lines(report: CacheReport) -> Iterator[str]:
-    what = f"{_count(report.maps, 'map')}, {_amount(report.bytes)} in {_count(report.shards, 'shard')}"
+    what = f"{plural(report.maps, 'map')}, {bytes_text(report.bytes)} in {plural(report.shards, 'shard')}"
     yield f"{report.path}: {what}, format {report.format}"
     if report.files:
-        yield f"{_count(report.files, 'file')} will not be opened again as long as nothing changes them"
+        yield f"{plural(report.files, 'file')} will not be opened again as long as nothing changes them"
     if report.damaged:
-        yield (f"{_count(report.damaged, 'map')} damaged or gone: the next run that needs "
+        yield (f"{plural(report.damaged, 'map')} damaged or gone: the next run that needs "
                f"{'it reads its file' if report.damaged == 1 else 'them reads their files'} again")
     if report.replaced:
-        yield f"{_count(report.replaced, 'map')} found damaged by earlier runs and no longer used"
+        yield f"{plural(report.replaced, 'map')} found damaged by earlier runs and no longer used"
     if report.damaged_lines:
-        yield f"{_count(report.damaged_lines, 'line')} of the index damaged and passed over"
+        yield f"{plural(report.damaged_lines, 'line')} of the index damaged and passed over"
     if report.unfinished:
-        yield f"{_count(report.unfinished, 'file')} not complete: a run is writing, or was killed"
+        yield f"{plural(report.unfinished, 'file')} not complete: a run is writing, or was killed"
     if report.others:
-        yield f"{_count(report.others, 'file')} there that niicorr did not write"
-
-
-def _count(count: int, noun: str) -> str:
-    from niicorr.numerals import plural
-
-    return plural(count, noun)
-
-
-def _amount(size: int) -> str:
-    """``1.2 GB``, ``56.8 MB``, ``53 bytes``."""
-    for unit, power in (("GB", 9), ("MB", 6), ("kB", 3)):
-        if size >= 10**power:
-            return f"{size / 10**power:.1f} {unit}"
-    return _count(size, "byte")
+        yield f"{plural(report.others, 'file')} there that niicorr did not write"
 
 
 def _print(options: argparse.Namespace, fields: dict[str, Any]) -> None:

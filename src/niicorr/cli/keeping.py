@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from niicorr.folder import result_stands, signals_held
-from niicorr.numerals import duration, percent
+from niicorr.numerals import bytes_text, duration, percent
 from niicorr.tables import path_text
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def keeping(options: argparse.Namespace, terminal: Terminal) -> Iterator[tuple[K
 
     kept = open_kept(place_of(options.out))
     if kept.begun:
-        terminal.say(f"continuing what an interrupted run left in {path_text(kept.folder)} ({_size(kept.size())})")
+        terminal.say(f"continuing what an interrupted run left in {path_text(kept.folder)} ({bytes_text(kept.size())})")
     try:
         yield kept, terminal.progress
     except BaseException as error:
@@ -97,14 +97,10 @@ def _left(kept: KeptWork) -> str:
     size = kept.size()
     if not size:
         return ""
-    return (f"{kept.counts() or 'a beginning'} kept in {path_text(kept.folder)} ({_size(size)}): the same command with "
-            "--resume continues there; remove the folder to be rid of it")
+    return (f"{kept.counts() or 'a beginning'} kept in {path_text(kept.folder)} ({bytes_text(size)}): the same command "
+            "with --resume continues there; remove the folder to be rid of it")
 
 
 def _written(error: BaseException) -> bool:
     """Whether the result was complete before."""
     return any("is complete" in note for note in getattr(error, "__notes__", ()))
-
-
-def _size(size: int) -> str:
-    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size} bytes"

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from niicorr.result import CorrelationResult
 
 KINDS = ("correlation", "partial", "covariance", "tangent")
-NULLS = ("effective", "independent", "none")
 
 _FEW_FILES = 4
 """Matrices of single runs are named up to this many, and counted beyond."""
@@ -106,7 +105,7 @@ def _comparison(parser: argparse.ArgumentParser) -> None:
     add("--kind", default="correlation", choices=KINDS,
         help="Pearson's r; partial: given all other regions; covariance; tangent: several runs, each with their mean "
         "(correlation)")
-    add("--null", default="effective", choices=NULLS,
+    add("--null", default="effective", choices=get_args(words.SeriesNull),
         help="how p-values are found: effective knows that successive volumes repeat each other; independent takes "
         "each for an observation of its own, which they are not (effective)")
     add("--fdr", default="bh", choices=get_args(words.Fdr),

@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 
 LIBRARY = "niicorr-library"
 
-SORTS = ("abs", "positive", "negative")
-NULLS = ("effective", "none")
-
 
 def add_index_parser(commands: Any, how: dict[str, Any]) -> Any:
     """Add ``index``; machine and talk are those of run."""
@@ -52,11 +49,13 @@ def add_search_parser(commands: Any, how: dict[str, Any]) -> Any:
     add = group.add_argument
     add("--method", default="pearson", choices=get_args(words.Method),
         help="pearson, cosine or concordance; a library does not hold what the others need (pearson)")
-    add("--null", default="effective", choices=NULLS, help="how p-values are found, for pearson (effective)")
+    add("--null", default="effective", choices=get_args(words.SearchNull),
+        help="how p-values are found, for pearson (effective)")
     add("--alternative", default="two-sided", choices=get_args(words.Alternative),
         help="which correlations count as far from 0 (two-sided)")
-    add("--sort", choices=SORTS, help="which come first: the largest |r|, the largest r or the smallest (abs; what "
-        "--alternative greater or less asks for)")
+    add("--sort", choices=get_args(words.Sort),
+        help="which come first: the largest |r|, the largest r or the smallest (abs; what --alternative greater or "
+        "less asks for)")
     _reading(parser, new=None)
     return parser
 
@@ -95,7 +94,7 @@ def _print_addition(addition: IndexReport) -> None:
 
 def search(options: argparse.Namespace, argv: list[str], terminal: Terminal) -> int:
     """``niicorr search``."""
-    from niicorr.cli.search_table import search_lines
+    from niicorr.cli.search_table import search_lines, skipped_lines
     from niicorr.errors import UsageError
     from niicorr.folder import OutputFolder, result_stands
     from niicorr.images.discover import discover
@@ -125,6 +124,8 @@ def search(options: argparse.Namespace, argv: list[str], terminal: Terminal) -> 
             write_search(folder.work, result, shlex.join(["niicorr", *map(path_text, argv)]))
             folder.commit()
     with result_stands(path_text(out)) if out is not None else _nothing():
+        if options.quiet:  # as in index
+            terminal.show(skipped_lines(result.queries, terminal.page), always=True)
         terminal.show(search_lines(result, terminal.page, out=None if out is None else path_text(out),
                                    seconds=time.perf_counter() - start, verbose=options.verbose))
         if options.json:

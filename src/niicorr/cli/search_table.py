@@ -48,7 +48,7 @@ def search_lines(
         head = (f"niicorr: {page.text(query.label)} among {plural(result.n_maps, 'map')} of "
                 f"{page.text(result.library)}, {measure.names}")
         if query.error is not None:
-            yield from page.paragraph("skipped", error_text(query), "bad")
+            yield from skipped_lines([query], page)
             continue
         for part in page.folded(head, page.width):
             yield [(part, "bold")]
@@ -68,6 +68,13 @@ def search_lines(
     yield from page.paragraph("took", f"{duration(seconds)}")
     if out is not None:
         yield from page.paragraph("written", out)
+
+
+def skipped_lines(queries: Sequence[MapRecord], page: Page) -> Iterator[Line]:
+    """Name the new maps that could not be used, and why."""
+    for query in queries:
+        if query.error is not None:
+            yield from page.paragraph("skipped", error_text(query), "bad")
 
 
 def addition_lines(addition: IndexReport, page: Page, *, seconds: float, verbose: bool) -> Iterator[Line]:

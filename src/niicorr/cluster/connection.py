@@ -89,6 +89,8 @@ def connected(
         leaving.callback(cluster.leave)
         with naming(folder, parent):
             yield cluster
+        if not scheduler.local:
+            cluster.forget()
 
 
 @contextmanager

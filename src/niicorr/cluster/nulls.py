@@ -12,15 +12,13 @@ from niicorr.cluster.tiles import pays
 from niicorr.compute.plan import cuts
 from niicorr.compute.similarity import Similarity
 from niicorr.matrix import MapMatrix
+from niicorr.nulls import descriptions
 from niicorr.nulls.effective import Description, EffectiveNull, EffectiveSize
 from niicorr.nulls.traces import Atoms
 from niicorr.typing import FloatArray, IntArray
 
 if TYPE_CHECKING:
     from distributed import Future
-
-PIECE = 64
-"""Maps to a task, where workers make no more than was asked for: as many as are described at once."""
 
 
 class GivenOutNull:
@@ -55,7 +53,7 @@ class GivenOutNull:
         self._tasks, self._note = tasks, note
         self._similarity, self._sets = similarity, sets
         self._orders = [(folder, number, name, piece.start, piece.stop)
-                        for name, matrix in sets.items() for piece in cuts(len(matrix), PIECE)]
+                        for name, matrix in sets.items() for piece in cuts(len(matrix), descriptions.PIECE)]
         self._given_out = pays(len(self._orders), sum(tasks.workers.values()), jobs)
         self._places = {_address(sets[name].rows[start:stop]): k
                         for k, (_, _, name, start, stop) in enumerate(self._orders)}

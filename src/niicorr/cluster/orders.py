@@ -230,6 +230,12 @@ def _cache(cache: str, _run: str, _stage: str) -> Cache:
     return open_cache(cache)
 
 
+def forget() -> None:
+    """Let go of all orders; those of a run that goes on are read again."""
+    for known in (reading, placing, set_facts, comparing, _cache):
+        known.cache_clear()
+
+
 def _map_set(parts: list[tuple[FileOrder, slice]], how: Reading, cache: Cache) -> MapSet:
     files: list[MapFile] = []
     count = 0

@@ -29,6 +29,7 @@ from niicorr.images.mapset import MapSet, VolumesOption
 from niicorr.images.sampling import Sampling
 from niicorr.images.survey import Survey
 from niicorr.matrix import MapMatrix
+from niicorr.nulls.descriptions import PIECE
 from niicorr.nulls.effective import EffectiveNull
 from niicorr.numerals import integer, listed, plural
 from niicorr.records import Decision
@@ -43,7 +44,10 @@ ROUNDS = 8
 FILES = 32
 """At most so many files to a task, so that progress is seen and little is lost."""
 
-LEAST = 64
+FAREWELL = 5.0
+"""Seconds in which a worker hears that a run has ended; another run of its own makes it let go as well, by and by."""
+
+LEAST = PIECE
 """Maps of the smallest shard: as many as null models describe at once."""
 
 
@@ -191,6 +195,13 @@ class Cluster:
         sets = dict(zip(names, (x, y), strict=True))  # of a set with itself: once
         return GivenOutNull(self._tasks, self._folder, number, make, similarity, sets, self._jobs, self._note,
                             at_once=at_once)
+
+    def forget(self) -> None:
+        """Let workers that outlive this run let go of what they kept for it.
+
+        For a run that ended well: to one that was interrupted, a worker may owe the answer to something longer.
+        """
+        self._tasks.everywhere(work.forget, (self._folder,), FAREWELL)
 
     def leave(self) -> None:
         """Let go of the folder: what the result wants to know of its maps later, it reads from their files."""

@@ -121,6 +121,14 @@ class Tasks:
         finally:
             future.release()
 
+    def everywhere(self, what: Callable[..., Any], order: Order, seconds: float) -> None:
+        """Let every worker do something, and wait no longer than this for those that do not answer."""
+        from distributed import wait
+
+        with suppress(Exception):  # a worker that has gone has nothing more to do
+            sent = [self._client.submit(what, *order, pure=False, workers=[address]) for address in self.threads()]
+            wait(sent, timeout=seconds)
+
     def wait(self) -> None:
         """Wait until there is a worker."""
         self._idle(time.monotonic())

@@ -114,6 +114,17 @@ def describe(folder: str, number: int, name: str, start: int, stop: int) -> Desc
     return null.describe(orders.comparing(folder, number).similarity.base(_matrix(folder, name, start, stop)))
 
 
+def forget(folder: str) -> None:
+    """Let go of what was kept for a run, and give its memory back to the machine: this worker outlives the run."""
+    with _holding:
+        for key in [key for key in _held if key[0] == folder]:
+            del _held[key]
+    orders.forget()
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):  # another C library
+            ctypes.CDLL(None).malloc_trim(0)
+
+
 def _reading(folder: str) -> orders.Reading:
     """Read the order of a run, unless this worker is another's match (it may have joined later)."""
     order = orders.reading(folder)
@@ -194,11 +205,11 @@ def _null(folder: str, number: int) -> EffectiveNull:
                           covariates=similarity.ranked_covariates)
 
 
-_held: OrderedDict[Hashable, tuple[threading.Lock, list[Any]]] = OrderedDict()
+_held: OrderedDict[tuple[Hashable, ...], tuple[threading.Lock, list[Any]]] = OrderedDict()
 _holding = threading.Lock()
 
 
-def _kept(key: Hashable, make: Callable[[], T]) -> T:
+def _kept(key: tuple[Hashable, ...], make: Callable[[], T]) -> T:
     """Make something once for the threads of this worker, and keep the few things asked for last."""
     with _holding:
         lock, made = _held.setdefault(key, (threading.Lock(), []))

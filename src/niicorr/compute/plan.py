@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from niicorr.compute.sums import CHUNK
+from niicorr.compute import sums
 
 TILE = 512
 """Maps a side of one product of the processor: it runs at full speed, and a thread holds some 50 MiB for it."""
@@ -61,8 +61,6 @@ class Sizes:
         How many are regressed out.
     same : bool
         Whether y is x: then half of the tiles are mirror images of the others.
-    chunk : int
-        Features per product.
     """
 
     rows: int
@@ -74,7 +72,6 @@ class Sizes:
     transformed: bool = False
     covariates: int = 0
     same: bool = False
-    chunk: int = CHUNK
 
     @property
     def products(self) -> int:
@@ -94,7 +91,7 @@ class Sizes:
     @property
     def chunk_bytes(self) -> int:
         """Bytes of a chunk of one map."""
-        return min(self.chunk, max(self.features, 1)) * self.itemsize
+        return min(sums.CHUNK, max(self.features, 1)) * self.itemsize
 
     def operand_bytes(self, rows: int, columns: int) -> int:
         """Bytes that products of a chunk take beyond the rows: two supports and squares; rows and supports weighted."""
@@ -128,6 +125,11 @@ class Plan:
     by_tile: bool
     bytes: int
 
+    def has(self, tile: Tile) -> bool:
+        """Whether this is a tile of the plan, and not a part of one that a device had no room for."""
+        return all(part.start % self.tile == 0 and part.stop == min(part.start + self.tile, panels[-1].stop)
+                   for part, panels in zip(tile, (self.rows, self.columns), strict=True))
+
 
 @dataclass(frozen=True)
 class DevicePlan:
@@ -139,9 +141,7 @@ class DevicePlan:
     bytes: int
 
 
-def planned(
-    sizes: Sizes, memory: int, jobs: int = 1, tile: int | None = None, *, on_device: bool = False
-) -> Plan:
+def planned(sizes: Sizes, memory: int, jobs: int = 1, *, on_device: bool = False) -> Plan:
     """Cut the comparison of two sets to fit the memory.
 
     Parameters
@@ -152,8 +152,6 @@ def planned(
         Bytes that may be held beyond the maps and the outcome. With less than one tile takes, one is planned.
     jobs : int
         Threads there are.
-    tile : int, optional
-        Maps a side of one product; `TILE` without it, `DEVICE_TILE` for a device.
     on_device : bool
         Whether a device makes the products. Panels are whole tiles of the device then, so that these lie where they
         would with any memory, and threads do what comes before and after.
@@ -166,7 +164,7 @@ def planned(
     >>> plan.columns, plan.threads, plan.bytes >> 20
     ((slice(0, 1200, None),), 2, 343)
     """
-    tile = tile or (DEVICE_TILE if on_device else TILE)
+    tile = DEVICE_TILE if on_device else TILE
     threads = jobs if sizes.work >= PAYS else 1
     # Threads are worth more than panels: a second pass over the maps costs little beside waiting for a core.
     room = memory // 2 if sizes.transformed else memory

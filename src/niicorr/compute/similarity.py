@@ -302,7 +302,7 @@ class Similarity:
 
         def finish(tile: Tile, part_x: Block, part_y: Block, sums: Sums) -> None:
             outcome = self.outcome(part_x, part_y, sums)
-            if means.elsewhere is not None:
+            if means.elsewhere is not None and plan.has(tile):
                 means.elsewhere.keep(tile, outcome)
             place(tile, outcome)
 

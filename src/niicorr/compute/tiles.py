@@ -140,10 +140,9 @@ def execute(
     weights : ndarray, shape (features,), float64, optional
         Positive.
     device : Device, optional
-        Makes the products, if given.
+        Makes the products, if given. Where it has no room for a tile, that comes in smaller ones.
     skip : callable, optional
-        Tells which tiles are not wanted. Panels without a wanted tile are not transformed; a device makes a panel
-        whole.
+        Tells which tiles of the plan are not wanted. Panels without a wanted tile are not transformed.
 
     Returns
     -------
@@ -168,7 +167,7 @@ def execute(
         if room is None:
             _by_threads(plan, tiles, origin, tx, ty, finish, weights)
         else:
-            _by_device(room, sizes, origin, tx, ty, finish, weights, lower=y is x and rows == columns)
+            _by_device(room, sizes, tiles, origin, tx, ty, finish, weights, lower=y is x and rows == columns)
 
     def band(rows: slice) -> None:
         # A function of its own, so that no panel outlives its turn.
@@ -220,48 +219,53 @@ class _Room:
 
 
 def _by_device(
-    room: _Room, sizes: Sizes, origin: tuple[int, int], x: Block, y: Block, finish: Finish,
+    room: _Room, sizes: Sizes, tiles: list[Tile], origin: tuple[int, int], x: Block, y: Block, finish: Finish,
     weights: Float64Array | None, *, lower: bool,
 ) -> None:
-    """Make the tiles of a panel on a device, in smaller parts if it has less room than it said."""
+    """Make the tiles of a panel on a device, those that are left in smaller parts if it has less room than it said."""
     sizes = replace(sizes, rows=len(y), columns=len(x))
-    done: set[tuple[int, int]] = set()
-    while True:
+    while tiles:
         plan = planned_on_device(sizes, room.memory, room.tile)
         if plan is None:
             raise ResourceError(f"{room.device.name} has too little memory left ({room.device.free() / 2**20:.0f} MiB) "
                                 "to multiply maps on it: close what else uses it, or use --device cpu")
-        if plan.tile < room.tile:
-            room.tile = plan.tile
-            done.clear()  # tiles lie elsewhere now
+        room.tile = plan.tile
+        left = {_corner(tile): tile for tile in _parts_of(tiles, plan.tile, lower=lower)}
         try:
-            _parts_on_device(room.device, plan, origin, x, y, finish, weights, done, lower=lower)
+            _parts_on_device(room.device, plan, origin, x, y, finish, weights, left)
             return
         except Exception as error:
             if not ran_out(error):
                 raise
         # Not before the error and with it all that its frames hold has gone.
         room.most, room.ran_out = plan.bytes // 2, True
+        tiles = list(left.values())
 
 
 def _parts_on_device(
     device: Device, plan: DevicePlan, origin: tuple[int, int], x: Block, y: Block, finish: Finish,
-    weights: Float64Array | None, done: set[tuple[int, int]], *, lower: bool,
+    weights: Float64Array | None, left: dict[tuple[int, int], Tile],
 ) -> None:
-    """Make the tiles of a panel that are not done yet, as many at once as the device holds."""
+    """Make tiles of a panel, as many at once as the device holds, and take each from those that are left."""
     for rows in cuts(len(y), plan.rows):
         for columns in cuts(len(x), plan.columns):
             offset = rows.start, columns.start
             tiles = [t for t in tiles_of(rows.stop - rows.start, columns.stop - columns.start, plan.tile)
-                     if not (lower and columns.start + t[1].start > rows.start + t[0].start)
-                     and _corner(_placed(t, offset)) not in done]
+                     if _corner(_placed(t, offset)) in left]
             if not tiles:
                 continue
             part_x, part_y = x.part(columns), y.part(rows)
             for tile, sums in device_sums(device, part_x, part_y, weights, tiles):
                 here = _placed(tile, offset)
                 finish(_placed(here, origin), part_x.part(tile[1]), part_y.part(tile[0]), sums)
-                done.add(_corner(here))
+                del left[_corner(here)]
+
+
+def _parts_of(tiles: list[Tile], side: int, *, lower: bool) -> list[Tile]:
+    """Cut tiles that are larger than a side; without what lies above the diagonal, where the panel starts there."""
+    parts = [_placed(part, _corner(tile)) for tile in tiles
+             for part in tiles_of(tile[0].stop - tile[0].start, tile[1].stop - tile[1].start, side)]
+    return [part for part in parts if not (lower and part[1].start > part[0].start)]
 
 
 def _placed(tile: Tile, origin: tuple[int, int]) -> Tile:

@@ -15,7 +15,7 @@ from niicorr._version import __version__
 from niicorr.analysis import silent
 from niicorr.compute.similarity import MIN_COMMON
 from niicorr.errors import DomainWarning, InputError, ResourceError, UsageError, told_on
-from niicorr.folder import PROGRAM, hidden_folder, remove, resource_text
+from niicorr.folder import PROGRAM, hidden_folder, remove, resource_text, sync_folder
 from niicorr.images.extract import extract
 from niicorr.images.sampling import Sampling, choose_sampling, one_header
 from niicorr.images.write import write_volume
@@ -26,7 +26,7 @@ from niicorr.library.reading import PER_CALL, Known, NewMaps, demand_options, pa
 from niicorr.library.shards import split, write_shard
 from niicorr.machine import default_jobs, memory_budget, one_blas_thread, versions
 from niicorr.matrix import MapMatrix, row_dtype
-from niicorr.matrix_folder import grid_fields, sync_folder, write_array, write_json
+from niicorr.matrix_folder import grid_fields, write_json, write_synced
 from niicorr.nulls.effective import EffectiveNull
 from niicorr.numerals import integer, plural
 from niicorr.options import Options, options_of
@@ -228,9 +228,12 @@ class _Adding:
                         matrix, fine = split(matrix)
                     with one_blas_thread():
                         features = features_of(matrix, null, jobs)
-                    write_shard(home.folder, matrix, fine, features, named=self._path)
-                    home.settle()
-                    self._added += matrix.records
+
+                    def settle(records: tuple[MapRecord, ...] = matrix.records) -> None:
+                        home.settle()
+                        self._added += records
+
+                    write_shard(home.folder, matrix, fine, features, settle=settle, named=self._path)
                 advance(places.size)
 
     def _usable(self, whole: MapMatrix, places: IntArray) -> MapMatrix:
@@ -299,7 +302,7 @@ def _write_head(folder: str, sampling: Sampling, options: Options, *, named: str
     """Write what all maps of a library share; ``named`` is where it is going to be."""
     resolved = options.resolved()
     try:
-        write_array(os.path.join(folder, "indices.npy"), sampling.indices.astype(np.int64))
+        write_synced(os.path.join(folder, "indices.npy"), sampling.indices.astype(np.int64))
         write_volume(os.path.join(folder, "mask.nii.gz"), sampling.mask, sampling.grid)
         record = {
             "program": PROGRAM, "kind": KIND, "schema": SCHEMA, "version": __version__,

@@ -16,7 +16,7 @@ import numpy as np
 
 from niicorr.errors import InputError
 from niicorr.matrix import Features, MapMatrix, distinct_supports
-from niicorr.matrix_folder import read_array, write_array
+from niicorr.matrix_folder import read_array, write_synced
 from niicorr.nulls.effective import EffectiveNull, effective_null
 from niicorr.nulls.lattice import lattice_of
 from niicorr.nulls.robust import Pooled, Traits, unevenness
@@ -123,7 +123,7 @@ def features_of(matrix: MapMatrix, null: EffectiveNull, jobs: int) -> MapFeature
 def write_features(folder: str, features: MapFeatures) -> None:
     """Write features as arrays into a folder that exists."""
     for name, array in _named(features).items():
-        write_array(os.path.join(folder, f"{name}.npy"), array)
+        write_synced(os.path.join(folder, f"{name}.npy"), array)
 
 
 def read_features(folder: str, null: EffectiveNull, n_maps: int, n_supports: int) -> MapFeatures:

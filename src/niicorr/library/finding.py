@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
@@ -32,13 +32,10 @@ from niicorr.significance import LEAST_VOXELS, UNEVEN
 from niicorr.tables import path_text
 from niicorr.threads import in_order
 from niicorr.typing import Alternative, BoolArray, Float64Array, FloatArray, IntArray, Progress
+from niicorr.words import SearchMethod, SearchNull, Sort
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Sort: TypeAlias = Literal["abs", "positive", "negative"]
-SearchMethod: TypeAlias = Literal["pearson", "cosine", "concordance"]
-SearchNull: TypeAlias = Literal["effective", "none"]
 
 TOP = 20
 

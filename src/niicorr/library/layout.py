@@ -12,9 +12,9 @@ from typing import Any, get_args
 
 from niicorr import folder
 from niicorr.errors import InputError, ResourceError, UsageError
-from niicorr.folder import LIBRARY, resource_text
+from niicorr.folder import LIBRARY, resource_text, sync_folder
 from niicorr.images.inspect import BackgroundOption
-from niicorr.matrix_folder import GRID, read_json, sync_folder
+from niicorr.matrix_folder import GRID, read_json
 from niicorr.record_fields import DECISION
 from niicorr.tables import brief, path_text
 from niicorr.typing import Interpolation, Resample, Zeros
@@ -29,9 +29,6 @@ MAPS, SHARD_RECORD = "maps", "shard.json"
 READING = ("mask", "background", "zeros", "grid", "resample", "interpolation")
 """The options that all maps of a library share."""
 
-LEFT_BEHIND = 3600.0
-"""Seconds after which a hidden folder of another machine was left by a process that died: a living one writes on."""
-
 _SHARD = re.compile(r"shard-([0-9]{6})")
 _HIDDEN = re.compile(r"\.niicorr-.{1,64}-[0-9]{1,10}-[0-9a-f]{8,16}")
 
@@ -42,8 +39,8 @@ _KINDS = {
 }
 
 
-def is_library(path: str) -> bool:
-    """Whether a folder holds ``library.json``."""
+def has_record(path: str) -> bool:
+    """Whether a folder holds ``library.json``, be it a good one or not (as `niicorr.folder.is_library` asks)."""
     return os.path.lexists(os.path.join(path, RECORD))
 
 
@@ -61,7 +58,7 @@ def judge_place(path: str) -> bool:
         return False
     if not os.path.isdir(path):
         raise UsageError(f"{path_text(path)} is a file, not a folder: name another with -o")
-    if is_library(path):
+    if has_record(path):
         return True
     others = sorted(name for name in _entries(path) if not name.startswith("."))
     if others:
@@ -80,7 +77,7 @@ def library_record(path: str) -> dict[str, Any]:
     """
     if "\0" in path or not os.path.isdir(path):
         raise InputError(f"{path_text(path)}: there is no such folder")
-    if not is_library(path):
+    if not has_record(path):
         raise InputError(f"{path_text(path)} is no library of niicorr (no {RECORD} in it): make one with niicorr index")
     record = read_json(os.path.join(path, RECORD), _KINDS, KIND, SCHEMA)
     missing = [name for name in READING if name not in record["options"]]
@@ -145,17 +142,11 @@ def sweep(path: str) -> None:
     """Remove what processes that died left behind, those of this machine at once."""
     try:
         folder.sweep(path)
-        # What time it is says the disk: the clocks of two machines may differ, and that of one may be set.
-        now = folder.disk_time(path)
     except OSError:
         return  # only to be read
-    for name in _entries(path):
-        place = os.path.join(path, name)
-        try:
-            if _HIDDEN.fullmatch(name) and now - os.lstat(place).st_mtime > LEFT_BEHIND and not _of_this_machine(name):
-                shutil.rmtree(place, ignore_errors=True)
-        except OSError:
-            continue  # gone, or not ours to remove
+    others = [name for name in _entries(path) if _HIDDEN.fullmatch(name) and not _of_this_machine(name)]
+    for name in folder.left_behind(path, others):
+        shutil.rmtree(os.path.join(path, name), ignore_errors=True)
 
 
 def _of_this_machine(name: str) -> bool:

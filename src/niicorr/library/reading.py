@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
-from niicorr.errors import NiicorrError, UnusableMapsError, UsageError
+from niicorr.errors import NiicorrError, UsageError
 from niicorr.images.mapset import MapFile, MapSet, read_maps
 from niicorr.images.sampling import Sampling, choose_sampling, settle
 from niicorr.images.shelf import Shelf
@@ -17,11 +17,14 @@ from niicorr.library.layout import file_hash
 from niicorr.library.opened import Key
 from niicorr.machine import default_jobs, memory_budget
 from niicorr.options import Options
-from niicorr.preparing import refusal
+from niicorr.preparing import refusal, stopped_by
 from niicorr.typing import Progress
 
 PER_CALL = ("volumes", "on_error", "max_map_size", "memory", "jobs", "cache")
 """Options of reading that are no matter of the library."""
+
+SKIPPING = "leave them out"
+"""What a library, or a search, does with maps that it goes on without."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,22 +83,12 @@ def read_new(
     with progress(len(found), "reading maps") as advance:
         read = survey(found, background=options.background, zeros=options.zeros, jobs=jobs,
                       keep=memory_budget(options.memory) / 2, progress=advance, cache=cache)
-    failure: NiicorrError | None = None
     try:
         sampling = choose_sampling(read, interpolation=options.interpolation, **sampled)
-        read = settle(read, sampling, options.resample)
     except NiicorrError as error:
-        failure = error
-    problems = list({(p.path, p.text): p for p in read.problems}.values())
-    if failure is not None:
-        if problems and (options.on_error == "stop" or len(read.problems) == len(found)):
-            raise UnusableMapsError(problems, len(found), "" if len(read.problems) == len(found) else str(failure),
-                                    "leave them out")
-        raise failure
-    problem = refusal([read], options)
-    if isinstance(problem, UnusableMapsError):
-        raise UnusableMapsError(list(problem.problems), problem.total, problem.besides, "leave them out")
-    if problem is not None:
+        raise stopped_by(error, [read], options, SKIPPING) from None
+    read = settle(read, sampling, options.resample)
+    if problem := refusal([read], options, SKIPPING):
         raise problem
     return NewMaps(read, sampling, known)
 

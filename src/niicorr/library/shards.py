@@ -9,7 +9,7 @@ tell where maps are zero whose zeros were read by rule, so that a search can say
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -19,7 +19,7 @@ import numpy as np
 
 from niicorr._version import __version__
 from niicorr.errors import InputError, ResourceError
-from niicorr.folder import PROGRAM, hidden_place, remove, resource_text
+from niicorr.folder import PROGRAM, hidden_place, remove, resource_text, signals_held, sync_folder
 from niicorr.library.features import VERSION, MapFeatures, read_features, write_features
 from niicorr.library.layout import MAPS, SHARD_RECORD, file_hash, put_in_place
 from niicorr.matrix import Features, MapMatrix, OwnValues, same_place
@@ -28,10 +28,9 @@ from niicorr.matrix_folder import (
     open_matrix,
     read_array,
     read_json,
-    sync_folder,
-    write_array,
     write_json,
     write_matrix,
+    write_synced,
 )
 from niicorr.nulls.effective import EffectiveNull
 from niicorr.records import MapRecord
@@ -143,9 +142,10 @@ def split(matrix: MapMatrix) -> tuple[MapMatrix, Any]:
 
 
 def write_shard(
-    library: str, matrix: MapMatrix, fine: Any, features: MapFeatures, *, named: str | None = None
-) -> str:
-    """Add maps to a library as a shard of its own, whole or not at all; return its name.
+    library: str, matrix: MapMatrix, fine: Any, features: MapFeatures, *, settle: Callable[[], None],
+    named: str | None = None,
+) -> None:
+    """Add maps to a library as a shard of its own, whole or not at all.
 
     Parameters
     ----------
@@ -157,6 +157,8 @@ def write_shard(
         What rounding took from float32 rows (`split`).
     features : MapFeatures
         Of the maps.
+    settle : callable
+        Called once the shard is there. An interrupt that comes meanwhile waits until then: it is to be told of it.
     named : str, optional
         Where the library is going to be, for messages, while it lies under a hidden name.
 
@@ -171,17 +173,19 @@ def write_shard(
         os.mkdir(work)
         write_matrix(os.path.join(work, MAPS), matrix, named=named)
         of = [(i, _READINGS.index(reading)) for i, (reading, _) in matrix.zeros.items()]
-        write_array(os.path.join(work, "zeros_of.npy"), np.array(of, dtype=np.int64).reshape(-1, 2))
-        write_array(os.path.join(work, "zeros.npy"), np.array([bits for _, bits in matrix.zeros.values()],
+        write_synced(os.path.join(work, "zeros_of.npy"), np.array(of, dtype=np.int64).reshape(-1, 2))
+        write_synced(os.path.join(work, "zeros.npy"), np.array([bits for _, bits in matrix.zeros.values()],
                                                               np.uint8).reshape(len(of), -(-matrix.features.n // 8)))
         write_features(work, features)
         if fine is not None:
-            write_array(os.path.join(work, "fine.npy"), fine)
+            write_synced(os.path.join(work, "fine.npy"), fine)
         write_json(os.path.join(work, SHARD_RECORD), {
             "program": PROGRAM, "kind": KIND, "schema": SCHEMA, "version": __version__, "features": VERSION,
             "digests": {name: _digest(os.path.join(work, *name.split("/"))) for name in sorted(_files(work))}})
         sync_folder(work)
-        return put_in_place(library, work)
+        with signals_held():
+            put_in_place(library, work)
+            settle()
     except OSError as error:
         if isinstance(error, ResourceError):
             raise

@@ -13,6 +13,7 @@ from niicorr.plot import layout as lay
 from niicorr.plot.canvas import axis_label
 from niicorr.plot.colormaps import faded, text_colours
 from niicorr.plot.strips import write_legend
+from niicorr.plot.zeros import DAGGER
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -99,8 +100,15 @@ def mark_cells(ax: Axes, picture: Picture) -> None:
 
 
 def write_values(ax: Axes, mesh: QuadMesh, picture: Picture, layout: Layout) -> None:
-    """Write the number into every cell, dark or white, whichever stands out more on its colour."""
+    """Write the number into every cell, dark or white, whichever stands out more on its colour.
+
+    A dagger stands behind its number, which stays in the middle of the cell so that numbers can be read in columns.
+    """
+    from matplotlib.transforms import ScaledTranslation
+
     colours = _ink(mesh, picture)
+    aside = picture.width([DAGGER], layout.value_size) / 2 * lay.POINT
+    behind = ax.transData + ScaledTranslation(aside, 0, ax.figure.dpi_scale_trans)
     for (i, j), value in np.ndenumerate(picture.values):
         text, colour = picture.number(value), colours[i * picture.shape[1] + j]
         if picture.missing[i, j]:
@@ -108,8 +116,9 @@ def write_values(ax: Axes, mesh: QuadMesh, picture: Picture, layout: Layout) -> 
         elif picture.diagonal[i, j]:
             colour = DIAGONAL_TEXT
         weight = "bold" if picture.missing[i, j] else "normal"
-        ax.text(j + 0.5, i + 0.5, text, ha="center", va="center", color=colour, fontsize=layout.value_size,
-                weight=weight)  # fmt: skip
+        marked = picture.fragile is not None and bool(picture.fragile[i, j])
+        ax.text(j + 0.5, i + 0.5, text + DAGGER * marked, ha="center", va="center", color=colour,
+                fontsize=layout.value_size, weight=weight, transform=behind if marked else ax.transData)  # fmt: skip
 
 
 def write_stars(ax: Axes, mesh: QuadMesh, picture: Picture, layout: Layout) -> None:

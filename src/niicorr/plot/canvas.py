@@ -114,7 +114,8 @@ def _plan(picture: Picture, cell: tuple[float, float], values: bool | None) -> L
         values=values,
         room_left=lay.TREE if picture.left_tree else lay.NAME,
         starred=marks is not None and bool(marks.stars.any()),
-        letters=lay.LETTERS if picture.exponent is None else lay.COVARIANCE_LETTERS,
+        letters=(lay.LETTERS if picture.exponent is None else lay.COVARIANCE_LETTERS)
+        + (0.0 if picture.fragile is None else lay.DAGGER_LETTERS),
         strips=(len(picture.row_strips), len(picture.column_strips)),
         spans=() if groups is None else groups.spans,
         heads=heads,

@@ -9,7 +9,9 @@ import numpy as np
 
 from niicorr.plot.labels import power_text, set_name, shorten_middle
 from niicorr.plot.significance import LEVELS, Significance
+from niicorr.plot.zeros import DAGGER
 from niicorr.records import NO_OUTLINE
+from niicorr.result.sentences import counted, zeros_matter
 from niicorr.tables import printable
 
 if TYPE_CHECKING:
@@ -143,6 +145,16 @@ def legend(result: CorrelationResult, marks: Significance, *, starred: bool, hal
     if halved:
         return f"Above the diagonal all pairs; below it those with q > {levels[0]}{or_none} are faded {how}"
     return f"Faded: q > {levels[0]}{or_none} {how}"
+
+
+def zeros_line(result: CorrelationResult, *, marked: bool) -> str:
+    """Return how many pairs rest on how zeros are read, and what a dagger means where cells carry it."""
+    count, total = zeros_matter(result), int(counted(result).sum())
+    pairs = f"{grouped(count)} of {grouped(total)} {'pair' if total == 1 else 'pairs'}"
+    if marked:
+        return f"{DAGGER} would change by more than .1 or in sign if zeros were read the other way ({pairs})"
+    return (f"{pairs} would change by more than .1 or in sign if zeros were read the other way (“zeros matter” in "
+            "pairs.tsv)")
 
 
 def grouped(number: int) -> str:

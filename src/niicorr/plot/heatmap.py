@@ -51,6 +51,7 @@ def heatmap(
     values: bool | None = None,
     vmax: float | None = None,
     stars: bool | None = None,
+    daggers: bool | None = None,
 ) -> Axes:
     r"""Draw every cell of a result as a colour, with its number where that can be read.
 
@@ -75,6 +76,9 @@ def heatmap(
     stars : bool, optional
         Whether numbers with ``p_fdr`` up to .05, .01 and .001 carry one, two and three stars, and cells above .05
         are faded; without it where the result has p-values.
+    daggers : bool, optional
+        Whether numbers that would change by more than .1 or in sign if zeros were read the other way carry a †; without
+        it where the result has such numbers.
 
     Returns
     -------
@@ -97,7 +101,7 @@ def heatmap(
     """
     import seaborn
 
-    picture = prepare(result, order, cmap, vmax, stars, every_cell=bool(values))
+    picture = prepare(result, order, cmap, vmax, stars, daggers, every_cell=bool(values))
     bar = {"extend": "both" if picture.beyond else "neither"}
     if ax is None:
         ax, bar_axes, layout = own_axes(picture, values)

@@ -16,6 +16,7 @@ from niicorr.plot.colormaps import diverging
 from niicorr.plot.layout import VALUES_UP_TO
 from niicorr.plot.order import Arrangement, arrange
 from niicorr.plot.significance import Significance, significance
+from niicorr.plot.zeros import fragile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,8 +68,12 @@ class Picture:
         The words around.
     significance : Significance or None
         Which cells carry stars and which are faded; None where none is marked.
+    fragile : ndarray of bool, shape of values, or None
+        Cells that carry a dagger; None where none does.
     legends : tuple of str
         What these marks mean, without stars and with them; empty where there are none.
+    zeros : tuple of str
+        How many cells rest on how zeros are read, without daggers and with them; empty where none does.
     row_strips, column_strips : tuple of Strip
         Bars of colours beside the cells, their names fit to be drawn.
     row_groups, column_groups : Groups or None
@@ -97,7 +102,9 @@ class Picture:
     small_print: list[str]
     headline: str | None
     significance: Significance | None
+    fragile: BoolArray | None
     legends: tuple[str, ...]
+    zeros: tuple[str, ...]
     row_strips: tuple[Strip, ...] = ()
     column_strips: tuple[Strip, ...] = ()
     row_groups: Groups | None = None
@@ -134,9 +141,9 @@ class Picture:
         return r_text(value) if self.exponent is None else labels.scaled_text(value, self.exponent)
 
     def lines_below(self, values: bool) -> list[str]:
-        """Return the small print, for cells with numbers or without; stars stand only beside numbers."""
-        legend = self.legends[1:] if values else self.legends[:1]
-        return [*legend, *self.small_print]
+        """Return the small print, for cells with numbers or without; stars and daggers stand only beside numbers."""
+        known = slice(1, None) if values else slice(1)
+        return [*self.legends[known], *self.zeros[known], *self.small_print]
 
     def width(self, texts: Sequence[str], size: float) -> float:
         """Width in points of the widest of some texts, in the fonts of this picture."""
@@ -165,8 +172,8 @@ def colour_limit(values: Float64Array, unbounded: bool = False) -> float:
 
 
 def prepare(
-    result: CorrelationResult, order: Order, cmap: str, vmax: float | None, stars: bool | None = None, *,
-    every_cell: bool = False,
+    result: CorrelationResult, order: Order, cmap: str, vmax: float | None, stars: bool | None = None,
+    daggers: bool | None = None, *, every_cell: bool = False,
 ) -> Picture:
     """Put everything that is drawn into its order and its words; where each cell must be drawn, no blocks are made."""
     if not result.estimate.size:
@@ -181,6 +188,8 @@ def prepare(
     halved = regions and marks is not None and max(result.estimate.shape) > VALUES_UP_TO
     legends = [] if marks is None else [captions.legend(result, marks, starred=starred, halved=halved)
                                         for starred in (False, True)]
+    unsure = fragile(result, daggers)
+    zeros = () if unsure is None else tuple(captions.zeros_line(result, marked=marked) for marked in (False, True))
     blocks = None if every_cell else blocks_of(len(rows), len(columns))
     span: tuple[float, ...] = ()
     if marks is not None:
@@ -210,7 +219,7 @@ def prepare(
     headline = captions.headline(result)
     bar_label = captions.method_label(result, limit, exponent)
     strips = arrangement.row_strips + arrangement.column_strips
-    words = [*result.x_labels, *result.y_labels, *names, *small_print, headline or "", *legends,
+    words = [*result.x_labels, *result.y_labels, *names, *small_print, headline or "", *legends, *zeros,
              *(word for strip in strips for word in (strip.title, *strip.names)), bar_label if exponent else ""]
     families = labels.font_families(words)
     x_labels, y_labels = (labels.shown(each, families) for each in (result.x_labels, result.y_labels))
@@ -235,7 +244,9 @@ def prepare(
         small_print=[labels.escape_missing(line, families) for line in small_print],
         headline=labels.escape_missing(headline, families) if headline else None,
         significance=marks,
+        fragile=None if unsure is None or blocks is not None else unsure[np.ix_(rows, columns)],
         legends=tuple(labels.escape_missing(line, families) for line in legends),
+        zeros=zeros,
         row_strips=tuple(_drawable_strip(strip, families) for strip in arrangement.row_strips),
         column_strips=tuple(_drawable_strip(strip, families) for strip in arrangement.column_strips),
         row_groups=_drawable_groups(arrangement.row_groups, families),

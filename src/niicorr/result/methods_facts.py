@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from niicorr.numerals import listed
+from niicorr.numerals import integer, listed
 from niicorr.records import FEW
 from niicorr.tables import printable
 
@@ -103,24 +103,14 @@ def covariates_of(facts: Facts) -> list[str]:
     return names
 
 
-def whole(n: int) -> str:
-    """Write a count, its digits in threes."""
-    return f"{int(n):,}".replace(",", "\N{NO-BREAK SPACE}")
-
-
 def rounded(value: float) -> str:
     """Write a number of independent values."""
-    return f"{value:.1f}" if value < FEW else whole(round(value))
+    return f"{value:.1f}" if value < FEW else integer(round(value))
 
 
 def value_text(value: float) -> str:
     """Write a value of a map."""
     return "NaN" if np.isnan(value) else f"{value:.6g}".replace("inf", "infinity").replace("-", "−")
-
-
-def counted(n: int, what: str = "map") -> str:
-    """Write how many: ``1 map``, ``20 maps``."""
-    return f"1 {what}" if n == 1 else f"{whole(n)} {what}s"
 
 
 def was(n: int) -> str:
@@ -136,4 +126,4 @@ def file_name(path: str) -> str:
 def some(names: list[str]) -> str:
     """Join the first few, and count the rest."""
     more = len(names) - NAMED
-    return listed([*names[:NAMED], f"{whole(more)} more"] if more > 0 else names)
+    return listed([*names[:NAMED], f"{integer(more)} more"] if more > 0 else names)

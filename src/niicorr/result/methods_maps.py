@@ -9,18 +9,16 @@ from collections.abc import Iterator
 import numpy as np
 
 from niicorr._version import __version__
-from niicorr.numerals import listed
+from niicorr.numerals import integer, listed, plural
 from niicorr.records import NO_OUTLINE
 from niicorr.result.methods_facts import (
     NAMED,
     Facts,
-    counted,
     covariates_of,
     file_name,
     some,
     value_text,
     was,
-    whole,
 )
 from niicorr.tables import printable
 
@@ -53,14 +51,14 @@ def _opening(facts: Facts) -> Iterator[str]:
     result, (n_x, n_y) = facts.result, facts.sizes
     kind = "map" if result.grid is None else "brain map"
     n_pairs = int(np.count_nonzero(facts.pairs))
-    in_all = f", {whole(n_pairs)} pairs in all," if n_pairs > 1 else ""
+    in_all = f", {integer(n_pairs)} pairs in all," if n_pairs > 1 else ""
     if not n_pairs:
         what = "There was no pair of maps to compare"
     elif result.same_set:
-        what = f"Each of {whole(n_x)} {kind}s was compared with every other{in_all}"
+        what = f"Each of {integer(n_x)} {kind}s was compared with every other{in_all}"
     else:
-        subject = f"Each of {whole(n_x)} {kind}s" if n_x > 1 else f"One {kind}"
-        what = f"{subject} (set x) was compared with {f'each of {whole(n_y)}' if n_y > 1 else 'one'} (set y){in_all}"
+        subject = f"Each of {integer(n_x)} {kind}s" if n_x > 1 else f"One {kind}"
+        what = f"{subject} (set x) was compared with {f'each of {integer(n_y)}' if n_y > 1 else 'one'} (set y){in_all}"
     yield f"{what} with {software(facts)}."
 
 
@@ -81,7 +79,7 @@ def _left_out(facts: Facts) -> Iterator[str]:
     count = sum(map(len, bad.values()))
     if count:
         named = "; ".join(name + some(labels) for name, labels in bad.items() if labels)
-        yield f"Of the maps given, {whole(count)} could not be used and {was(count)} left out ({named})."
+        yield f"Of the maps given, {integer(count)} could not be used and {was(count)} left out ({named})."
 
 
 def _grid(facts: Facts) -> Iterator[str]:
@@ -111,19 +109,20 @@ def _brought_to_grid(facts: Facts) -> Iterator[str]:
     if resampled:
         ways = [f"by {re.sub('^averaged', 'averaging', how)}" for how in resampled]
         if len(ways) > 1:
-            ways = [f"{way} ({whole(n)})" for way, n in zip(ways, resampled.values(), strict=True)]
+            ways = [f"{way} ({integer(n)})" for way, n in zip(ways, resampled.values(), strict=True)]
         count = resampled.total()
-        yield (f"To this grid, {counted(count)} {was(count)} resampled {listed(ways)}; missing voxels had no weight, "
-               "and a voxel was valid where at least half of the weight was.")
+        yield (f"To this grid, {plural(count, 'map')} {was(count)} resampled {listed(ways)}; missing voxels had no "
+               "weight, and a voxel was valid where at least half of the weight was.")
     placed = facts.decided_on_maps("grid")
     moved = sum("nothing interpolated" in text for text in placed)
     if moved:
-        yield (f"Without interpolation, {counted(moved)} {was(moved)} brought to it by reordering axes or by whole "
-               "voxels.")
+        yield (f"Without interpolation, {plural(moved, 'map')} {was(moved)} brought to it by reordering axes or by "
+               "whole voxels.")
     blind = sum("no orientation" in text for text in placed)
     if blind:
         header = "header tells" if blind == 1 else "headers tell"
-        yield f"Voxels of {counted(blind)} whose {header} no orientation were matched by their place in the array."
+        yield (f"Voxels of {plural(blind, 'map')} whose {header} no orientation were matched by their place in the "
+               "array.")
 
 
 def _mask(facts: Facts) -> Iterator[str]:
@@ -134,8 +133,8 @@ def _mask(facts: Facts) -> Iterator[str]:
     narrowed = next((match for decision in facts.result.decisions if (match := re.match(
         r"(\d+) of the mask's (\d+) voxels do not count: their (.+)", decision.text))), None)
     left, held = held, int(narrowed[2]) if narrowed else held
-    voxels = f"all {whole(of)} voxels of the grid" if held == of else (
-        f"{whole(held)} of the grid's {whole(of)} voxels")
+    voxels = f"all {integer(of)} voxels of the grid" if held == of else (
+        f"{integer(held)} of the grid's {integer(of)} voxels")
     how = facts.decided("mask")
     half = re.search(r"inside at least half of (?:the (\d+) of (\d+) maps that|(.+)$)", how)
     given = re.match(r"as given: (.+) \(\d+ voxels\)", how)
@@ -149,7 +148,7 @@ def _mask(facts: Facts) -> Iterator[str]:
         brought = ", brought to the grid by nearest neighbour" if "nearest voxel" in how else ""
         yield f"The mask was given ({file_name(given[1])}{brought}) and held {voxels}."
     elif how.startswith("that of the atlas"):
-        yield f"The {whole(held)} voxels of the atlas's regions could count."
+        yield f"The {integer(held)} voxels of the atlas's regions could count."
     elif "MNI152" in how:
         nilearn = f"nilearn {facts.result.provenance.versions.get('nilearn', '')}".strip()
         yield f"The mask was the MNI152 brain mask of {nilearn}: {voxels}."
@@ -161,7 +160,7 @@ def _mask(facts: Facts) -> Iterator[str]:
         yield f"The mask held {voxels}."
     if narrowed:
         why = narrowed[3].replace(" is ", " was ").replace(" are ", " were ")
-        yield f"Of these, {whole(int(narrowed[1]))} did not count because their {why}, which left {whole(left)}."
+        yield f"Of these, {integer(int(narrowed[1]))} did not count because their {why}, which left {integer(left)}."
 
 
 def _regions(facts: Facts) -> Iterator[str]:
@@ -169,9 +168,9 @@ def _regions(facts: Facts) -> Iterator[str]:
     if regions is None:
         return
     lost = int(np.count_nonzero(regions.n_voxels == 0))
-    yield (f"Each map was averaged over the {whole(len(regions.regions))} regions of the atlas "
-           f"{file_name(regions.path)}{f' ({whole(lost)} of which hold no voxel on this grid)' if lost else ''}, over "
-           "the voxels in which it had data.")
+    without = f" ({integer(lost)} of which hold no voxel on this grid)" if lost else ""
+    yield (f"Each map was averaged over the {integer(len(regions.regions))} regions of the atlas "
+           f"{file_name(regions.path)}{without}, over the voxels in which it had data.")
     least = facts.options.get("min_coverage")
     share = 0.5 if least is None else float(least)
     yield f"A region was missing for a map that covered less than {share * 100:g}\N{NO-BREAK SPACE}% of it."
@@ -186,10 +185,10 @@ def _background(facts: Facts) -> Iterator[str]:
         yield f"The value {listed(dict.fromkeys(map(value_text, values)))} was specified as background."
     elif texts and values:
         found = Counter(map(value_text, values)).most_common()
-        told = listed([f"{value} in {counted(n)}" for value, n in found]) if len(found) <= NAMED else (
-            f"{whole(len(found))} different values in {counted(len(values))}")
+        told = listed([f"{value} in {plural(n, 'map')}" for value, n in found]) if len(found) <= NAMED else (
+            f"{integer(len(found))} different values in {plural(len(values), 'map')}")
         none = len(texts) - len(values)
-        without = f"; {counted(none)} had none" if none else ""
+        without = f"; {plural(none, 'map')} had none" if none else ""
         yield ("The background of a map was taken to be the most common value on the faces of its volume, if at least "
                f"a quarter of these and a tenth of the volume held it: {told}{without}.")
     elif texts:
@@ -197,7 +196,7 @@ def _background(facts: Facts) -> Iterator[str]:
     coded = any(value != 0 and np.isfinite(value) for value in values)
     not_finite = sum(any(d.topic == "missing" for d in m.decisions) or not np.isfinite(m.background or 0)
                      for m in facts.maps)
-    these = f"NaN and infinite values (in {counted(not_finite)})"
+    these = f"NaN and infinite values (in {plural(not_finite, 'map')})"
     if coded:
         yield f"Voxels of a background other than 0 were missing{f', and so were {these}' if not_finite else ''}."
     elif not_finite:
@@ -216,9 +215,9 @@ def _zeros(facts: Facts) -> Iterator[str]:
         return
     if "(--" in texts[0]:
         why = "0 being the background specified" if "--background" in texts[0] else "as specified"
-        yield f"Exact zeros, found in {counted(len(texts))}, counted as {next(iter(read))}, {why}."
+        yield f"Exact zeros, found in {plural(len(texts), 'map')}, counted as {next(iter(read))}, {why}."
         return
-    told = [f"as {reading} in {counted(why.total())}{_because(why)}" for reading, why in sorted(read.items())]
+    told = [f"as {reading} in {plural(why.total(), 'map')}{_because(why)}" for reading, why in sorted(read.items())]
     yield f"Exact zeros counted {listed(told)}."
 
 
@@ -226,14 +225,14 @@ def _because(reasons: Counter[str]) -> str:
     known = [(reason, n) for reason, n in reasons.most_common() if reason]
     if len(known) == len(reasons) == 1:
         return f" ({known[0][0]})"
-    return f" ({', '.join(f'{whole(n)} {reason}' for reason, n in known)})" if known else ""
+    return f" ({', '.join(f'{integer(n)} {reason}' for reason, n in known)})" if known else ""
 
 
 def _common(facts: Facts) -> Iterator[str]:
     counts = facts.result.counts[facts.numbered]
     if counts.size:
         low, high = int(counts.min()), int(counts.max())
-        n = f"n = {whole(low)}" if low == high else f"n from {whole(low)} to {whole(high)}"
+        n = f"n = {integer(low)}" if low == high else f"n from {integer(low)} to {integer(high)}"
         each = "Each pair" if np.count_nonzero(facts.pairs) > 1 else "The pair"
         yield f"{each} was compared over the {facts.units} valid in both maps ({n} {facts.units})."
 
@@ -245,10 +244,10 @@ def _undefined(facts: Facts) -> Iterator[str]:
         few, constant, below = (
             int(np.count_nonzero(facts.result.remarks.saying(words) & empty))
             for words in ("fewer than 3 common", "constant over", "neither map exceeds the threshold"))
-        told = [f"{whole(few)} with fewer than 3 {facts.units} in common"] * bool(few)
-        told += [f"{whole(constant)} with a map constant over them"] * bool(constant)
-        told += [f"{whole(below)} with no value above the threshold in either map"] * bool(below)
-        yield f"No value exists for {counted(count, 'pair')}{f' ({listed(told)})' if told else ''}."
+        told = [f"{integer(few)} with fewer than 3 {facts.units} in common"] * bool(few)
+        told += [f"{integer(constant)} with a map constant over them"] * bool(constant)
+        told += [f"{integer(below)} with no value above the threshold in either map"] * bool(below)
+        yield f"No value exists for {plural(count, 'pair')}{f' ({listed(told)})' if told else ''}."
 
 
 def _similarity(facts: Facts) -> Iterator[str]:
@@ -265,7 +264,7 @@ def _similarity(facts: Facts) -> Iterator[str]:
         n, ranked = len(covariates), ", all as ranks," if method == "spearman" else ""
         known = [file_name(name) for name in covariates if not name.startswith("<")]
         named = f" ({some(known)})" if len(known) == n else ""
-        what = "a covariate map" if n == 1 else f"{whole(n)} covariate maps"
+        what = "a covariate map" if n == 1 else f"{integer(n)} covariate maps"
         if isinstance(options.get("partial"), str) and n == 1 and not known:
             what = "covariate maps"  # a list recorded by its type, such as <list>, tells no number
         text += f", after {what}{named} had been regressed{ranked} out of both maps of each pair"
@@ -275,8 +274,8 @@ def _similarity(facts: Facts) -> Iterator[str]:
         yield f"Where two maps had data in different voxels, {what} were those over each map's own."
     flat = sum("at least half of its values are equal" in text for text in facts.decided_on_maps("method"))
     if flat:
-        yield (f"At least half of the values are equal in {counted(flat)}, whose deviations from the mean were taken, "
-               "as in Pearson's r.")
+        yield (f"At least half of the values are equal in {plural(flat, 'map')}, whose deviations from the mean were "
+               "taken, as in Pearson's r.")
 
 
 def _zeros_matter(facts: Facts) -> Iterator[str]:
@@ -284,4 +283,4 @@ def _zeros_matter(facts: Facts) -> Iterator[str]:
     count = 0 if sensitivity is None else int(np.count_nonzero(np.isfinite(sensitivity.zeros_matter) & facts.numbered))
     if count:
         yield (f"Reading the zeros of one map the other way would have moved {facts.value} by more than .1, or changed "
-               f"its sign, in {counted(count, 'pair')}.")
+               f"its sign, in {plural(count, 'pair')}.")

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from niicorr.numerals import listed
+from niicorr.numerals import integer, listed, plural
 from niicorr.records import FEW
-from niicorr.result.methods_facts import Facts, counted, covariates_of, rounded, was, whole
+from niicorr.result.methods_facts import Facts, covariates_of, rounded, was
 from niicorr.tables import printable
 
 FACTORS = 8
@@ -108,7 +108,7 @@ def effective_range(facts: Facts) -> Iterator[str]:
     if values.size:
         low, high, middle = (rounded(float(f(values))) for f in (np.min, np.max, np.median))
         few = int(np.count_nonzero(values < FEW))
-        below = f"; in {counted(few, 'pair')} it was below 10, little to go by" if few and values.size > 1 else ""
+        below = f"; in {plural(few, 'pair')} it was below 10, little to go by" if few and values.size > 1 else ""
         ranged = f"{low} to {high} (median {middle})" if values.size > 1 else low
         yield f"n_effective was {ranged}{below}."
 
@@ -121,7 +121,7 @@ def _surrogates(facts: Facts) -> Iterator[str]:
     n, other = facts.sizes if name == "x" else facts.sizes[::-1]
     whose = "the set" if result.same_set else f"set {name}{', the smaller one,' if n < other else ''}"
     of = "the map's ranks" if result.method == "spearman" else "the map"
-    counted = f"{whole(draws)} draws" if isinstance(draws, int) else "draws"
+    counted = f"{integer(draws)} draws" if isinstance(draws, int) else "draws"
     seeded = f" (seed {seed})" if isinstance(seed, int) else ""
     regional = result.parcellation is not None
     drawn = ("by a square root of the fitted covariance matrix of the regions" if regional else
@@ -146,7 +146,7 @@ def _surrogates(facts: Facts) -> Iterator[str]:
 def _regional_surrogates(facts: Facts) -> Iterator[str]:
     options = facts.options
     draws, seed = options.get("n_surrogates"), options.get("seed")
-    counted_draws = f"{whole(draws)} draws" if isinstance(draws, int) else "draws"
+    counted_draws = f"{integer(draws)} draws" if isinstance(draws, int) else "draws"
     seeded = f" (seed {seed})" if isinstance(seed, int) else ""
     how = {"moran": "by Moran spectral randomisation of the eigenvectors of the regions' inverse distances (Wagner & "
                     "Dray, 2015), which keeps its mean, its variance and Moran's I",
@@ -168,7 +168,7 @@ def _counting(facts: Facts, draws: object, value: str) -> str:
     far = {"two-sided": "|r| was at least" if value == "r" else f"{value} was at least as far from 0 as",
            "greater": f"{value} was at least", "less": f"{value} was at most"}
     reached = far.get(str(facts.options.get("alternative")), f"{value} was at least as extreme as")
-    floor = f", never below 1/{whole(1 + draws)}" if isinstance(draws, int) else ""
+    floor = f", never below 1/{integer(1 + draws)}" if isinstance(draws, int) else ""
     return f"With b the number of the N draws in which {reached} that observed, p = (1 + b)/(1 + N){floor}."
 
 
@@ -212,9 +212,9 @@ def adjusted(facts: Facts) -> Iterator[str]:
     untested = ""
     for words, why in reasons.items():
         if count := int(np.count_nonzero(facts.result.remarks.saying(words) & facts.numbered)):
-            untested += f"; {counted(count, 'pair')} {why} {was(count)} not tested"
+            untested += f"; {plural(count, 'pair')} {why} {was(count)} not tested"
     if ways:
-        yield f"The p-values of all {whole(facts.n_tests)} tests were adjusted {listed(ways)}{untested}."
+        yield f"The p-values of all {integer(facts.n_tests)} tests were adjusted {listed(ways)}{untested}."
 
 
 def how_sure(facts: Facts) -> Iterator[str]:
@@ -225,8 +225,8 @@ def how_sure(facts: Facts) -> Iterator[str]:
     if q.size > 1:
         found, sure = int(np.count_nonzero(q <= LEVEL)), int(np.count_nonzero(fwe <= LEVEL))
         chance = ", of which at most one in twenty is expected to be there by chance alone" if found else ""
-        also = f"; the family-wise p was in {whole(sure)}" if fwe.size else ""
-        yield f"The adjusted p (false discovery rate) was at most {LEVEL} in {counted(found, 'pair')}{chance}{also}."
+        also = f"; the family-wise p was in {integer(sure)}" if fwe.size else ""
+        yield f"The adjusted p (false discovery rate) was at most {LEVEL} in {plural(found, 'pair')}{chance}{also}."
     ends = [facts.result.inferred.get(name) for name in ("ci_low", "ci_high")]
     if ends[0] is None or ends[1] is None:
         return

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from niicorr.numerals import listed
-from niicorr.result.methods_facts import Facts, counted, file_name, some, was, whole
+from niicorr.numerals import integer, listed, plural
+from niicorr.result.methods_facts import Facts, file_name, some, was
 from niicorr.result.methods_maps import software
 from niicorr.result.methods_nulls import adjusted, effective_range, how_sure, intervals, p_values
 
@@ -34,7 +34,7 @@ def sentences_on_rois(facts: Facts) -> list[str]:
 
 def _opening(facts: Facts) -> Iterator[str]:
     n, pairs = len(facts.result.x_maps), int(np.count_nonzero(facts.pairs))
-    yield (f"The time series of each of {whole(n)} regions was compared with that of every other, {whole(pairs)} "
+    yield (f"The time series of each of {integer(n)} regions was compared with that of every other, {integer(pairs)} "
            f"pair{'s' * (pairs != 1)} in all, with {software(facts)}.")
 
 
@@ -43,9 +43,10 @@ def _series(facts: Facts) -> Iterator[str]:
     lengths = [len(run.values) for run in result.series]
     steps = sorted({run.t_r for run in result.series if run.t_r is not None})
     step = f", TR {steps[0]:g}{f' to {steps[-1]:g}' * (len(steps) > 1)} s" if steps else ""
-    long = whole(lengths[0]) if min(lengths) == max(lengths) else f"{whole(min(lengths))} to {whole(max(lengths))}"
+    least, most = min(lengths), max(lengths)
+    long = integer(least) if least == most else f"{integer(least)} to {integer(most)}"
     what = f"one run ({long} time points{step})" if n == 1 else (
-        f"{whole(n)} runs ({long} time points each, {whole(sum(lengths))} in all{step})")
+        f"{integer(n)} runs ({long} time points each, {integer(sum(lengths))} in all{step})")
     atlas = result.parcellation.path if result.parcellation is not None else ""
     ready = facts.decided("series")
     if ready:
@@ -67,14 +68,14 @@ def _grid(facts: Facts) -> Iterator[str]:
         yield "The atlas was brought to the grid of the run by whole voxels, without interpolation."
     small = re.match(r"(\d+) of \d+ ha(?:s|ve) fewer than (\d+) voxels", facts.decided("regions"))
     if small:
-        yield f"{counted(int(small[1]), 'region')} had fewer than {small[2]} voxels."
+        yield f"{plural(int(small[1]), 'region')} had fewer than {small[2]} voxels."
 
 
 def _missing(facts: Facts) -> Iterator[str]:
     result = facts.result
     gone = [record.label for k, record in enumerate(result.x_maps) if (k, k) in result.notes]
     if gone:
-        yield f"{counted(len(gone), 'region')} had no series and {was(len(gone))} left out ({some(gone)})."
+        yield f"{plural(len(gone), 'region')} had no series and {was(len(gone))} left out ({some(gone)})."
 
 
 def _cleaning(facts: Facts) -> Iterator[str]:
@@ -107,18 +108,18 @@ def _measure(facts: Facts) -> Iterator[str]:
 def _runs(facts: Facts) -> Iterator[str]:
     n = len(facts.result.series)
     if n > 1 and facts.result.method in ("pearson", "partial correlation"):
-        yield (f"Correlations of the {whole(n)} runs were averaged in Fisher's z (Fisher, 1915), weighted by their "
+        yield (f"Correlations of the {integer(n)} runs were averaged in Fisher's z (Fisher, 1915), weighted by their "
                "effective degrees of freedom; differences between runs are not in the p-values.")
     elif n > 1 and facts.result.method == "covariance":
-        yield f"Covariances of the {whole(n)} runs were averaged."
+        yield f"Covariances of the {integer(n)} runs were averaged."
 
 
 def _undefined(facts: Facts) -> Iterator[str]:
     empty = facts.pairs & ~facts.numbered
     if empty.any():
         reasons = Counter(facts.result.notes.get((i, j), "no reason noted") for i, j in np.argwhere(empty).tolist())
-        told = [f"{whole(n)}: {text}" for text, n in reasons.most_common(3)]
-        yield f"No value exists for {counted(int(empty.sum()), 'pair')} ({'; '.join(told)})."
+        told = [f"{integer(n)}: {text}" for text, n in reasons.most_common(3)]
+        yield f"No value exists for {plural(int(empty.sum()), 'pair')} ({'; '.join(told)})."
 
 
 def _null(facts: Facts) -> Iterator[str]:
@@ -129,7 +130,7 @@ def _null(facts: Facts) -> Iterator[str]:
         yield "No pair was tested, so there are no p-values."
         return
     n = len(result.x_maps) - sum((k, k) in result.notes for k in range(len(result.x_maps)))
-    less = f" less {whole(n - 2)} for the other regions" if result.method == "partial correlation" else ""
+    less = f" less {integer(n - 2)} for the other regions" if result.method == "partial correlation" else ""
     value = "r" if result.method == "pearson" else "the partial correlation r"
     cleaned = any(d.topic == "cleaning" for record in result.provenance.beside for d in record.decisions)
     if result.null == "independent":

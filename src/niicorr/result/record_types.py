@@ -12,9 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from niicorr.matrix_folder import GRID
+from niicorr.matrix_folder import GRID, grid_fault
 from niicorr.record_fields import DECISION, MAP, NUMBER, OPTIONAL_TEXT, demand
-from niicorr.space import affine_fault
 
 _RECORD = {
     "command": OPTIONAL_TEXT, "options": {"partial": (str, list, type(None)), ...: object}, "method": str,
@@ -51,14 +50,8 @@ def demand_types(record: dict[str, Any]) -> None:
     if not record.get("method", "unknown"):
         raise ValueError("method is empty")
     grid, (y_maps, x_maps) = record.get("grid"), (record.get(name) for name in ("y_maps", "x_maps"))
-    if grid is not None:
-        shape, affine = grid["shape"], grid["affine"]
-        if len(shape) != SIDES or not all(0 < n < 2**31 for n in shape):
-            raise ValueError(f"grid.shape is {shape}")
-        if [len(row) for row in affine] != [4] * 4 or not all(math.isfinite(v) for row in affine for v in row):
-            raise ValueError("grid.affine holds no 4 × 4 numbers")
-        if fault := affine_fault(np.array(affine, dtype=np.float64)):
-            raise ValueError(f"grid.affine: {fault}")
+    if grid is not None and (fault := grid_fault(grid)):
+        raise ValueError(fault)
     if (mask := record.get("mask")) is not None and os.path.basename(mask["file"]) != mask["file"]:
         raise ValueError("mask.file names a file of another folder")
     for k, region in enumerate((record.get("atlas") or {}).get("regions", ())):

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any, Generic, Protocol, TypeVar
 
 from niicorr.matrix import MapMatrix
+from niicorr.nulls.descriptions import arrays_of, from_arrays
 from niicorr.nulls.effective import EffectiveSize
 from niicorr.nulls.traces import Atoms
-from niicorr.resume.descriptions import arrays_of, from_arrays
 from niicorr.resume.keys import context, digest, features_digest, map_digests
 from niicorr.resume.pieces import Pieces
 from niicorr.typing import IntArray

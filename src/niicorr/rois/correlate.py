@@ -20,7 +20,7 @@ from typing import Any, Literal
 import numpy as np
 
 from niicorr.analysis import silent
-from niicorr.connectivity import CONSTANT, LEAST_FITTED, LEAST_POINTS, Kind, SeriesNull, connect
+from niicorr.connectivity import CONSTANT, LEAST_FITTED, LEAST_POINTS, Kind, connect
 from niicorr.errors import DomainWarning, IndependenceWarning, InputError, MapError, UsageError, told_on
 from niicorr.images.atlas import Atlas, read_atlas
 from niicorr.images.confounds import Confounds, clean, read_confounds
@@ -37,7 +37,7 @@ from niicorr.rois.options import RoiOptions, checked
 from niicorr.rois.outcome import INDEPENDENT, CleanedRun, outcome
 from niicorr.tables import path_text
 from niicorr.typing import Alternative, Fdr, Float64Array, Progress
-from niicorr.words import ATLASES
+from niicorr.words import ATLASES, SeriesNull
 
 _ENTITIES = ("sub", "ses", "task", "acq", "run")
 """What in a BIDS name must agree between a run and its confounds."""

@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 import numpy as np
 
-from niicorr.connectivity import Kind, SeriesNull
+from niicorr.connectivity import Kind
 from niicorr.errors import UsageError
 from niicorr.images.confounds import Cleaning
 from niicorr.images.header import MAX_MAP_SIZE
@@ -18,6 +18,7 @@ from niicorr.images.mapset import parse_volumes
 from niicorr.images.regions import MIN_COVERAGE
 from niicorr.tables import path_text
 from niicorr.typing import Alternative, Fdr
+from niicorr.words import SeriesNull
 
 METHODS = {"correlation": "pearson"}
 """What a result calls a kind, where it has another word."""

@@ -12,6 +12,7 @@ from chromium import Keys
 from page_payloads import AFFINE, SHAPE, packed, unpacked
 from test_page_matrix import rows_of
 
+from niicorr.numerals import p_text
 from niicorr.result.picturing import with_pictures
 from niicorr.webpage.write import write_report
 
@@ -46,6 +47,15 @@ def value(small, place, mm):
     code = 0 if voxel is None else int(small.codes[place, voxel])
     entry = [*small.payload["maps"]["x"], *small.payload["maps"]["y"]][place]
     return None if code == 0 else entry["lo"] + (code - 1) / 254 * (entry["hi"] - entry["lo"])
+
+
+@pytest.mark.parametrize(("x", "y"), [("exp-08_heat", "serotonin_SERT"), ("exp-20_rest", "gaba_A")])
+def test_a_probability_reads_as_in_the_terminal(page, demo, x, y):
+    page.open(demo.page, f"#{x}/{y}")
+    page.opened()
+    head, *pairs = rows_of(demo.folder / "pairs.tsv")
+    (q,) = [float(dict(zip(head, row, strict=True))["p_fdr"]) for row in pairs if row[:2] == [x, y]]
+    assert page.text(".summary-q") == f"q {p_text(q)}"
 
 
 def test_numbers_are_those_of_pairs_tsv(page, demo):

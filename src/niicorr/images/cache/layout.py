@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from typing import IO
 
 from niicorr.errors import UsageError, told_on
-from niicorr.folder import PROGRAM, alive, disk_time
+from niicorr.folder import PROGRAM, alive, left_behind
 from niicorr.images import stream
 from niicorr.tables import path_text
 
@@ -22,9 +22,6 @@ FORMAT = 1
 
 MARKER, KIND = "niicorr-cache.json", "cache"
 SHARD, INDEX = ".npy", ".jsonl"
-
-LEFT_BEHIND = 3600.0
-"""Seconds after which a file that is not complete was left by a process that died: a living one writes on."""
 
 _STEM = re.compile(r"maps-[A-Za-z0-9_]{1,32}-[0-9]{1,10}-[0-9a-f]{16}")
 _OURS = re.compile(rf"\.?(?:{_STEM.pattern}(?:\.npy|\.jsonl)|{re.escape(MARKER)}(?:-[0-9a-f]{{16}})?)")
@@ -126,16 +123,6 @@ def sync(file: IO[bytes]) -> None:
     os.fsync(file.fileno())
 
 
-def sync_folder(path: str) -> None:
-    """Bring names to the disk, where the system lets a folder be synced."""
-    with suppress(OSError):
-        folder = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-
-
 def sweep(path: str, names: list[str]) -> None:
     """Remove what processes that died left behind: hidden files, and shards that never got their index."""
     with_index = {stem for name in names if (stem := stem_of(name, INDEX))}
@@ -144,13 +131,7 @@ def sweep(path: str, names: list[str]) -> None:
     here = f"maps-{_host()}-"
     own = [name for name in incomplete if name.removeprefix(".").startswith(here)]
     dead = [name for name in own if not alive(int(name.removeprefix(".")[len(here) :].split("-")[0]))]
-    if len(own) < len(incomplete):
-        with suppress(OSError):  # only to be read
-            # What time it is says the disk: the clocks of two machines may differ, and that of one may be set.
-            now = disk_time(path)
-            dead += [name for name in incomplete if name not in own
-                     and now - os.lstat(os.path.join(path, name)).st_mtime > LEFT_BEHIND]
-    for name in dead:
+    for name in (*dead, *left_behind(path, [name for name in incomplete if name not in own])):
         with suppress(OSError):  # gone, or not ours to remove
             os.remove(os.path.join(path, name))
 

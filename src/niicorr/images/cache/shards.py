@@ -17,8 +17,9 @@ from typing import IO, Any
 
 import numpy as np
 
+from niicorr.folder import sync_folder
 from niicorr.images.cache.facts import Part
-from niicorr.images.cache.layout import INDEX, SHARD, new_stem, opened, sync, sync_folder
+from niicorr.images.cache.layout import INDEX, SHARD, new_stem, opened, sync
 from niicorr.typing import BitArray, FloatArray
 
 HEAD = 128

@@ -62,7 +62,7 @@ export function fieldOf(model, id) {
       text: (v) => pText(v),
       place: (v) => Math.min(1, -Math.log10(Math.max(v, 1e-300)) / SMALLEST_P),
       ticks: marks.map((mark, i) => ({ at: i / SMALLEST_P,
-        text: i < 4 ? pText(mark).replace("<", "") : `10${i === 4 ? "\u207b\u2074" : "\u207b\u2075"}` })
+        text: i < 4 ? String(mark).replace("0.", ".") : `10${i === 4 ? "\u207b\u2074" : "\u207b\u2075"}` })
       ),
     };
   }

@@ -25,7 +25,7 @@ export function rText(value, digits = 2) {
 export function pText(value, related = false) {
   if (!Number.isFinite(value)) return NONE;
   if (value < 0.001) return related ? "< .001" : "<.001";
-  const text = value >= 0.995 ? "1.0" : String(Number(value.toPrecision(2)));
+  const text = value.toPrecision(2);
   const short = text.startsWith("0.") ? text.slice(1) : text;
   return related ? `= ${short}` : short;
 }

@@ -1,4 +1,7 @@
-"""What null models keep of maps, as lists of arrays and back: arrays, frozen dataclasses, tuples of one kind."""
+"""What null models keep of maps, as lists of arrays and back: arrays, frozen dataclasses, tuples of one kind.
+
+So it can wait in a file, be found by the run that continues this one, or come from a worker.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,9 @@ from dataclasses import fields, is_dataclass
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import numpy as np
+
+PIECE = 64
+"""Maps described at once, wherever that is: fixed, so that no number depends on the memory or on who helped."""
 
 D = TypeVar("D")
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from niicorr.matrix import Features, MapMatrix
+from niicorr.nulls.descriptions import arrays_of, from_arrays
 from niicorr.nulls.effective import Description, effective_null
 from niicorr.nulls.regional import RegionalDescription, regional_null
-from niicorr.resume.descriptions import arrays_of, from_arrays
 from niicorr.space import Grid
 from niicorr.typing import FloatArray
 

@@ -17,10 +17,11 @@ from niicorr.compute.transforms import fine_values, no_spread
 from niicorr.errors import InputError, UsageError
 from niicorr.machine import memory_budget
 from niicorr.matrix import Features, MapMatrix, same_place
+from niicorr.numerals import plural
 from niicorr.overlap import LOW_OVERLAP, low_overlap_text
 from niicorr.records import INDEPENDENT, Decision, MapRecord, NullModel, Provenance
 from niicorr.result import Comparison, CorrelationResult, Sensitivity
-from niicorr.result.notes import Layer, Notes
+from niicorr.result.notes import SAME_FILE, Layer, Notes
 from niicorr.scratch import demand_room, unknown
 from niicorr.tables import printable
 from niicorr.typing import BoolArray, DeviceOption, Float64Array, FloatArray, Progress
@@ -196,7 +197,7 @@ def _remarks(
 
     return [
         Layer.saying(np.isnan(found.r), lambda i, j: _why_empty(i, j, found, x, y, similarity)),
-        Layer.of(same, "same file"),
+        Layer.of(same, SAME_FILE),
         Layer.of(low, f"low overlap: {{}} of the {whole}", found.n),
         Layer.saying(np.isfinite(zeros_matter), zeros, "zeros matter: "),
     ]
@@ -209,6 +210,10 @@ def _warnings(x: MapMatrix, y: MapMatrix, model: NullModel, low: BoolArray, same
         yield (f"{INDEPENDENT.replace('voxel', unit)} (null model: independent); neighbouring {unit}s repeat each "
                "other, so most pairs of unrelated smooth maps come out significant. The null model effective knows "
                "that")
+    if not same_set and (files := _files(x)) and files == _files(y):
+        shared = len({path for path, _ in files})
+        yield (f"x and y share {plural(shared, 'file')}: leave out -y to compare a set with itself (its pairs are "
+               "counted once then)")
     if text := low_overlap_text(int(low.sum()), x.records, None if same_set else y.records, x.features.unit):
         yield text
 
@@ -297,6 +302,12 @@ def _why_empty(
         else:
             reasons.append(f"{' and '.join(constant) or 'a map'} constant over the common {unit}s")
     return "; ".join(reasons)
+
+
+def _files(maps: MapMatrix) -> set[tuple[str, int | None]]:
+    """Return what tells the files of a set apart, with the volume of each; empty where some map is of no file."""
+    files = {(record.blake2b or "", record.volume) for record in maps.records}
+    return files if all(name for name, _ in files) else set()
 
 
 def _same_files(x: MapMatrix, y: MapMatrix) -> Iterator[tuple[int, int]]:

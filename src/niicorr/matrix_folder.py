@@ -246,7 +246,7 @@ def read_json(path: str, kinds: dict[str, Any], kind: str, schema: int) -> dict[
         for name, wanted in kinds.items():
             if not (name == "grid" and fields[name] is None):
                 demand(fields[name], wanted, name)
-                _demand_all(fields[name], wanted, name)
+                demand_all(fields[name], wanted, name)
     except InputError:
         raise
     except (OSError, ValueError, RecursionError) as error:
@@ -323,14 +323,14 @@ def _features(folder: str, told: dict[str, Any], grid_told: dict[str, Any] | Non
     return Features(n, grid, indices, told["given"], arrays.get("centroids"), arrays.get("volumes"))
 
 
-def _demand_all(value: Any, kind: Any, where: str) -> None:
+def demand_all(value: Any, kind: Any, where: str) -> None:
     """Refuse an object in which one of the fields of its kind is missing; ValueError says where."""
     if isinstance(kind, dict):
         for key, part in kind.items():
             if key is not ... and key not in value:
                 raise ValueError(f"{where} has no {key}")
             if key is not ...:
-                _demand_all(value[key], part, f"{where}.{key}")
+                demand_all(value[key], part, f"{where}.{key}")
     elif isinstance(kind, list):
         for k, part in enumerate(value):
-            _demand_all(part, kind[0], f"{where}[{k}]")
+            demand_all(part, kind[0], f"{where}[{k}]")

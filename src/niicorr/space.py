@@ -20,6 +20,9 @@ from niicorr.typing import Float64Array, FloatArray, IntArray
 TOLERANCE = 0.01
 """Largest displacement between equal grids, as a share of the smallest voxel edge."""
 
+SCANNER = 1
+"""The header's code of a space that is the scanner's: nobody brought the image anywhere yet."""
+
 _AXIS_CODES = (("L", "R"), ("P", "A"), ("I", "S"))
 
 
@@ -37,12 +40,15 @@ class Grid:
         False where the header tells no orientation: such a grid may only be matched by shape.
     mni : bool
         True where the header's space code says MNI152.
+    space_code : int
+        The header's code: 1 the scanner's space, 2 that of another image, 3 Talairach's, 4 MNI152; 0 where none is told.
     """
 
     shape: tuple[int, int, int]
     affine: Float64Array
     known: bool = True
     mni: bool = False
+    space_code: int = 0
 
     @cached_property
     def voxel_mm(self) -> tuple[float, float, float]:

@@ -157,7 +157,7 @@ def test_what_index_tells(made, tmp_path, capsys):
     write(maps / "c.nii.gz", 2)
     os.remove(maps / "b.nii")
     run("index", maps, "-o", tmp_path / "library", "--json", "-v")
-    out, err = capsys.readouterr()
+    out, err = (" ".join(said.split()) for said in capsys.readouterr())  # paths may be longer than lines
     told = json.loads(out)
     assert (told["created"], told["maps"]) == (False, 2)
     assert [entry["map"] for entry in told["added"]] == ["c"]

@@ -371,6 +371,34 @@ def test_a_table_beside_that_is_not_this_ones_is_not_taken(tmp_path):
     assert read_atlas(path).names == ("A", "B", "C", "D")
 
 
+def test_a_table_whose_numbers_fit_goes_before_one_that_could_only_be_taken_in_order(tmp_path):
+    path = save(tmp_path / "aal.nii.gz", blocks((2001, 2002, 2101, 2102)), dtype=np.int16)
+    (tmp_path / "aal.csv").write_text("1,Amygdala\n2,Caudate\n3,Frontal\n4,Precentral\n")
+    alone = read_atlas(path)
+    assert alone.names[0] == "Amygdala"
+    assert "names were taken in order. Check some of them" in alone.warnings[0]
+    (tmp_path / "labels_aal.csv").write_text("index,name\n2001,Precentral\n2002,Frontal\n2101,Caudate\n2102,Amygdala\n")
+    both = read_atlas(path)
+    assert both.names == ("Precentral", "Frontal", "Caudate", "Amygdala")
+    assert both.warnings == ()
+    assert "names from labels_aal.csv beside it" in said(both)
+    assert ("aal.csv lies beside the atlas and was not taken: its names could only be taken in order, and the numbers "
+            "of labels_aal.csv are the labels") in said(both)
+
+
+@pytest.mark.parametrize(("listed", "beside", "first"), [
+    ("A\nB\nC\nD\n", "3,w\n7,x\n9,y\n11,z\n", "w"),  # a list without numbers gives way, too
+    ("A\nB\nC\nD\n", "3,w\n7,x\n9,y\n11,z\n12,more\n", "A"),  # unless the other is not quite this atlas's
+    ("101,A\n102,B\n103,C\n104,D\n", "3,w\n7,x\n9,y\n11,z\n12,more\n", "w"),  # which beats going against numbers
+    ("101,A\n102,B\n103,C\n104,D\n", "3,w\n7,x\n12,y\n13,z\n", "A"),
+])
+def test_what_gives_way_to_numbers_that_fit(listed, beside, first, tmp_path):
+    path = save(tmp_path / "mine.nii.gz", blocks((3, 7, 9, 11)), dtype=np.int16)
+    (tmp_path / "mine.txt").write_text(listed)
+    (tmp_path / "labels_mine.csv").write_text(beside)
+    assert read_atlas(path).names[0] == first
+
+
 def test_large_atlases_are_refused_before_they_are_read(tmp_path):
     path = save(tmp_path / "p.nii", np.tile(probabilities(4), 2).astype(np.float32))
     volume = 4 * int(np.prod(SHAPE))

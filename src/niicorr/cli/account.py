@@ -22,7 +22,7 @@ from niicorr.result.sentences import (
     read_text,
     usable,
     without_number,
-    zeros_matter,
+    zeros_text,
 )
 
 if TYPE_CHECKING:
@@ -164,11 +164,8 @@ def _sensitivity(result: CorrelationResult, page: Page) -> Iterator[Line]:
     text = naive_text(result, result.sensitivity)
     if text:
         yield from page.paragraph("naive r", text, "warning")
-    count = zeros_matter(result)
-    if count:
-        share = f"{integer(count)} of {plural(int(counted(result).sum()), 'pair')}"
-        text = "would change by more than .1 or in sign if zeros were read the other way (marked †)."
-        yield from page.paragraph("", f"{share} {text}")
+    if text := zeros_text(result):
+        yield from page.paragraph("", text)
 
 
 def empty_cells(result: CorrelationResult, page: Page) -> Iterator[Line]:
@@ -187,20 +184,26 @@ def empty_cells(result: CorrelationResult, page: Page) -> Iterator[Line]:
 
 
 def strongest_pairs(result: CorrelationResult, page: Page) -> Iterator[Line]:
-    """Name the strongest pairs, with what the null model says of them."""
+    """Name the strongest pairs, with what the null model says of them: behind the names or, to spare these, below."""
     rows = []
     for i, j in result.strongest(STRONGEST):
         value = float(result.estimate[i, j])
         style: Style = "positive" if value > 0 else "negative" if value < 0 else ""
         n = f"n = {integer(int(result.counts[i, j]))}{_certainty(result, i, j)}"
-        rows.append((page.text(result.measure.text(value)), style, result.x_labels[j], result.y_labels[i], n))
+        rows.append((page.text(result.measure.text(value)), style, result.x_labels[j], result.y_labels[i],
+                     page.text(n)))
     digits = max(5, *(columns(row[0]) for row in rows)) if rows else 5
-    room = page.width - HEADING - digits - 1 - 2 - max((len(row[4]) for row in rows), default=0)
-    names = [_pair(x, y, page, room) for _, _, x, y, _ in rows]
-    width = max(map(columns, names), default=0)
+    indent = HEADING + digits + 1
+    names = [_pair(x, y, page, page.width - indent) for _, _, x, y, _ in rows]
+    width, longest = (max(map(columns, texts), default=0) for texts in (names, [row[4] for row in rows]))
+    beside = indent + width + 2 + longest <= page.width
+    below = " " * (indent if indent + longest <= page.width else HEADING)
     for place, ((value_shown, style, _, _, n), name) in enumerate(zip(rows, names, strict=True)):
         yield [(f"{'strongest' if place == 0 else '':<{HEADING}}", "bold"),
-               (pad(value_shown, digits, right=True), style), (f" {pad(name, width)}  {page.text(n)}", "")]
+               (pad(value_shown, digits, right=True), style),
+               (f" {pad(name, width)}  {n}" if beside else f" {name}", "")]
+        if not beside:
+            yield from ([(below, ""), (part, "dim")] for part in page.folded(n, page.width - len(below)))
 
 
 def _certainty(result: CorrelationResult, i: int, j: int) -> str:

@@ -17,7 +17,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, Any
 
-from niicorr.cluster import work
+from niicorr.cluster import demands, work
 from niicorr.cluster.address import Scheduler, scheduler_of
 from niicorr.cluster.session import Cluster
 from niicorr.cluster.tasks import PATIENCE, Tasks
@@ -209,6 +209,8 @@ def _introduced(client: Client, folder: str) -> None:
         if isinstance(answer, BaseException):
             faults.append(f"{address} cannot run this niicorr {here['niicorr']} ({_short(answer)}): install the same "
                           "there")
+        elif fault := _fault(answer):
+            faults.append(f"{address} is none of niicorr {here['niicorr']} ({fault}): install the same there")
         elif differs := work.difference(here, answer["versions"]):
             faults.append(f"{address} on {answer['host']} has {differs}: install the same there")
         elif not (answer["sees"] and answer["writes"]):
@@ -236,6 +238,15 @@ def _quiet() -> Iterator[None]:
     finally:
         for logger, level in zip(loggers, before, strict=True):
             logger.setLevel(level)
+
+
+def _fault(answer: Any) -> str:
+    """Say what is wrong with the answer of a worker that introduces itself; empty where nothing is."""
+    try:
+        demands.introduction(answer)
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def _closed(thing: Any) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from niicorr.cluster import work
+from niicorr.cluster import demands, work
 from niicorr.cluster.tasks import AHEAD, Tasks
 from niicorr.cluster.tiles import pays
 from niicorr.compute.plan import cuts
@@ -81,8 +81,9 @@ class GivenOutNull:
         self._note("described them for the null model")
         self._send_ahead(k)
         future = self._sent.pop(k, None) or self._tasks.send(work.describe, self._orders[k])
-        described: Description = self._tasks.arrived(future)
-        return described
+        answer = self._tasks.arrived(future)
+        with demands.of_worker("the description it was asked for"):
+            return demands.description(answer, len(matrix))
 
     def _send_ahead(self, k: int) -> None:
         """Send a piece and a few after it, unless they have been."""

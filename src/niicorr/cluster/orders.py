@@ -13,12 +13,14 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
+from niicorr.cluster import demands
 from niicorr.compute.similarity import Similarity
 from niicorr.errors import InputError, MapError, ResourceError
 from niicorr.images.cache.store import Cache, open_cache
@@ -127,7 +129,7 @@ class Placing:
 @lru_cache(maxsize=4)
 def reading(folder: str) -> Reading:
     """Read how the files of a run are read."""
-    fields = _read_json(folder, READING)
+    fields = _read_json(folder, READING, demands.reading)
     sets = {name: tuple(FileOrder(*file) for file in files) for name, files in fields.pop("sets").items()}
     return Reading(sets=sets, **fields)
 
@@ -135,7 +137,7 @@ def reading(folder: str) -> Reading:
 @lru_cache(maxsize=4)
 def placing(folder: str) -> Placing:
     """Read where the maps of a run are compared."""
-    fields, place = _read_json(folder, PLACING), os.path.join(folder, PLACING)
+    fields, place = _read_json(folder, PLACING, demands.placing), os.path.join(folder, PLACING)
     grid = grid_of(fields["grid"], place)
     assert grid is not None  # it was written
     bits = read_array(os.path.join(folder, MASK), ("|u1",), (-(-grid.size // 8),))
@@ -182,7 +184,14 @@ def set_facts(folder: str, name: str) -> SetFacts:
         return read_array(os.path.join(folder, f"{name}-{stem}.npy"), (dtype,), shape)
 
     supports = np.unpackbits(read("supports", "|u1", None, -(-n // 8)), axis=1, count=n).astype(np.bool_)
-    return SetFacts(read("moments", "<f8", 2, None), supports, read("support_of", "<i8", None).astype(np.intp))
+    support_of = read("support_of", "<i8", None).astype(np.intp)
+    moments = read("moments", "<f8", 2, len(support_of))
+    for stem, fit in (("support_of", (support_of >= 0) & (support_of < len(supports))),
+                      ("moments", np.isfinite(moments[1]) & (moments[1] >= 0))):
+        if not fit.all():
+            raise InputError(f"{path_text(os.path.join(folder, f'{name}-{stem}.npy'))} is damaged: it does not fit "
+                             f"{np.count_nonzero(~fit)} of the {len(support_of)} maps of its set")
+    return SetFacts(moments, supports, support_of)
 
 
 @dataclass(frozen=True, eq=False)
@@ -218,9 +227,16 @@ class Comparing:
 @lru_cache(maxsize=8)
 def comparing(folder: str, number: int) -> Comparing:
     """Read what is compared."""
-    fields, n = _read_json(folder, f"comparing-{number}.json"), placing(folder).sampling.indices.size
+    fields = _read_json(folder, f"comparing-{number}.json", demands.comparing)
+    n = placing(folder).sampling.indices.size
     arrays = {name: read_array(os.path.join(folder, f"comparing-{number}-{name}.npy"), ("<f8",),
                                (n,) if name == "weights" else (None, n)) for name in fields["held"]}
+    for name, array in arrays.items():
+        try:
+            demands.held(name, array)
+        except ValueError as error:
+            path = path_text(os.path.join(folder, f"comparing-{number}-{name}.npy"))
+            raise InputError(f"{path} is damaged: {error}") from None
     return Comparing(fields["x"], fields["y"], Similarity(fields["method"], fields["threshold"], **arrays),
                      fields["null"])
 
@@ -266,11 +282,12 @@ def _write_json(path: str, fields: dict[str, Any]) -> None:
         json.dump(fields, file)
 
 
-def _read_json(folder: str, name: str) -> dict[str, Any]:
+def _read_json(folder: str, name: str, sound: Callable[[Any], None]) -> dict[str, Any]:
     path = os.path.join(folder, name)
     try:
         with open(path, encoding="ascii") as file:
             fields: dict[str, Any] = json.load(file)
+        sound(fields)
     except FileNotFoundError:
         raise ResourceError(f"a worker does not see {path_text(path)}: output, cache and maps must lie on a disk that "
                             "all workers see under the same name") from None

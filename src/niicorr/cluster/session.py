@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Sequence
 from weakref import WeakKeyDictionary
 
-from niicorr.cluster import work
+from niicorr.cluster import demands, work
 from niicorr.cluster.gather import Gathered
 from niicorr.cluster.nulls import GivenOutNull
 from niicorr.cluster.orders import Comparing, FileOrder, Placing, Reading, SetFacts
@@ -120,7 +120,9 @@ class Cluster:
         slices = [(self._folder, name, part.start, part.stop) for name, files in order.sets.items()
                   for part in cuts(len(files), max(1, min(FILES, len(files) // (ROUNDS * self._threads))))]
         with progress(sum(map(len, sets)), "reading maps") as advance:
-            for (_, name, start, stop), (unseen, fault) in self._tasks.done(work.read, slices):
+            for (_, name, start, stop), answer in self._tasks.done(work.read, slices):
+                with demands.of_worker("an account of the files it was to read"):
+                    unseen, fault = demands.read_answer(answer, [file.path for file in order.sets[name][start:stop]])
                 self._check_seen(unseen)
                 if fault:
                     self._faults[f"a worker could not write the cache ({fault}): maps were read more than once"] = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from niicorr.cluster import work
+from niicorr.cluster import demands, work
 from niicorr.cluster.tasks import Tasks
 from niicorr.compute.outcome import Elsewhere, TileOutcome
 from niicorr.compute.plan import Sizes, Tile
@@ -47,6 +47,8 @@ class GivenOutTiles:
         self._note("multiplied them")
         orders = [(self._folder, self._number, *corners) for corners in left]
         for (_, _, rows, columns), outcome in self._tasks.done(work.tile, orders):
+            with demands.of_worker("the tile it was asked for"):
+                demands.tile(outcome, rows, columns)
             tile = left[rows, columns]
             if self._before is not None:
                 self._before.keep(tile, outcome)

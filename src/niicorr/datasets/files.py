@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from niicorr.errors import UsageError
-from niicorr.folder import hidden_place, remove, sweep
+from niicorr.errors import ResourceError, UsageError
+from niicorr.folder import hidden_place, remove, resource_text, sweep
+from niicorr.tables import path_text
 from niicorr.typing import Float64Array, FloatArray, IntArray
 
 SIGNATURE = b"niicorr demo, simulated"
@@ -83,17 +84,20 @@ def write_map(
 
 
 def write_whole(path: str, content: bytes) -> None:
-    """Write a file under another name first, so that it is there whole or not at all."""
+    """Write a file under another name first, so that it is there whole or not at all; raises `ResourceError`."""
     parent = os.path.dirname(os.path.abspath(path))
-    os.makedirs(parent, exist_ok=True)
-    sweep(parent)
-    unfinished = hidden_place(parent)
     try:
-        with open(unfinished, "wb") as file:
-            file.write(content)
-        os.replace(unfinished, path)
-    finally:
-        remove(unfinished)
+        os.makedirs(parent, exist_ok=True)
+        sweep(parent)
+        unfinished = hidden_place(parent)
+        try:
+            with open(unfinished, "wb") as file:
+                file.write(content)
+            os.replace(unfinished, path)
+        finally:
+            remove(unfinished)
+    except OSError as error:
+        raise ResourceError(resource_text(path_text(path), error)) from None
 
 
 def smooth_field(seed: int, affine: Any, shape: tuple[int, int, int], *, fwhm: float = 30.0) -> Float64Array:

@@ -255,10 +255,15 @@ def _fetched(atlas: Any) -> FetchedAtlas | None:
 
 
 def _naming(header: ImageHeader, labels: Any, ids: list[int], *, beside: bool) -> Naming:
-    """Name regions by the table that was given, or by one that lies beside the file."""
+    """Name regions by the table that was given, or by one that lies beside the file.
+
+    A table whose numbers are labels goes before one that can only be taken in order: that one is wrong wherever it is
+    sorted in another way.
+    """
     if labels is not None:
         return name_regions(read_table(labels), ids)
     turned_down: list[Decision] = []
+    in_order: tuple[str, Naming] | None = None
     for found in tables_beside(header.path) if beside and header.array is None else ():
         shown = path_text(os.path.basename(found.path))
         try:
@@ -266,15 +271,31 @@ def _naming(header: ImageHeader, labels: Any, ids: list[int], *, beside: bool) -
         except MapError as error:
             turned_down.append(Decision("labels", f"{shown} lies beside the atlas and was not taken: {error.text}"))
             continue
-        fits = naming.named == len(ids) and not naming.surplus and not naming.ordered
-        if fits or (found.certain and 2 * naming.named >= len(ids)):
-            said = Decision("labels", f"names from {shown} beside it")
-            return replace(naming, decisions=(said, *turned_down, *naming.decisions))
+        fits = naming.named == len(ids) and not naming.surplus
+        half = found.certain and 2 * naming.named >= len(ids)
+        if naming.ordered and in_order is None and (half or (fits and not naming.warnings)):
+            in_order = shown, naming
+            continue
+        # A numeric match is to be had where the other choice is to go against the numbers of a table.
+        rather = in_order is not None and in_order[1].warnings and naming.named == len(ids)
+        if not naming.ordered and (fits or rather or half):
+            if in_order is not None:
+                turned_down.append(Decision("labels", f"{in_order[0]} lies beside the atlas and was not taken: its "
+                                            "names could only be taken in order, and the numbers of "
+                                            f"{shown} are the labels"))
+            return _from_beside(shown, naming, turned_down)
         turned_down.append(Decision("labels", f"{shown} lies beside the atlas and was not taken: it names "
                                     f"{naming.named} of the {len(ids)} regions, and {naming.surplus} others. Give it "
                                     "with --labels if it is meant"))
+    if in_order is not None:
+        return _from_beside(*in_order, turned_down)
     naming = name_regions(None, ids)
     return replace(naming, decisions=(*turned_down, *naming.decisions))
+
+
+def _from_beside(name: str, naming: Naming, turned_down: list[Decision]) -> Naming:
+    said = Decision("labels", f"names from {name} beside it")
+    return replace(naming, decisions=(said, *turned_down, *naming.decisions))
 
 
 def _demand_positive(path: str, image: LabelImage) -> None:

@@ -322,7 +322,7 @@ def _geometry(
     code_used = s_code if s_code > 0 else q_code
     if s_code > 0 and q_code > 0 and qform is None:
         chosen.append(Decision("affine", "the qform is unusable; the sform is used"))
-    grid = _grid(shape, affine, [e * scale for e in edges], mni=code_used == 4)
+    grid = _grid(shape, affine, [e * scale for e in edges], space_code=code_used)
     grid.affine.setflags(write=False)  # it belongs to many maps
     return grid, (*decisions, *chosen)
 
@@ -422,10 +422,10 @@ def _qform(header: Any, *, required: bool) -> Float64Array | None:
 
 
 def _grid(
-    shape: tuple[int, int, int], affine: Float64Array | None, edges: list[float], mni: bool = False
+    shape: tuple[int, int, int], affine: Float64Array | None, edges: list[float], space_code: int = 0
 ) -> Grid:
     if affine is not None:
-        return Grid(shape, affine, mni=mni)
+        return Grid(shape, affine, mni=space_code == MNI, space_code=space_code)
     sizes = [abs(e) if isfinite(e) and 1e-4 < abs(e) < 1000 else 1.0 for e in edges]
     return Grid(shape, np.diag([*sizes, 1.0]), known=False)
 

@@ -185,14 +185,15 @@ def _choose_volumes(header: ImageHeader, selection: slice | None) -> tuple[int, 
 
 def _in_memory(path: str, image: Any) -> ImageHeader:
     """Judge an image or a pair (array, affine) given in Python."""
-    array, affine, known, scale, mni = _unpack(path, image)
+    array, affine, known, scale, code = _unpack(path, image)
     if array.dtype.kind not in "buif":
         raise MapError(path, f"holds {array.dtype}", "niicorr needs one real number per voxel")
     if array.ndim < 3 or 0 in array.shape:
         raise MapError(path, f"its shape is {array.shape}", "niicorr compares volumes")
     shape = (int(array.shape[0]), int(array.shape[1]), int(array.shape[2]))
     chosen, decisions = choose_affine(path, affine if known else None, None, scale, shape)
-    grid = Grid(shape, np.eye(4), known=False) if chosen is None else Grid(shape, chosen, mni=mni)
+    grid = Grid(shape, np.eye(4), known=False) if chosen is None else (
+        Grid(shape, chosen, mni=code == MNI, space_code=code))
     n_volumes = int(np.prod(array.shape[3:], dtype=int))
     return ImageHeader(path, path, array.dtype, shape, n_volumes, 0, 1.0, 0.0, grid, tuple(decisions),
                        _is_series(image, n_volumes), array=array)
@@ -206,7 +207,7 @@ def _is_series(image: Any, n_volumes: int) -> bool:
                           float(header["pixdim"][4]))
 
 
-def _unpack(path: str, image: Any) -> tuple[Any, Any, bool, float, bool]:
+def _unpack(path: str, image: Any) -> tuple[Any, Any, bool, float, int]:
     if isinstance(image, tuple):
         try:
             affine = np.asarray(image[1], dtype=np.float64)
@@ -214,7 +215,7 @@ def _unpack(path: str, image: Any) -> tuple[Any, Any, bool, float, bool]:
             raise MapError(path, "its affine holds no numbers", "an affine is 4 × 4") from None
         if affine.shape != (4, 4):
             raise MapError(path, f"its affine has shape {affine.shape}", "an affine is 4 × 4")
-        return plain_array(image[0]), affine, True, 1.0, False
+        return plain_array(image[0]), affine, True, 1.0, 0
     header = image.header
     units = header.get_xyzt_units()[0] if hasattr(header, "get_xyzt_units") else "mm"
     codes = [int(header[key]) for key in ("sform_code", "qform_code") if key in getattr(header, "keys", list)()]
@@ -223,7 +224,7 @@ def _unpack(path: str, image: Any) -> tuple[Any, Any, bool, float, bool]:
     used = next((code for code in codes if code > 0), 0)
     # The voxels of an image on disk stay there until they are read.
     return (image.dataobj, np.asarray(image.affine, dtype=np.float64), known,
-            {"meter": 1000.0, "micron": 0.001}.get(units, 1.0), used == 4)
+            {"meter": 1000.0, "micron": 0.001}.get(units, 1.0), used)
 
 
 def _dtype_name(header: ImageHeader) -> str:

@@ -61,7 +61,7 @@ class Naming:
     surplus : int
         How many regions of the table the image does not have.
     ordered : bool
-        Whether names were given by order alone, against the numbers of the table.
+        Whether names were given by order alone: the table has no numbers, or none that is a label.
     decisions, warnings
         What was decided, and what the reader must know first.
     """
@@ -296,9 +296,10 @@ def _by_order(source: str, names: list[str], ids: Sequence[int]) -> _Rows:
     first = int(bool(names) and _is_background(names[0]) and len(names) != len(ids))
     rest = range(first, len(names))
     if len(rest) == len(ids):
-        return _Rows(dict(zip(ids, rest, strict=True)), (), "in the order of the labels, ")
+        return _Rows(dict(zip(ids, rest, strict=True)), (), "in the order of the labels, ", ordered=True)
     if len(rest) == ids[-1] and ids[0] > 0:  # a name for each number up to the last, whether it is used or not
-        return _Rows({row + 1 - first: row for row in rest}, (), "one for each number from 1 on, ")
+        return _Rows({row + 1 - first: row for row in rest}, (), "one for each number from 1 on, ",
+                     ordered=True)
     raise MapError(source, f"{len(rest)} names without numbers for {len(ids)} regions (labels {ids[0]} to {ids[-1]})",
                    "give a table with the number and the name of each region")
 

@@ -100,15 +100,8 @@ def mark_cells(ax: Axes, picture: Picture) -> None:
 
 
 def write_values(ax: Axes, mesh: QuadMesh, picture: Picture, layout: Layout) -> None:
-    """Write the number into every cell, dark or white, whichever stands out more on its colour.
-
-    A dagger stands behind its number, which stays in the middle of the cell so that numbers can be read in columns.
-    """
-    from matplotlib.transforms import ScaledTranslation
-
+    """Write the number into every cell, dark or white, whichever stands out more on its colour."""
     colours = _ink(mesh, picture)
-    aside = picture.width([DAGGER], layout.value_size) / 2 * lay.POINT
-    behind = ax.transData + ScaledTranslation(aside, 0, ax.figure.dpi_scale_trans)
     for (i, j), value in np.ndenumerate(picture.values):
         text, colour = picture.number(value), colours[i * picture.shape[1] + j]
         if picture.missing[i, j]:
@@ -116,9 +109,8 @@ def write_values(ax: Axes, mesh: QuadMesh, picture: Picture, layout: Layout) -> 
         elif picture.diagonal[i, j]:
             colour = DIAGONAL_TEXT
         weight = "bold" if picture.missing[i, j] else "normal"
-        marked = picture.fragile is not None and bool(picture.fragile[i, j])
-        ax.text(j + 0.5, i + 0.5, text + DAGGER * marked, ha="center", va="center", color=colour,
-                fontsize=layout.value_size, weight=weight, transform=behind if marked else ax.transData)  # fmt: skip
+        ax.text(j + 0.5, i + 0.5, text, ha="center", va="center", color=colour, fontsize=layout.value_size,
+                weight=weight)  # fmt: skip
 
 
 def write_stars(ax: Axes, mesh: QuadMesh, picture: Picture, layout: Layout) -> None:
@@ -134,6 +126,22 @@ def write_stars(ax: Axes, mesh: QuadMesh, picture: Picture, layout: Layout) -> N
         ax.text(j + 0.5, i + 0.5, "*" * picture.significance.stars[i, j], ha="center", va="baseline",
                 color=colours[i * picture.shape[1] + j], fontsize=lay.STARS * layout.value_size, transform=above,
                 label="_stars")  # fmt: skip
+
+
+def write_daggers(ax: Axes, mesh: QuadMesh, picture: Picture, layout: Layout) -> None:
+    """Write daggers behind the numbers, clear of the stars above them; the numbers stay in the middle."""
+    if picture.fragile is None:
+        return
+    from matplotlib.transforms import ScaledTranslation
+
+    colours, up = _ink(mesh, picture), lay.DAGGER_UP * layout.value_size * lay.POINT
+    for i, j in np.argwhere(picture.fragile):
+        # Measured large: small letters are hinted wider than they are drawn.
+        half = picture.width([picture.number(picture.values[i, j])], 10 * layout.value_size) / 20
+        behind = ScaledTranslation((half + lay.DAGGER_GAP * layout.value_size) * lay.POINT, up,
+                                   ax.figure.dpi_scale_trans)  # fmt: skip
+        ax.text(j + 0.5, i + 0.5, DAGGER, ha="left", va="center", color=colours[i * picture.shape[1] + j],
+                fontsize=lay.DAGGER * layout.value_size, transform=ax.transData + behind, label="_daggers")  # fmt: skip
 
 
 def _ink(mesh: QuadMesh, picture: Picture) -> list[str]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from niicorr.plot.picture import Picture
     from niicorr.plot.significance import Significance
-    from niicorr.typing import Float64Array, IntArray
+    from niicorr.typing import BoolArray, Float64Array, IntArray
 
 MOST = 1200
 """Rows or columns that are drawn each by itself: two dots of a file."""
@@ -72,7 +72,7 @@ def blocks_of(n_rows: int, n_columns: int) -> Blocks | None:
 
 def block_means(
     values: Float64Array, marks: Significance | None, rows: IntArray, columns: IntArray, blocks: Blocks, *,
-    same_set: bool,
+    same_set: bool, but: BoolArray | None = None,
 ) -> Drawn:
     """Take the means, a few rows at a time: a copy of all cells may not fit into the memory.
 
@@ -88,6 +88,8 @@ def block_means(
         How many are drawn as one.
     same_set : bool
         Whether a cell of equal row and column is that of a map with itself.
+    but : ndarray of bool, shape of values, optional
+        Cells of one and the same file, which count as little.
     """
     starts = np.arange(0, len(columns), blocks.columns)
     shape = -(-len(rows) // blocks.rows), len(starts)
@@ -98,6 +100,8 @@ def block_means(
         numbers = values[rows[band]][:, columns]
         finite = np.isfinite(numbers)
         known = finite & (rows[band, None] != columns) if same_set else finite
+        if but is not None:
+            known &= ~but[rows[band]][:, columns]
         count = np.add.reduceat(known.sum(axis=0), starts)
         with np.errstate(invalid="ignore"):
             means[k] = np.add.reduceat(np.where(known, numbers, 0.0).sum(axis=0), starts) / count

@@ -157,6 +157,13 @@ def zeros_line(result: CorrelationResult, *, marked: bool) -> str:
             "pairs.tsv)")
 
 
+def same_files_line(result: CorrelationResult, same: BoolArray) -> str:
+    """Return how many pairs are of one and the same file."""
+    count = int((counted(result) & same).sum())
+    pairs = "pair is of one and the same file and does" if count == 1 else "pairs are of one and the same file and do"
+    return f"{grouped(count)} {pairs} not count in the span of the colours"
+
+
 def grouped(number: int) -> str:
     """Return a count with its digits in groups of three that no line break parts."""
     return f"{int(number):,}".replace(",", "\N{NO-BREAK SPACE}")

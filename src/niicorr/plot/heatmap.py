@@ -17,6 +17,7 @@ from niicorr.plot.artists import (
     mark_cells,
     name_axes,
     write_captions,
+    write_daggers,
     write_stars,
     write_values,
 )
@@ -99,6 +100,12 @@ def heatmap(
     --------
     CorrelationResult.save : the tables; the figure beside them comes from the command line.
     """
+    from niicorr.result import CorrelationResult
+
+    if not isinstance(result, CorrelationResult):
+        raise UsageError("heatmap draws a result, from correlate, correlate_rois or load, not "
+                         f"{type(result).__name__}: of maps or arrays make one with correlate; a table of numbers is "
+                         "drawn by seaborn.heatmap")
     import seaborn
 
     picture = prepare(result, order, cmap, vmax, stars, daggers, every_cell=bool(values))
@@ -130,6 +137,7 @@ def heatmap(
     if layout.values:
         write_values(ax, mesh, picture, layout)
         write_stars(ax, mesh, picture, layout)
+        write_daggers(ax, mesh, picture, layout)
     finish_bar(mesh, picture)
     if picture.arrangement.row_tree and picture.arrangement.column_tree:
         draw_dendrogram(ax, picture.arrangement.row_tree, "left", layout.left)

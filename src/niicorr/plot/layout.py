@@ -36,12 +36,14 @@ POINT = 1 / 72
 LABEL_SIZE, VALUE_SIZE, SMALL_SIZE, TITLE_SIZE = 9.0, 8.5, 7.5, 11.0
 LINE = 1.3
 """Height of a line of text over its font size."""
-LETTERS, COVARIANCE_LETTERS, DAGGER_LETTERS = 2.8, 3.6, 0.7
+LETTERS, COVARIANCE_LETTERS, DAGGER_LETTERS = 2.8, 3.6, 0.55
 """How much wider than its letters are high the room for a number is: "−.42" is about 2.5 times as wide;
 and more for a dagger, on both sides, since the number stays in the middle."""
 STARS, STARS_UP, STARRED_LINE = 0.9, 0.68, 2.95
 """Font size of stars, how far their baseline is above the middle of the cell, and the height of a cell that has room
 for them above its number, all over the font size of the number."""
+DAGGER, DAGGER_UP, DAGGER_GAP = 0.8, 0.14, 0.04
+"""Font size of daggers, how far they are raised and how far they are behind the number, over the font size of that."""
 TREE, TREE_GAP = 0.7, 0.03
 """Inches of a dendrogram, and between it and the cells."""
 BAR_WIDTH, BAR_SHORTEST, BAR_LONGEST = 0.14, 1.5, 4.0

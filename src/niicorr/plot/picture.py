@@ -190,6 +190,7 @@ def prepare(
                                         for starred in (False, True)]
     unsure = fragile(result, daggers)
     zeros = () if unsure is None else tuple(captions.zeros_line(result, marked=marked) for marked in (False, True))
+    same = result.remarks.same_files
     blocks = None if every_cell else blocks_of(len(rows), len(columns))
     span: tuple[float, ...] = ()
     if marks is not None:
@@ -197,20 +198,25 @@ def prepare(
         marks = marks.below_diagonal() if halved else marks
     if blocks is None:
         values = np.asarray(result.estimate[np.ix_(rows, columns)], dtype=np.float64)
+        uncounted = np.zeros(values.shape, dtype=np.bool_) if same is None else same[np.ix_(rows, columns)]
         missing = ~np.isfinite(values)
         diagonal = np.equal.outer(rows, columns) & ~missing & result.same_set
     else:
-        drawn = block_means(result.estimate, marks, rows, columns, blocks, same_set=result.same_set)
+        drawn = block_means(result.estimate, marks, rows, columns, blocks, same_set=result.same_set,
+                            but=same)
         values, marks, span = drawn.values, drawn.significance, drawn.span
         missing, diagonal = ~np.isfinite(values), np.zeros(values.shape, dtype=np.bool_)
+        uncounted = diagonal
     faded = marks is not None and bool(marks.faded.any())
     visible = values[~missing & ~diagonal]
     unbounded = not result.measure.bounded
-    limit = colour_limit(visible, unbounded) if vmax is None else float(vmax)
+    limit = colour_limit(values[~missing & ~diagonal & ~uncounted], unbounded) if vmax is None else float(vmax)
     exponent = labels.exponent_of(limit) if unbounded else None
     small_print = [line for line in (captions.footer(result), arrangement.reason) if line]
     if missing.any() and (reason := captions.missing_line(result, ~np.isfinite(result.estimate))):
         small_print.append(reason)
+    if same is not None:
+        small_print.append(captions.same_files_line(result, same))
     if blocks is not None:
         numbers = [r_text(end) if exponent is None else labels.scaled_text(end, exponent) for end in span]
         small_print.append("".join([blocks.text, *([f", which span {' to '.join(numbers)}"] if numbers else []),

@@ -281,8 +281,8 @@ class CorrelationResult:
                 yield i, j
 
     def strongest(self, count: int) -> list[tuple[int, int]]:
-        """(row, column) of the pairs with the largest absolute r, strongest first."""
-        rows, columns = largest_cells(self.estimate, count, lower=self.same_set)
+        """(row, column) of the pairs with the largest absolute r, strongest first; none of one and the same file."""
+        rows, columns = largest_cells(self.estimate, count, lower=self.same_set, but=self.remarks.same_files)
         return list(zip(rows.tolist(), columns.tolist(), strict=True))
 
     def to_frame(self) -> pd.DataFrame:

@@ -9,13 +9,15 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from niicorr.typing import Float64Array, IntArray
+    from niicorr.typing import BoolArray, Float64Array, IntArray
 
 BAND = 1 << 20
 """Cells looked at at once, or one row."""
 
 
-def largest_cells(r: Float64Array, count: int, *, lower: bool) -> tuple[IntArray, IntArray]:
+def largest_cells(
+    r: Float64Array, count: int, *, lower: bool, but: BoolArray | None = None
+) -> tuple[IntArray, IntArray]:
     """Return rows and columns of the cells with the largest absolute numbers, the largest first.
 
     Parameters
@@ -26,10 +28,12 @@ def largest_cells(r: Float64Array, count: int, *, lower: bool) -> tuple[IntArray
         Cells at most.
     lower : bool
         Whether those below the diagonal alone count: pairs of a set with itself.
+    but : ndarray of bool, shape of r, optional
+        Cells that do not count, such as those of one and the same file.
     """
     width = r.shape[1]
     best, places = np.empty(0), np.empty(0, np.intp)
-    for start, size in _bands(r, lower=lower):
+    for start, size in _bands(r, lower=lower, but=but):
         # Of millions only those are kept that can be among the first; a later one must exceed the least of these.
         known = np.flatnonzero(size > (best[-1] if len(best) == count else -1.0)) if count > 0 else places
         best = np.concatenate([best, size.ravel()[known]])
@@ -39,13 +43,15 @@ def largest_cells(r: Float64Array, count: int, *, lower: bool) -> tuple[IntArray
     return places // max(width, 1), places % max(width, 1)
 
 
-def largest_by_line(r: Float64Array, *, same_set: bool) -> tuple[Float64Array, Float64Array]:
+def largest_by_line(
+    r: Float64Array, *, same_set: bool, but: BoolArray | None = None
+) -> tuple[Float64Array, Float64Array]:
     """Return the largest absolute number of each row and each column, -1 where there is none.
 
-    Cells of a map with itself do not count.
+    Cells of a map with itself do not count, nor those of ``but``.
     """
     rows, columns = np.full(r.shape[0], -1.0), np.full(r.shape[1], -1.0)
-    for start, size in _bands(r, lower=False):
+    for start, size in _bands(r, lower=False, but=but):
         if same_set:
             np.fill_diagonal(size[:, start:], -1.0)
         rows[start : start + len(size)] = size.max(axis=1, initial=-1.0)
@@ -53,12 +59,16 @@ def largest_by_line(r: Float64Array, *, same_set: bool) -> tuple[Float64Array, F
     return rows, columns
 
 
-def _bands(r: Float64Array, *, lower: bool) -> Iterator[tuple[int, Float64Array]]:
+def _bands(
+    r: Float64Array, *, lower: bool, but: BoolArray | None
+) -> Iterator[tuple[int, Float64Array]]:
     """Yield the first row of each band, and its sizes: -1 where a cell does not count."""
     height = max(BAND // max(r.shape[1], 1), 1)
     for start in range(0, r.shape[0], height):
         size = np.abs(r[start : start + height])
         size[~np.isfinite(size)] = -1.0
+        if but is not None:
+            size[but[start : start + height]] = -1.0
         if lower:
             size[~np.tri(size.shape[0], size.shape[1], start - 1, dtype=np.bool_)] = -1.0
         yield start, size

@@ -13,7 +13,6 @@ from niicorr.compute.sums import pair_sums
 from niicorr.errors import InputError, UsageError
 from niicorr.machine import default_jobs
 from niicorr.matrix import MapMatrix
-from niicorr.result.largest import largest_cells
 from niicorr.result.null_shape import Autocovariances, Histogram
 from niicorr.result.pictures import Fits, MapPictures, Pictures
 from niicorr.result.vectors import Quantised, deflated, quantised
@@ -96,8 +95,8 @@ def which_maps(result: CorrelationResult, choice: str) -> list[BoolArray]:
     if choice in ("all", "none"):
         return [np.full(n, choice == "all") for n in (n_x, n_y)]
     x, y = np.zeros(n_x, dtype=np.bool_), np.zeros(n_y, dtype=np.bool_)
-    rows, columns = largest_cells(result.estimate, int(choice.removeprefix("top:")), lower=result.same_set)
-    y[rows], x[columns] = True, True
+    for i, j in result.strongest(int(choice.removeprefix("top:"))):
+        y[i], x[j] = True, True
     return [x | y] * 2 if result.same_set else [x, y]
 
 

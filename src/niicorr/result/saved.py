@@ -104,6 +104,9 @@ def load(path: str | os.PathLike[str]) -> CorrelationResult:
     if not isinstance(path, str | os.PathLike):
         raise UsageError(f"load takes the path of a folder, not {type(path).__name__}")
     path = os.fspath(path)
+    if os.path.isfile(path):
+        folder = os.path.dirname(path) or "."
+        raise InputError(f"{path} is a file: name the folder {folder + os.sep if is_result(folder) else 'that it is in'}")
     if not os.path.isdir(path):
         raise InputError(f"{path}: there is no such folder")
     if not is_result(path):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from niicorr.errors import UsageError
 from niicorr.numerals import integer
 from niicorr.result import Comparison
 from niicorr.result.contribution import position
@@ -101,4 +102,10 @@ class PairView:
 
 def pair(result: CorrelationResult, x: str | int, y: str | int) -> Pair:
     """Find two maps of a result; see `CorrelationResult.pair`."""
-    return Pair(result, position(y, result.y_labels, "y"), position(x, result.x_labels, "x"))
+    try:
+        return Pair(result, position(y, result.y_labels, "y"), position(x, result.x_labels, "x"))
+    except UsageError as error:
+        if isinstance(x, str) and isinstance(y, str) and x in result.y_labels and y in result.x_labels:
+            swapped = f"result.pair({printable(y)!r}, {printable(x)!r})"
+            raise UsageError(f"{error}. x comes first: {swapped}") from None
+        raise

@@ -61,7 +61,7 @@ def strongest_part(result: CorrelationResult) -> Part | None:
     side = int(MOST_CELLS**0.5)
     most_x, most_y = (side, side) if min(n_x, n_y) > side else (
         (n_x, MOST_CELLS // max(n_x, 1)) if n_x <= side else (MOST_CELLS // max(n_y, 1), n_y))
-    of_row, of_column = largest_by_line(result.estimate, same_set=result.same_set)
+    of_row, of_column = largest_by_line(result.estimate, same_set=result.same_set, but=result.remarks.same_files)
     columns = _largest(of_column, most_x)
     return Part(columns if result.same_set else _largest(of_row, most_y), columns)
 

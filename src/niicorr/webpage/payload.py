@@ -145,6 +145,8 @@ def _limit(result: CorrelationResult) -> float:
     shown = np.isfinite(result.estimate)
     if result.same_set:
         shown &= ~np.eye(len(shown), dtype=np.bool_)
+    if (same := result.remarks.same_files) is not None:
+        shown &= ~same
     return float(colour_limit(result.estimate[shown], not result.measure.bounded))
 
 

@@ -19,6 +19,7 @@ from niicorr.result.sentences import (
     usable,
     without_number,
     zeros_matter,
+    zeros_text,
 )
 from niicorr.tables import printable
 
@@ -72,8 +73,9 @@ def head(result: CorrelationResult, pictures: Pictures | None, part: str = "") -
         Where only a part of the matrix is shown, which.
     """
     warned = [*result.warnings, *_skipped(result)]
-    noted = [*([part] if part else []), *_regions(result), *_backgrounds(result), *_naive(result), *_small(result),
-             *_noted(result), *_empty(result)]
+    zeros = zeros_text(result)
+    noted = [*([part] if part else []), *_masks(result), *([zeros] if zeros else []), *_regions(result), *_backgrounds(result),
+             *_naive(result), *_small(result), *_noted(result), *_empty(result)]
     text = maps_text(pictures)
     return [{"level": "warning", "text": printable(words)} for words in warned] + [
         {"level": "note", "text": printable(words)} for words in [*noted, *([text] if text else [])]]
@@ -108,9 +110,9 @@ def facts(result: CorrelationResult, part: Part | None = None) -> list[dict[str,
     if tests := int((counted_once & np.isfinite(q)).sum()):
         reached = int((counted_once & (q <= 0.05)).sum())
         shown.append({"label": "q ≤ .05", "value": f"{integer(reached)} of {integer(tests)}"})
-    ((i, j),) = result.strongest(1)
-    shown.append({"label": "strongest", "value": result.measure.text(float(result.estimate[i, j])),
-                  "cell": list((i, j) if part is None else part.at(i, j))})
+    for i, j in result.strongest(1):
+        shown.append({"label": "strongest", "value": result.measure.text(float(result.estimate[i, j])),
+                      "cell": list((i, j) if part is None else part.at(i, j))})
     return shown
 
 
@@ -129,6 +131,13 @@ def _regions(result: CorrelationResult) -> Iterator[str]:
     topics = ("cleaning", "regions") if result.series else ("atlas",) if result.parcellation is not None else ()
     for topic in topics:
         yield from (f"{topic.capitalize()}: {d.text}." for d in result.decisions if d.topic == topic)
+
+
+def _masks(result: CorrelationResult) -> Iterator[str]:
+    """Say what the terminal says of the mask: where only it keeps the outside of maps out, a reader must know."""
+    told = [d.text for d in result.decisions if d.topic == "mask" and not result.series]
+    if told:
+        yield f"Mask: {'; '.join(told)}."
 
 
 def _backgrounds(result: CorrelationResult) -> Iterator[str]:
@@ -162,14 +171,13 @@ def _noted(result: CorrelationResult) -> Iterator[str]:
     """Count what cells with a number are flagged for."""
     shown = counted(result) & np.isfinite(result.estimate)
     cells = int(np.count_nonzero(result.remarks.cells & shown))
-    if count := zeros_matter(result):
-        yield (f"{plural(count, 'pair')} would change by more than .1 or in sign if the zeros of a map were read the "
-               "other way.")
     groups = result.remarks.gathered(shown, but="zeros matter")
+    if count := zeros_matter(result):  # told of by themselves
+        groups = sorted([("zeros matter", count), *groups], key=lambda group: -group[1])
     if not groups:
         return
     told = [f"{text} ({integer(count)})" for text, count in groups[:_KINDS]]
-    more = ["others"] if len(groups) > _KINDS else []
+    more = [f"others ({integer(sum(count for _, count in groups[_KINDS:]))})"] if len(groups) > _KINDS else []
     verb = "carries" if cells == 1 else "carry"
     yield f"{integer(cells)} of {plural(int(shown.sum()), 'pair')} {verb} a note: {'; '.join(told + more)}."
 

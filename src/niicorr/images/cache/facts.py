@@ -176,7 +176,8 @@ def file_text(known: KnownFile) -> str:
         "size": content.size, "blake2b": content.blake2b, "max_map_size": known.max_map_size,
         "dtype": header.dtype.str, "shape": header.shape, "n_volumes": header.n_volumes, "offset": header.offset,
         "slope": float(header.slope), "inter": float(header.inter), "affine": header.grid.affine.tolist(),
-        "known": header.grid.known, "mni": header.grid.mni, "decisions": decision_fields(header.decisions),
+        "known": header.grid.known, "mni": header.grid.mni, "space_code": header.grid.space_code,
+        "decisions": decision_fields(header.decisions),
         "time_series": header.time_series, "big_endian": header.big_endian, "trailer": header.trailer})
 
 
@@ -197,7 +198,8 @@ def known_file(text: bytes, path: str, data_path: str) -> KnownFile:
             offset=whole(fields["offset"]),
             slope=number(fields["slope"]),
             inter=number(fields["inter"]),
-            grid=Grid(shape, affine, flag(fields["known"]), flag(fields["mni"])),
+            # Older caches do not tell the code.
+            grid=Grid(shape, affine, flag(fields["known"]), flag(fields["mni"]), whole(fields.get("space_code", 0))),
             decisions=decisions(fields["decisions"]),
             time_series=flag(fields["time_series"]),
             big_endian=flag(fields["big_endian"]),

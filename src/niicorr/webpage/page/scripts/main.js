@@ -26,7 +26,7 @@ async function start() {
   receiveMaps();
   const model = new Model(readPayload());
   if (model.payload.embedded) document.documentElement.dataset.embedded = "true";
-  await model.load(["r", "q"]);
+  await model.load(["r", "q", "zeros_matter"]);
   // As the figure beside the page stands: regions in groups, maps as given.
   /** @type {Choices["order"]} */
   const order = { kind: model.payload.kind === "rois" && model.payload.orders.group ? "group" : "given" };

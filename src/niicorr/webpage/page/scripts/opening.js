@@ -4,7 +4,7 @@
 /** @import { Model } from "./model.js" */
 /** @import { Shown } from "./pair.js" */
 /** @import { Opened, Store } from "./state.js" */
-import { byId } from "./dom.js";
+import { button, byId, fill, name } from "./dom.js";
 import { hashOf, openedOf } from "./links.js";
 import { showPair } from "./pair.js";
 import { showRanked } from "./ranked.js";
@@ -41,7 +41,27 @@ export class Opening {
 
   /** Show what the address names; others than ours name a part of the page, and what is open stays open. */
   follow() {
-    if (!location.hash || location.hash.includes("/")) this.show(openedOf(this.model, location.hash));
+    const { hash } = location;
+    if (hash && !hash.includes("/")) return;
+    const at = openedOf(this.model, hash);
+    this.show(at);
+    this.missed(at || !hash || hash === "#/" ? null : hash);
+  }
+
+  /**
+   * Say that what an address names is not here, or take that back.
+   * @param {string | null} hash
+   */
+  missed(hash) {
+    const told = byId("missed"), { model } = this;
+    told.hidden = hash === null;
+    if (hash === null) return;
+    const [x, ...rest] = hash.slice(1).split("/"), other = openedOf(model, `#${rest.join("/")}/${x}`);
+    const names = other && [model.x.labels[other.col ?? -1], model.y.labels[other.row ?? -1]].filter((text) => text);
+    const what = names && names.flatMap((text, i) => [i ? " × " : "", name(text)]);
+    fill(told, "No such pair: the address names what is not on this page (x stands first, then y). ",
+      other && what && button({ class: "link" }, () => this.open(other), "Open ", ...what));
+    told.scrollIntoView({ block: "nearest" });
   }
 
   /** @param {Opened | null} at */

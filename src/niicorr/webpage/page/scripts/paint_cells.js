@@ -9,9 +9,13 @@
 /** @import { Theme } from "./theme.js" */
 import { css, inkOn } from "./colours.js";
 import { cellSize } from "./layout.js";
+import { textWidth } from "./pen.js";
 
 /** A cell carries one star for each of these that its q does not exceed. */
 export const LEVELS = [0.05, 0.01, 0.001];
+
+/** What a number carries that would change by more than .1 or in sign if zeros were read the other way. */
+export const DAGGER = "\u2020";
 
 /** So many cells of a drawing are shapes; of more, the drawing holds an image. */
 const SHAPES = 12_000;
@@ -81,9 +85,9 @@ export function paintCells(pen, scene) {
  */
 function details(pen, scene, { cell, col0, row0, col1, row1, left, top }, shapes) {
   const { model, field, palette, passes, arrangement, theme } = scene;
-  const written = cell.w >= 25 && cell.h >= 14;
+  const written = hasNumbers(cell);
   const size = cell.w >= 38 ? 12.5 : cell.w >= 29 ? 11 : 10;
-  const q = model.loaded.get("q");
+  const q = model.loaded.get("q"), zeros = field.diverging ? model.loaded.get("zeros_matter") : undefined;
   const starred = q && written && cell.h >= 30 && field.diverging;
   /** @type {number[][]} */
   const hatching = [];
@@ -106,12 +110,27 @@ function details(pen, scene, { cell, col0, row0, col1, row1, left, top }, shapes
       if (shapes) pen.rect(x, y, cell.w, cell.h, css(colour));
       if (!written) continue;
       const stars = starred ? LEVELS.filter((level) => q[index] <= level).length : 0;
-      const middle = y + cell.h / 2, fill = inkOn(colour);
-      pen.text(x + cell.w / 2, middle + (stars ? 3 : 0), field.text(value), { size, fill, align: "center" });
+      const middle = y + cell.h / 2, fill = inkOn(colour), text = field.text(value), line = middle + (stars ? 3 : 0);
+      let at = x + cell.w / 2;
+      if (zeros && Number.isFinite(zeros[index])) {
+        // Behind the number, which gives way only where both would not fit.
+        const wide = textWidth(text, size, theme.font), small = size * 0.85, mark = textWidth(DAGGER, small, theme.font);
+        at -= Math.max(0, Math.min(mark / 2, wide / 2 + mark + 1.5 - cell.w / 2));
+        pen.text(at + wide / 2 + 0.5, line - size * 0.14, DAGGER, { size: small, fill, align: "left" });
+      }
+      pen.text(at, line, text, { size, fill, align: "center" });
       if (stars) pen.text(x + cell.w / 2, middle - size * 0.72, "*".repeat(stars), { size: 11, fill, align: "center" });
     }
   }
   pen.lines(hatching, theme.hatch, 1);
+}
+
+/**
+ * Whether numbers stand in cells of some size.
+ * @param {{ w: number, h: number }} cell
+ */
+export function hasNumbers(cell) {
+  return cell.w >= 25 && cell.h >= 14;
 }
 
 /**

@@ -6,7 +6,7 @@ import { css } from "./colours.js";
 import { GAP, LABEL, SMALL, STRIP, STRIP_STEP, stripsOf, TREE } from "./layout.js";
 import { nText } from "./numbers.js";
 import { brackets } from "./order.js";
-import { hatch, inView } from "./paint_cells.js";
+import { DAGGER, hasNumbers, hatch, inView } from "./paint_cells.js";
 import { fitted, textWidth } from "./pen.js";
 
 /**
@@ -171,6 +171,12 @@ export function paintLegend(pen, scene) {
     key("* q ≤ .05   ** q ≤ .01   *** q ≤ .001", () => {
       x -= 22;
     });
+  const marked = field.diverging && hasNumbers(inView(scene).cell);
+  if (marked && model.loaded.get("zeros_matter")?.some((v) => v === v)) {
+    key("rests on how zeros are read", (at) => {
+      pen.text(at + 11, line, DAGGER, { ...small, align: "center" });
+    });
+  }
   if (scene.model.loaded.get("r")?.some((v) => v !== v)) {
     key("no number", (at) => {
       /** @type {number[][]} */

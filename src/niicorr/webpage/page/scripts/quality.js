@@ -66,9 +66,10 @@ function mapTable(model) {
   const row = /** @param {typeof maps[number]} map */ ({ set, label, info }) => {
     const edges = info.voxel_mm.map((mm) => (mm === null ? "?" : Number(mm.toFixed(2))));
     const stored = `${info.shape.join("×")}, ${edges.join("×")} mm, ${info.orientation}, ${info.dtype}`;
-    const decided = el("div", {}, info.error && el("p", { class: "notice" }, info.error),
+    const decided = el("div", { class: "decided" }, info.error && el("p", { class: "notice" }, info.error),
       ...info.decisions.map(({ topic, text }) => el("p", {}, el("b", {}, `${topic}: `), text)));
-    return [name(set), el("div", {}, name(label), el("small", { class: "path" }, name(info.path))), stored,
+    const names = el("div", { class: "map-names" }, name(label), el("small", { class: "path" }, name(info.path)));
+    return [el("div", { class: "whole" }, name(set)), names, el("div", { class: "whole" }, stored),
       info.background || "none", { number: nText(info.n_voxels) }, { number: percent(info.coverage) }, decided];
   };
   const head = ["set", "map", "as stored", "background", "voxels", "coverage", "decisions"];

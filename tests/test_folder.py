@@ -290,6 +290,33 @@ def test_a_run_killed_while_it_replaces_files_leaves_no_riddle(monkeypatch, out,
     assert contents(out) == {"a.csv": "new", "b.csv": "new", "run.json": record("a.csv", "b.csv")}
 
 
+@pytest.mark.parametrize("removed", [False, True])
+def test_what_the_new_result_lacks_goes_even_if_the_run_that_replaced_it_was_killed(monkeypatch, out, removed):
+    write(out, a_csv="old", b_csv="old", c_csv="old")
+    real = os.remove
+
+    def dies(place):
+        if removed:
+            real(place)
+        raise RuntimeError("as if killed")
+
+    monkeypatch.setattr(module.os, "remove", dies)
+    with pytest.raises(RuntimeError):
+        write(out, a_csv="new")
+    monkeypatch.undo()
+    write(out, a_csv="new")
+    assert contents(out) == {"a.csv": "new", "run.json": record("a.csv")}
+
+
+def test_a_folder_in_the_place_of_an_old_file_stays(out):
+    write(out, a_csv="old", b_csv="old")
+    (out / "b.csv").unlink()
+    (out / "b.csv").mkdir()
+    write(out, a_csv="new")
+    assert (out / "b.csv").is_dir()
+    assert (out / "a.csv").read_text() == "new"
+
+
 def test_a_signal_while_all_is_cleared_up_waits_and_says_that_the_result_stands(monkeypatch, out):
     real = module.shutil.rmtree
 

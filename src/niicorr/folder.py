@@ -117,8 +117,11 @@ class OutputFolder:
         if isinstance(error, OSError) and not isinstance(error, ResourceError):
             raise ResourceError(resource_text(self.path, error)) from None
 
-    def commit(self) -> list[str]:
-        """Put the finished files in place; return their names."""
+    def commit(self, *, same_numbers: bool = False) -> list[str]:
+        """Put the finished files in place; return their names.
+
+        With ``same_numbers`` the older result is only drawn again: whatever becomes of this, it can be loaded.
+        """
         names = sorted(os.listdir(self.work), key=lambda name: (name == RECORD, name))
         with _resources(self.path), signals_held():
             if not os.path.isdir(self.path) and self._renamed():
@@ -126,22 +129,24 @@ class OutputFolder:
                 return names
             old = _written_before(self.path)
             self._check_places(names, old)
-            self._announce(names, old)
+            self._announce(names, old, same_numbers)
+            # The record comes last of all: until then the older one names what is to be replaced or to go.
+            for name in old - set(names):
+                with contextlib.suppress(FileNotFoundError, IsADirectoryError):
+                    os.remove(os.path.join(self.path, name))
             for name in names:
                 os.replace(os.path.join(self.work, name), os.path.join(self.path, name))
-            for name in old - set(names):
-                with contextlib.suppress(FileNotFoundError):
-                    os.remove(os.path.join(self.path, name))
             self.committed = True
         return names
 
-    def _announce(self, names: list[str], old: set[str]) -> None:
+    def _announce(self, names: list[str], old: set[str], same_numbers: bool) -> None:
         """Say in the older record what is going to be replaced: a process killed at that leaves no riddle."""
         record = _read_record(self.path)
         if record:  # else the folder was empty
             place = os.path.join(self.work, _ANNOUNCED)
             with open(place, "w", encoding="utf-8") as file:
-                json.dump({**record, REPLACING: True, "files": sorted(old.union(names))}, file)
+                mixed = {} if same_numbers else {REPLACING: True}
+                json.dump({**record, **mixed, "files": sorted(old.union(names))}, file)
             os.replace(place, os.path.join(self.path, RECORD))
 
     def _renamed(self) -> bool:

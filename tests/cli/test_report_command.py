@@ -147,3 +147,25 @@ def test_another_word_is_refused(maps):
 def test_the_folder_is_needed():
     with pytest.raises(UsageError, match="DIR"):
         parse(["report"])
+
+
+@pytest.mark.parametrize("at", range(1, 9))
+def test_a_report_that_was_killed_leaves_a_result_that_can_be_drawn_again(out, capsys, monkeypatch, at):
+    numbers, real, done = nc.load(out).r, os.replace, []
+
+    def dies(source, target):
+        done.append(target)
+        if len(done) == at:
+            raise RuntimeError("as if killed")
+        real(source, target)
+
+    monkeypatch.setattr("niicorr.folder.os.replace", dies)
+    main(["report", str(out), "--format", "svg"])
+    assert len(done) == at
+    monkeypatch.undo()
+    np.testing.assert_array_equal(nc.load(out).r, numbers)
+    assert main(["report", str(out), "--format", "svg"]) == 0
+    capsys.readouterr()
+    names = sorted(os.listdir(out))
+    assert record(out)["files"] == names
+    assert "heatmap.pdf" not in names

@@ -53,7 +53,7 @@ def report(options: argparse.Namespace, _argv: list[str], terminal: Terminal) ->
         kept = [name for name in old if not any(pattern.fullmatch(name) for pattern in drawn)]
         _, pages = draw_page(result, folder.work, options, [*kept, *figures])
         _carry(kept, options.folder, folder.work, [*figures, *pages])
-        folder.commit()
+        folder.commit(same_numbers=True)
     with result_stands(options.folder):
         _tell(options, [*figures, *pages], time.perf_counter() - start, terminal)
     return 0

@@ -12,7 +12,7 @@ from cluster_maps import Inline, helped, with_workers, write_maps
 
 import niicorr.cluster.session as session
 import niicorr.compute.plan as plan
-from niicorr.cluster import connection, demands, orders, work
+from niicorr.cluster import connection, orders, work
 from niicorr.errors import InputError, ResourceError
 
 
@@ -114,12 +114,19 @@ def test_an_order_that_is_no_object_is_refused_by_name(place, name, read, fields
         read(str(place))
 
 
-@pytest.mark.parametrize(("name", "change"), [
-    ("weights", lambda values: values * 0), ("weights", lambda values: values * np.nan),
-    ("covariates", lambda values: values * np.inf)])
-def test_weights_and_covariates_that_cannot_be(name, change):
-    with pytest.raises(ValueError, match="values are not"):
-        demands.held(name, change(np.ones((2, 3))))
+@pytest.mark.parametrize(("name", "change", "words"), [
+    ("weights", lambda values: values * 0, "not positive"), ("weights", lambda values: values * np.nan, "not positive"),
+    ("covariates", lambda values: values * np.nan, "not finite"), ("weights", lambda values: values[1:], "shape")])
+def test_weights_and_covariates_that_cannot_be_are_refused_by_name(maps, monkeypatch, name, change, words):
+    def damage(what, order):
+        if what == "tile":
+            path = os.path.join(order[0], f"comparing-0-{name}.npy")
+            np.save(path, change(np.load(path)))
+
+    with_workers(monkeypatch, Inline(damage))
+    options = {"weights": maps[0]} if name == "weights" else {"partial": [maps[0]]}
+    with pytest.raises(InputError, match=rf"comparing-0-{name}\.npy is damaged: .*{words}"):
+        helped(maps[1:], null="none", volumes="1:3", **options)
 
 
 @pytest.mark.parametrize(("stem", "change"), [

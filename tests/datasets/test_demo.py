@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from niicorr.datasets import demo
+from niicorr.errors import ResourceError
 
 PLANNED = np.array([correlations for _, _, correlations in demo.EXPERIMENTS]).T
 
@@ -110,3 +112,14 @@ def test_the_naive_number_is_visibly_wrong(volumes):
     assert np.median(off) > 0.1
     flipped = (naive * PLANNED < 0) & (np.minimum(abs(naive), abs(PLANNED)) > 0.1)
     assert flipped.sum() >= 8
+
+
+@pytest.mark.parametrize(("code", "words"), [(errno.ENOSPC, "no room left on the disk"), (errno.EROFS, "read-only")])
+def test_a_disk_that_takes_no_map_is_said(tmp_path, monkeypatch, code, words):
+    def refused(*_args):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "replace", refused)
+    with pytest.raises(ResourceError, match=rf"exp-01.*: .*{words}"):
+        demo.write_demo_data(str(tmp_path / "data"))
+    assert not [path for path in (tmp_path / "data").rglob("*") if path.is_file()]

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from cached_maps import NAMES, matrix, read, sentences, told, voxels, write_maps
 
-from niicorr.errors import MapError
+from niicorr.errors import MapError, UsageError
 from niicorr.images.cache import files, index, layout, shards
 from niicorr.images.cache.fields import digest
 from niicorr.images.cache.index import read_index
@@ -665,3 +665,18 @@ def test_bytes_of_chance_in_every_file(paths, folder):
 
             rewrite(victim, change)
         assert found(read(paths[1:4], folder)) == expected
+
+
+def test_a_cache_that_lost_its_marker_while_a_run_wrote_into_it_gets_a_new_one(paths, folder):
+    """As a removal of the folder leaves it that finds it not empty at its end."""
+    expected = found(read(paths))
+    read(paths[:3], folder)
+    os.remove(os.path.join(folder, "niicorr-cache.json"))
+    cache = open_cache(folder)
+    assert found(read(paths, cache)) == expected
+    assert os.path.exists(os.path.join(folder, "niicorr-cache.json"))
+    os.remove(os.path.join(folder, "niicorr-cache.json"))
+    with open(os.path.join(folder, "notes.txt"), "w") as file:
+        file.write("mine")
+    with pytest.raises(UsageError, match=r"no cache of niicorr \(such as 'notes\.txt'\)"):
+        open_cache(folder)

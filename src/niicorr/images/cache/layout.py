@@ -70,11 +70,12 @@ def judge(path: str) -> str:
     if os.path.lexists(os.path.join(path, MARKER)):
         return _fault(path)
     try:
-        others = sorted(name for name in os.listdir(path) if not name.startswith("."))
+        # A cache that was removed while another run wrote into it has lost its marker, and gets a new one.
+        others = sorted(name for name in os.listdir(path) if not (name.startswith(".") or ours(name)))
     except OSError as error:
         return f"it cannot be read ({error.strerror or error})"
     # Whoever makes it a cache at this moment writes the marker before anything else.
-    if others and MARKER not in others:
+    if others and not os.path.lexists(os.path.join(path, MARKER)):
         raise UsageError(f"{path_text(path)} holds files that are no cache of niicorr (such as "
                          f"{path_text(others[0])!r}): name another folder with --cache")
     return ""

@@ -10,8 +10,9 @@ import sys
 import numpy as np
 import pytest
 
+from niicorr.cli.account import strongest_pairs
 from niicorr.cli.matrix_view import ROWS
-from niicorr.cli.page import columns
+from niicorr.cli.page import Page, columns, plain
 from niicorr.cli.terminal import Terminal
 from niicorr.records import Decision, MapRecord, Provenance
 from niicorr.result import CorrelationResult, Sensitivity
@@ -270,6 +271,35 @@ def test_strongest_pairs_are_named_with_r_and_n():
     first, second = (words(line) for line in text.splitlines()[start : start + 2])
     assert first == "strongest −.90 exp_02 × pet_1 n = 700"
     assert second == ".70 exp_01 × pet_0 n = 8 000"
+
+
+@pytest.mark.parametrize(("width", "beside"), [(62, False), (80, False), (100, False), (101, True), (120, True)])
+def test_names_of_the_strongest_pairs_are_whole_and_numbers_go_below_where_both_do_not_fit(width, beside):
+    x = tuple(map_record(f"whole_brain_comp{k}_full") for k in range(3))
+    y = tuple(map_record(f"P943_HC{k}_mean") for k in range(2))
+    full = np.full((2, 3), 0.01)
+    estimate = np.array([[0.1, -0.2, 0.3], [0.4, 0.5, -0.6]])
+    result = question(3, 2, x_maps=x, y_maps=y, estimate=estimate, counts=np.full((2, 3), 221837), sensitivity=None,
+                      null="effective", inferred={"n_effective": full * 5000, "ci_low": full, "ci_high": full * 50,
+                                                  "p": full, "p_fdr": full * 2, "p_fwe": full})
+    lines = [plain(line) for line in strongest_pairs(result, Page(width))]
+    assert max(map(len, lines)) <= width
+    numbers = "n = 221 837, n_eff 50, .01 to .50, q = .020"
+    if beside:
+        assert lines[0] == f"strongest    −.60 whole_brain_comp2_full × P943_HC1_mean  {numbers}"
+        assert len(lines) == 5
+    else:
+        assert lines[:2] == ["strongest    −.60 whole_brain_comp2_full × P943_HC1_mean", " " * 18 + numbers]
+        assert len(lines) == 10
+    assert not [line for line in lines if "…" in line]
+
+
+def test_what_rests_on_zeros_is_told_with_what_to_do():
+    other = np.full((4, 20), np.nan)
+    other[0, 0] = 0.5
+    told = words(shown(question(sensitivity=Sensitivity(np.full((4, 20), np.nan), 1, other))))
+    assert "1 of 80 pairs would change" in told
+    assert "(marked †): --zeros data or missing settles it; docs/explanation/zeros.md" in told
 
 
 def test_a_set_against_itself_counts_each_pair_once():

@@ -443,3 +443,18 @@ def test_nilearn_is_not_needed():
     environment.pop("DISPLAY", None)
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("wrong", [np.eye(3), make(2, 3).r, "out/", None])
+def test_only_results_are_drawn(wrong):
+    with pytest.raises(UsageError, match=f"heatmap draws a result.*, not {type(wrong).__name__}: "):
+        heatmap(wrong)
+
+
+def test_letters_that_no_font_has_are_explained_once():
+    note = "Characters that no font here has are written as"
+    names = [f"\U0001f9ff\uf8ff{i}" for i in range(3)]
+    (told,) = [line for line in caption(heatmap(make(2, 3, x_labels=names)), "_small print").get_text().split("\n")
+               if note in line]
+    assert told
+    assert note not in caption(heatmap(make(2, 3)), "_small print").get_text()

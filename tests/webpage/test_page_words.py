@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,8 @@ import pytest
 from page_reading import images, small
 
 import niicorr as nc
-from niicorr.records import MapRecord
+from niicorr.records import Decision, MapRecord
+from niicorr.result.correlation import Sensitivity
 from niicorr.result.picturing import pictures_of
 from niicorr.webpage.words import facts, head, maps_text, sentence
 
@@ -87,8 +89,37 @@ def test_flags_are_counted(result):
     assert "few independent values (n_effective 3.1) (1)" in told
 
 
+def test_all_kinds_of_notes_are_counted(result):
+    cells = list(np.ndindex(result.estimate.shape))
+    kinds = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta")
+    flagged = result.replace(notes={cell: kinds[k % 6] for k, cell in enumerate(cells)})
+    (text,) = [text for text in notes(flagged) if "carry a note" in text]
+    numbers = [int(number) for number in re.findall(r"\((\d+)\)", text)]
+    assert plain(text).startswith("12 of 12 pairs carry a note: ")
+    assert text.endswith("; others (4).")
+    assert sum(numbers) == 12
+
+
+def test_what_rests_on_zeros_is_told_and_counted_among_the_notes(result):
+    other = np.full(result.estimate.shape, np.nan)
+    other[0, :2] = 0.5
+    flagged = result.replace(notes={(0, 0): "zeros matter: .1 / .5", (0, 1): "zeros matter: .2 / .5", (1, 1): "alpha"},
+                             sensitivity=Sensitivity(np.full_like(other, np.nan), 1, other))
+    told = [plain(text) for text in notes(flagged)]
+    assert ("2 of 12 pairs would change by more than .1 or in sign if zeros were read the other way (marked †): --"
+            "zeros data or missing settles it; docs/explanation/zeros.md") in told
+    assert "3 of 12 pairs carry a note: zeros matter (2); alpha (1)." in told
+
+
+def test_what_was_decided_about_the_mask_comes_first(result):
+    decisions = (Decision("grid", "one"), Decision("mask", "9 of 10 voxels"),
+                 Decision("mask", "2 of 4 maps have no clean background"))
+    told = notes(result.replace(provenance=replace(result.provenance, decisions=decisions)))
+    assert told[0] == "Mask: 9 of 10 voxels; 2 of 4 maps have no clean background."
+
+
 def test_cells_of_a_set_against_itself_are_counted_once():
-    found = nc.correlate(np.array([[1.0, 2, 4], [2.0, 1, 5], [3, 3, 3]]), null="none")
+    found = nc.correlate(np.array([[1.0, 2, 4], [2.0, 1, 5], [3, 3, 3]]), null="none", warn=False)
     (text,) = [text for text in notes(found) if "no number" in text]
     assert plain(text).startswith("2 of 3 pairs have no number")
 
@@ -114,7 +145,7 @@ def test_facts_are_those_of_the_numbers(result):
 
 
 def test_a_result_without_numbers_has_one_fact():
-    empty = nc.correlate(np.array([[1.0, 1, 1]]), np.array([[2.0, 3, 4]]), null="none")
+    empty = nc.correlate(np.array([[1.0, 1, 1]]), np.array([[2.0, 3, 4]]), null="none", warn=False)
     assert facts(empty) == [{"label": "pairs", "value": "1"}]
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from page_reading import Parts, array, images, own_units, small
 
 import niicorr as nc
+from niicorr.errors import UsageError
 from niicorr.result.picturing import with_pictures
 
 
@@ -71,5 +75,18 @@ def test_no_name_breaks_out_of_the_frame(result):
 def test_it_is_told_in_short(result):
     told = repr(result.pair(0, 0)).replace("\u00a0", "")
     assert f"n = {result.counts[0, 0]} voxels" in told
-    empty = nc.correlate(np.array([[1.0, 1, 1]]), np.array([[2.0, 3, 4]]), null="none")
+    empty = nc.correlate(np.array([[1.0, 1, 1]]), np.array([[2.0, 3, 4]]), null="none", warn=False)
     assert "no number" in repr(empty.pair(0, 0))
+
+
+def test_names_the_wrong_way_round_are_told_so(result):
+    x, y = result.x_labels[2], result.y_labels[1]
+    if x in result.y_labels or y in result.x_labels:
+        result = result.replace(y_maps=tuple(replace(m, label=f"y {m.label}") for m in result.y_maps))
+        y = result.y_labels[1]
+    assert result.pair(x, y).column == 2
+    with pytest.raises(UsageError, match=re.escape(f"x comes first: result.pair({x!r}, {y!r})")):
+        result.pair(y, x)
+    with pytest.raises(UsageError) as told:
+        result.pair(y, "nothing")
+    assert "x comes first" not in str(told.value)

@@ -171,7 +171,7 @@ def test_one_map_with_itself():
 
 
 def test_cells_without_a_number():
-    page = page_of(nc.correlate(np.array([[1.0, 2, 3], [4, 4, 4]]), np.array([[np.nan] * 3, [5.0, 7, 5]])))
+    page = page_of(nc.correlate(np.array([[1.0, 2, 3], [4, 4, 4]]), np.array([[np.nan] * 3, [5.0, 7, 5]]), warn=False))
     assert np.isnan(array(page["cells"]["r"])).tolist() == [[True, True], [False, True]]
     assert {(i, j) for i, j, _ in page["notes"]} == {(0, 0), (0, 1), (1, 1)}
     assert page["maps"]["y"][0] is None

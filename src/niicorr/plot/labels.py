@@ -29,6 +29,8 @@ WIDE_FONTS = (
 )  # fmt: skip
 """Fonts with more scripts than matplotlib's own, asked in this order if a label needs one."""
 
+NO_GLYPH = r"Characters that no font here has are written as \u…: install one that has them, such as Noto Sans CJK"
+
 MINUS, ELLIPSIS = "\N{MINUS SIGN}", "\N{HORIZONTAL ELLIPSIS}"
 
 
@@ -132,6 +134,11 @@ def escape_missing(text: str, families: Sequence[str]) -> str:
     """Text with the characters that no font has shown as escapes."""
     missing = _missing(text, families)
     return "".join(c.encode("unicode_escape").decode("ascii") if c in missing else c for c in text)
+
+
+def without_glyph(texts: Sequence[str], families: Sequence[str]) -> list[str]:
+    """Return a line that says what escapes are, where some text has them."""
+    return [NO_GLYPH] if _missing("".join(map(printable, texts)), families) else []
 
 
 def text_width(texts: Sequence[str], font: FontProperties) -> float:

@@ -17,6 +17,7 @@ from niicorr.plot.layout import VALUES_UP_TO
 from niicorr.plot.order import Arrangement, arrange
 from niicorr.plot.significance import Significance, significance
 from niicorr.plot.zeros import fragile
+from niicorr.result.same_files import same_file_cells
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -190,7 +191,7 @@ def prepare(
                                         for starred in (False, True)]
     unsure = fragile(result, daggers)
     zeros = () if unsure is None else tuple(captions.zeros_line(result, marked=marked) for marked in (False, True))
-    same = result.remarks.same_files
+    same = same_file_cells(result)
     blocks = None if every_cell else blocks_of(len(rows), len(columns))
     span: tuple[float, ...] = ()
     if marks is not None:
@@ -210,7 +211,8 @@ def prepare(
     faded = marks is not None and bool(marks.faded.any())
     visible = values[~missing & ~diagonal]
     unbounded = not result.measure.bounded
-    limit = colour_limit(values[~missing & ~diagonal & ~uncounted], unbounded) if vmax is None else float(vmax)
+    others = values[~missing & ~diagonal & ~uncounted]
+    limit = colour_limit(others if others.size else visible, unbounded) if vmax is None else float(vmax)
     exponent = labels.exponent_of(limit) if unbounded else None
     small_print = [line for line in (captions.footer(result), arrangement.reason) if line]
     if missing.any() and (reason := captions.missing_line(result, ~np.isfinite(result.estimate))):
@@ -228,6 +230,7 @@ def prepare(
     words = [*result.x_labels, *result.y_labels, *names, *small_print, headline or "", *legends, *zeros,
              *(word for strip in strips for word in (strip.title, *strip.names)), bar_label if exponent else ""]
     families = labels.font_families(words)
+    small_print += labels.without_glyph(words, families)
     x_labels, y_labels = (labels.shown(each, families) for each in (result.x_labels, result.y_labels))
     return Picture(
         values=values,

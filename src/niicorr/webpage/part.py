@@ -12,6 +12,7 @@ from niicorr.result.largest import largest_by_line
 from niicorr.result.null_shape import Autocovariances
 from niicorr.result.pictures import Fits
 from niicorr.result.picturing import kept
+from niicorr.result.same_files import same_file_cells
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,7 +62,7 @@ def strongest_part(result: CorrelationResult) -> Part | None:
     side = int(MOST_CELLS**0.5)
     most_x, most_y = (side, side) if min(n_x, n_y) > side else (
         (n_x, MOST_CELLS // max(n_x, 1)) if n_x <= side else (MOST_CELLS // max(n_y, 1), n_y))
-    of_row, of_column = largest_by_line(result.estimate, same_set=result.same_set, but=result.remarks.same_files)
+    of_row, of_column = largest_by_line(result.estimate, same_set=result.same_set, but=same_file_cells(result))
     columns = _largest(of_column, most_x)
     return Part(columns if result.same_set else _largest(of_row, most_y), columns)
 

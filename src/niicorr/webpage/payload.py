@@ -18,6 +18,7 @@ from niicorr.plot import captions
 from niicorr.plot.order import arrange
 from niicorr.plot.picture import colour_limit
 from niicorr.result.methods import methods
+from niicorr.result.same_files import same_file_cells
 from niicorr.result.sentences import naive_text
 from niicorr.result.vectors import Quantised
 from niicorr.tables import DIRECTION_COLUMNS, printable
@@ -145,7 +146,7 @@ def _limit(result: CorrelationResult) -> float:
     shown = np.isfinite(result.estimate)
     if result.same_set:
         shown &= ~np.eye(len(shown), dtype=np.bool_)
-    if (same := result.remarks.same_files) is not None:
+    if (same := same_file_cells(result)) is not None and (shown & ~same).any():
         shown &= ~same
     return float(colour_limit(result.estimate[shown], not result.measure.bounded))
 

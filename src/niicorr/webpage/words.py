@@ -73,12 +73,10 @@ def head(result: CorrelationResult, pictures: Pictures | None, part: str = "") -
         Where only a part of the matrix is shown, which.
     """
     warned = [*result.warnings, *_skipped(result)]
-    zeros = zeros_text(result)
-    noted = [*([part] if part else []), *_masks(result), *([zeros] if zeros else []), *_regions(result), *_backgrounds(result),
-             *_naive(result), *_small(result), *_noted(result), *_empty(result)]
-    text = maps_text(pictures)
+    noted = [part, *_masks(result), zeros_text(result), *_regions(result), *_backgrounds(result), *_naive(result),
+             *_small(result), *_noted(result), *_empty(result), maps_text(pictures)]
     return [{"level": "warning", "text": printable(words)} for words in warned] + [
-        {"level": "note", "text": printable(words)} for words in [*noted, *([text] if text else [])]]
+        {"level": "note", "text": printable(words)} for words in noted if words]
 
 
 def maps_text(pictures: Pictures | None) -> str:

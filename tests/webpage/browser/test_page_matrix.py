@@ -264,6 +264,48 @@ def test_a_deep_link_opens_a_cell_and_the_way_back_closes_it(page, demo):
     assert page.js("return document.getElementById('opened').hidden")
 
 
+def test_an_address_of_no_pair_says_so_and_names_the_one_that_was_meant(page, demo):
+    page.open(demo.page, "#no-such-map/gaba_A")
+    page.until("return document.getElementById('missed').textContent.startsWith('No such pair')")
+    assert page.texts("#missed button") == []
+    page.js("location.hash = arguments[0]", "#gaba_A/exp-12_checkerboard")
+    page.until("return document.querySelector('#missed button') !== null")
+    assert page.texts("#missed button") == ["Open exp-12_checkerboard × gaba_A"]
+    page.click("#missed button")
+    assert page.opened() == "exp-12_checkerboard × gaba_A"
+    page.until("return document.getElementById('missed').hidden")
+    for known in ("#/gaba_A", "#/", "#quality"):
+        page.js("location.hash = arguments[0]", known)
+        page.frames()
+        assert page.js("return document.getElementById('missed').hidden")
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_names_of_sets_and_files_are_not_broken(page, written, width):
+    payload = page_payloads.payload(3, 9, files={"contributions_regions": "contributions_regions.tsv",
+                                                 "correlations": "correlations.csv", "mask": "mask.nii.gz"})
+    page.open(written("names", payload), width=width)
+    page.click(".menu summary")
+    page.js("[...document.querySelectorAll('#quality .fold')].at(-1).open = true")
+    page.until("return document.querySelector('.decided') !== null")
+    lines = "return [...document.querySelectorAll(arguments[0])].map((name) => name.getClientRects().length)"
+    for names, count in ((".menu-list a", 3), (".plain-table .whole bdi", 12)):
+        assert page.js(lines, names) == [1] * count
+
+
+def test_numbers_that_rest_on_zeros_carry_a_dagger(page, written):
+    values = page_payloads.numbers(5, 9)
+    values["zeros_matter"] = np.where(np.random.default_rng(0).random((5, 9)) < 0.4, 0.1, np.nan)
+    page.open(written("daggers", page_payloads.payload(5, 9, values=values)))
+    page.click(".menu summary")
+    page.click("#download-svg")
+    drawing = ElementTree.fromstring(page.downloaded("heatmap.svg"))
+    texts = ["".join(text.itertext()) for text in drawing.iter(f"{SVG}text")]
+    # One more in the legend.
+    assert texts.count("†") == np.isfinite(values["zeros_matter"]).sum() + 1
+    assert "rests on how zeros are read" in texts
+
+
 def test_the_wheel_magnifies_about_the_pointer_and_dragging_moves(page, written):
     payload = page_payloads.payload(90, 140)
     page.open(written("large", payload))

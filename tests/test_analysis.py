@@ -91,6 +91,15 @@ def test_the_same_file_in_both_sets_is_remarked_by_content_and_volume():
     assert analyse(x).notes == {}
 
 
+def test_the_same_files_as_both_sets_are_a_set_with_itself():
+    files = [{"blake2b": f"{k}", "volume": None} for k in range(3)]
+    x = records(matrix(noise(3)), *files)
+    assert analyse(x, x).warnings == ("x and y share 3 files: leave out -y to compare a set with itself (its pairs are "
+                                      "counted once then)",)
+    assert analyse(x).warnings == ()
+    assert analyse(x, records(matrix(noise(2)), *files[:2])).warnings == ()
+
+
 def with_zeros(values, reading):
     zeros = {0: (reading, np.packbits(values[0] == 0))}
     read = np.where((values == 0) & (reading == "missing"), np.nan, values)

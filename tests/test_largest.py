@@ -48,6 +48,18 @@ def test_the_largest_of_each_line(rows, columns, same_set, seed):
             assert value == max(line, default=-1)
 
 
+@given(st.integers(1, 9), st.integers(1, 9), st.integers(0, 90), st.integers(0, 99))
+def test_cells_that_do_not_count_are_as_if_they_had_no_number(rows, columns, count, seed):
+    r = matrix(rows, columns, seed)
+    but = np.random.default_rng(seed).random(r.shape) < 0.3
+    empty = np.where(but, np.nan, r)
+    found, expected = largest_cells(r, count, lower=False, but=but), largest_cells(empty, count, lower=False)
+    np.testing.assert_array_equal(found, expected)
+    for found, expected in zip(largest_by_line(r, same_set=False, but=but), largest_by_line(empty, same_set=False),
+                               strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
 @given(st.integers(1, 9), st.integers(0, 99))
 def test_the_largest_error_of_pairs_is_that_of_the_cells_below_the_diagonal(n, seed):
     rng = np.random.default_rng(seed)

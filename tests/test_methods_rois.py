@@ -84,7 +84,7 @@ def test_what_has_no_series_or_few_voxels():
     labels[:2, 0, 1:] = 0
     run = bold()
     run[2:4] = 0
-    words = text(nc.correlate_rois((run, AFFINE), (labels, AFFINE)))
+    words = text(nc.correlate_rois((run, AFFINE), (labels, AFFINE), warn=False))
     assert "1 region had fewer than 20 voxels." in words
     assert "1 region had no series and was left out (region 2)." in words
     assert "No value exists for 3 pairs (3: a region has no data: 0 or missing in every voxel)." in words

@@ -32,7 +32,8 @@ def with_gaps(seed, count, n, shares):
 def test_it_is_what_the_numbers_say(n, shares, same_set):
     x, y = with_gaps(0, 23, n, shares), None if same_set else with_gaps(1, 8, n, shares[::-1])
     found = overlap_warning(Outlines.of(x), None if y is None else Outlines.of(y))
-    assert (found,) == (analyse(x, y).warnings or ("",))
+    told = tuple(text for text in analyse(x, y).warnings if not text.startswith("no number can come of"))
+    assert (found,) == (told or ("",))
     assert bool(found) == (shares != (1.0, 0.9))
 
 

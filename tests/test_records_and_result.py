@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -298,3 +300,15 @@ def test_the_largest_error_counts_cells_with_both_numbers():
     error, flips, cells = Sensitivity(naive, 1, np.full(r.shape, np.nan)).largest_error(r)
     assert (error, flips, cells) == (pytest.approx(0.4), 1, 4)
     assert Sensitivity(np.full((1, 1), np.nan), 1, np.zeros((1, 1))).largest_error(np.ones((1, 1))) == (0, 0, 0)
+
+
+def test_a_file_of_a_result_in_place_of_its_folder(tmp_path, monkeypatch):
+    made().save(tmp_path / "out")
+    with pytest.raises(InputError, match=re.escape(f"pairs.tsv is a file: name the folder {tmp_path / 'out'}{os.sep}")):
+        nc.load(tmp_path / "out" / "pairs.tsv")
+    (tmp_path / "note.txt").write_text("nothing")
+    with pytest.raises(InputError, match="is a file: name the folder of a saved result"):
+        nc.load(tmp_path / "note.txt")
+    monkeypatch.chdir(tmp_path / "out")
+    with pytest.raises(InputError, match=re.escape(f"name the folder .{os.sep}")):
+        nc.load("pairs.tsv")

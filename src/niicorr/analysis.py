@@ -17,11 +17,13 @@ from niicorr.compute.transforms import fine_values, no_spread
 from niicorr.errors import InputError, UsageError
 from niicorr.machine import memory_budget
 from niicorr.matrix import Features, MapMatrix, same_place
+from niicorr.numberless import numberless, numberless_text
 from niicorr.numerals import plural
 from niicorr.overlap import LOW_OVERLAP, low_overlap_text
 from niicorr.records import INDEPENDENT, Decision, MapRecord, NullModel, Provenance
 from niicorr.result import Comparison, CorrelationResult, Sensitivity
-from niicorr.result.notes import SAME_FILE, Layer, Notes
+from niicorr.result.notes import Layer, Notes
+from niicorr.result.same_files import same_files, shared_sets
 from niicorr.scratch import demand_room, unknown
 from niicorr.tables import printable
 from niicorr.typing import BoolArray, DeviceOption, Float64Array, FloatArray, Progress
@@ -124,7 +126,7 @@ def analyse(
     if same_set:
         np.fill_diagonal(r, np.where(np.isfinite(np.diag(r)), 1.0, np.nan))
     same = np.zeros(r.shape, dtype=np.bool_)
-    for i, j in _same_files(x, y):
+    for i, j in same_files(x.records, y.records):
         same[i, j] = not same_set or i != j
     low = np.isfinite(r) & (found.n < LOW_OVERLAP * x.features.n)
     if same_set:
@@ -197,7 +199,7 @@ def _remarks(
 
     return [
         Layer.saying(np.isnan(found.r), lambda i, j: _why_empty(i, j, found, x, y, similarity)),
-        Layer.of(same, SAME_FILE),
+        Layer.of(same, "same file"),
         Layer.of(low, f"low overlap: {{}} of the {whole}", found.n),
         Layer.saying(np.isfinite(zeros_matter), zeros, "zeros matter: "),
     ]
@@ -205,13 +207,14 @@ def _remarks(
 
 def _warnings(x: MapMatrix, y: MapMatrix, model: NullModel, low: BoolArray, same_set: bool) -> Iterator[str]:
     """Say what must be known before any number."""
+    if text := numberless_text([*numberless(x), *(() if same_set else numberless(y))]):
+        yield text
     if model.null == "independent":
         unit = _unit(x.features)
         yield (f"{INDEPENDENT.replace('voxel', unit)} (null model: independent); neighbouring {unit}s repeat each "
                "other, so most pairs of unrelated smooth maps come out significant. The null model effective knows "
                "that")
-    if not same_set and (files := _files(x)) and files == _files(y):
-        shared = len({path for path, _ in files})
+    if not same_set and (shared := shared_sets(x.records, y.records)):
         yield (f"x and y share {plural(shared, 'file')}: leave out -y to compare a set with itself (its pairs are "
                "counted once then)")
     if text := low_overlap_text(int(low.sum()), x.records, None if same_set else y.records, x.features.unit):
@@ -302,22 +305,6 @@ def _why_empty(
         else:
             reasons.append(f"{' and '.join(constant) or 'a map'} constant over the common {unit}s")
     return "; ".join(reasons)
-
-
-def _files(maps: MapMatrix) -> set[tuple[str, int | None]]:
-    """Return what tells the files of a set apart, with the volume of each; empty where some map is of no file."""
-    files = {(record.blake2b or "", record.volume) for record in maps.records}
-    return files if all(name for name, _ in files) else set()
-
-
-def _same_files(x: MapMatrix, y: MapMatrix) -> Iterator[tuple[int, int]]:
-    where: dict[Any, list[int]] = {}
-    for j, record in enumerate(x.records):
-        if record.blake2b:
-            where.setdefault((record.blake2b, record.volume), []).append(j)
-    for i, record in enumerate(y.records):
-        for j in where.get((record.blake2b, record.volume), ()):
-            yield i, j
 
 
 def _zeros_matter(

@@ -10,9 +10,10 @@ import numpy as np
 from niicorr.compute.similarity import Similarity
 from niicorr.errors import InputError
 from niicorr.images.atlas import Atlas
+from niicorr.images.atlas_fit import Fit, fit_warning
 from niicorr.images.beside import Beside
 from niicorr.images.region_names import listed
-from niicorr.images.region_runs import in_mni
+from niicorr.images.region_runs import in_mni, in_template
 from niicorr.images.regions import MIN_COVERAGE, Regional, region_averages, regional_means
 from niicorr.images.survey import Survey
 from niicorr.matrix import MapMatrix
@@ -36,12 +37,15 @@ class Averaged:
         The regions.
     decisions : tuple of Decision
         What was decided of them.
+    warnings : tuple of str
+        What the reader must know first.
     """
 
     matrices: list[MapMatrix]
     similarity: Similarity
     parcellation: Parcellation
     decisions: tuple[Decision, ...]
+    warnings: tuple[str, ...] = ()
 
 
 def averaged(sets: list[Survey], atlas: Atlas, beside: Beside, options: Options, jobs: int) -> Averaged:
@@ -66,7 +70,19 @@ def averaged(sets: list[Survey], atlas: Atlas, beside: Beside, options: Options,
     if not keep.all():
         matrices, similarity = [matrix.within(keep) for matrix in matrices], similarity.on(keep)
     parcellation = _parcellation(sets, means, atlas)
-    return Averaged(matrices, similarity, parcellation, tuple(_coverage_decisions(parcellation, min_coverage, keep)))
+    return Averaged(matrices, similarity, parcellation, tuple(_coverage_decisions(parcellation, min_coverage, keep)),
+                    fitting(sets, means, atlas, options))
+
+
+def fitting(sets: list[Survey], means: list[Regional], atlas: Atlas, options: Options) -> tuple[str, ...]:
+    """Question an atlas of which maps lack many regions; those that hold no voxel of their own are no news."""
+    there = np.array([region.n_voxels > 0 for region in atlas.regions])
+    lost = there & (atlas.held == 0)
+    fits = [Fit(reading.record.label, int(lost.sum()), int((there & ~lost & np.isnan(row)).sum()), reading.grid)
+            for s, part in zip(sets, means, strict=True)
+            for reading, row in zip(s.readings, part.values, strict=True) if reading.problem is None]
+    text = fit_warning(fits, atlas.path, len(atlas), "map", min_coverage_of(options), template=in_template(atlas))
+    return (text,) if text else ()
 
 
 def min_coverage_of(options: Options) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,9 @@ def is_matrix(value: Any) -> bool:
 
 def from_matrices(x: Any, y: Any, options: Options) -> tuple[MapMatrix, MapMatrix | None, Similarity]:
     """Take two sets as they are, at the features that have a weight and every covariate; and what compares them."""
+    if isinstance(options.mask, str | os.PathLike) and options.mask not in ("auto", "none"):
+        raise UsageError("maps came as arrays, which tell no voxels: leave mask out, and give arrays of the voxels "
+                         "that count")
     first = x if isinstance(x, MapMatrix) else MapMatrix.from_array(x)
     second = y if y is None or isinstance(y, MapMatrix) else MapMatrix.from_array(y)
     check_features(first, first if second is None else second)

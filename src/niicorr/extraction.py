@@ -113,11 +113,11 @@ def _from_files(
 
     def done(
         matrices: list[MapMatrix], similarity: Similarity, decisions: tuple[Decision, ...], step: int,
-        parcellation: Parcellation | None = None,
+        parcellation: Parcellation | None = None, warnings: tuple[str, ...] = (),
     ) -> Extracted:
         provenance = Provenance(options.resolved(), command, versions(*READ_BY), (*prepared.decisions, *decisions),
-                                sampling.warnings, {**prepared.timings, "extract": time.perf_counter() - start},
-                                beside.records)
+                                (*sampling.warnings, *warnings),
+                                {**prepared.timings, "extract": time.perf_counter() - start}, beside.records)
         return Extracted(matrices[0], matrices[1] if len(matrices) > 1 else None, similarity, provenance, step,
                          tuple(sets), sampling, parcellation)
 
@@ -125,7 +125,8 @@ def _from_files(
         from niicorr.averaging import averaged
 
         found = averaged(sets, prepared.atlas, beside, options, jobs)
-        return done(found.matrices, found.similarity, found.decisions, int(rules_mattered(sets)), found.parcellation)
+        return done(found.matrices, found.similarity, found.decisions, int(rules_mattered(sets)), found.parcellation,
+                    found.warnings)
     step = naive_step(sampling.grid.size, n_maps) if naive and rules_mattered(sets) else 0
     on_disk = _too_large(n_maps, sampling, options)
     if on_disk is not None:  # of both sets, before the first is read

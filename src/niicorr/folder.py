@@ -81,9 +81,13 @@ class OutputFolder:
         overwrite: bool = True,
         own: Iterable[str] = (),
     ) -> None:
+        if not isinstance(path, str | os.PathLike):
+            raise UsageError(f"the output is the path of a folder, not {type(path).__name__}")
         self.path = os.fspath(path).rstrip(os.sep) or os.fspath(path)
         if not self.path:
             raise UsageError("the name of the output folder is empty: name one with -o")
+        if "\0" in self.path:
+            raise UsageError("the name of the output folder holds a NUL byte, which no folder's name can")
         self.work = ""
         self.committed = False
         self._own = set(own)
@@ -174,6 +178,11 @@ class OutputFolder:
             if os.path.lexists(place) and (name not in old or os.path.isdir(place)):
                 raise UsageError(f"{place} was not written by niicorr and would be overwritten: move it, or name "
                                  "another folder with -o; nothing was changed")
+        for name in sorted(old - set(names)):
+            place = os.path.join(self.path, name)
+            if os.path.isdir(place) and not os.path.islink(place):
+                raise UsageError(f"{place} is a folder where niicorr wrote a file: move it, or run again into another "
+                                 "folder with -o; nothing was changed")
 
     @told_on("docs/reference/files.md")
     def _check(self, inputs: Iterable[str], overwrite: bool) -> None:
@@ -271,6 +280,21 @@ def sync_folder(path: str) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def read_regular(path: str, most: int) -> bytes:
+    """Read a file, of a larger one so many bytes; raises `OSError` for a pipe or a device, which may never end."""
+    number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    try:
+        mode = os.fstat(number).st_mode
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, "it is a folder", path)
+        if not stat.S_ISREG(mode):
+            raise OSError("not a regular file: save it as a file first")
+        with open(number, "rb", closefd=False) as file:
+            return file.read(most)
+    finally:
+        os.close(number)
 
 
 def machine_mark() -> str:

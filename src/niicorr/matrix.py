@@ -187,7 +187,8 @@ class MapMatrix:
         if values.ndim != 2:
             raise InputError(f"expected an array of maps × features, got {values.ndim} dimensions")
         if values.dtype.kind not in "buif":
-            raise InputError(f"expected real numbers, got {values.dtype}")
+            advice = ": give paths as a list (values.tolist())" if values.dtype.kind in "USO" else ""
+            raise InputError(f"expected real numbers, got {values.dtype}{advice}")
         labels = tuple(printable(str(label)) or f"map{i}" for i, label in enumerate(labels or [""] * len(values)))
         if len(labels) != len(values):
             raise InputError(f"{len(labels)} labels for {len(values)} maps")

@@ -114,7 +114,7 @@ def _check_values(options: Options) -> None:
             raise UsageError(f"{name} is one of {', '.join(get_args(kind))}, not {value!r}")
     for name in ("jobs", "memory", "max_map_size"):
         value = getattr(options, name)
-        if value is not None and (not isinstance(value, Integral) or value < 1):
+        if value is not None and (not _whole(value) or value < 1):
             raise UsageError(f"{name} is a whole number from 1 on, not {value!r}")
     if not _whole(options.n_surrogates) or options.n_surrogates < 1:
         raise UsageError(f"n_surrogates is a whole number from 1 on, not {options.n_surrogates!r}: without random maps "

@@ -13,6 +13,7 @@ import numpy as np
 
 from niicorr.compute.similarity import MIN_COMMON
 from niicorr.matrix import MapMatrix
+from niicorr.numberless import numberless
 from niicorr.records import MapRecord
 from niicorr.typing import IntArray
 
@@ -39,6 +40,8 @@ class Outlines:
         What they are: voxel, region or feature.
     records : tuple of MapRecord
         All maps.
+    numberless : tuple of (str, str)
+        Those that no number can come of, and why.
     """
 
     packed: np.ndarray[tuple[int, int], np.dtype[np.uint64]]
@@ -46,6 +49,7 @@ class Outlines:
     n: int
     unit: str
     records: tuple[MapRecord, ...]
+    numberless: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def of(cls, matrix: MapMatrix) -> Outlines:
@@ -55,7 +59,8 @@ class Outlines:
         for k, support in enumerate(used):
             bits = np.packbits(matrix.supports[support])
             words[k, : bits.size] = bits
-        return cls(words.view(np.uint64), maps, matrix.features.n, matrix.features.unit, matrix.records)
+        return cls(words.view(np.uint64), maps, matrix.features.n, matrix.features.unit, matrix.records,
+                   tuple(numberless(matrix)))
 
 
 def overlap_warning(x: Outlines, y: Outlines | None = None) -> str:

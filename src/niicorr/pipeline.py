@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -21,10 +21,12 @@ import numpy as np
 from niicorr.analysis import analyse, silent
 from niicorr.bare_arrays import is_matrix
 from niicorr.compute.device import choose_device
-from niicorr.errors import DomainWarning, IndependenceWarning, UsageError
+from niicorr.errors import DomainWarning, IndependenceWarning, InputError, UsageError
 from niicorr.extraction import extracted
 from niicorr.images.extract import extract
+from niicorr.images.survey import Survey
 from niicorr.machine import default_jobs
+from niicorr.numberless import numberless_text
 from niicorr.options import Options, options_of
 from niicorr.overlap import Outlines, overlap_warning
 from niicorr.preparing import nothing_left, prepare, refusal
@@ -251,16 +253,26 @@ def check(x: Any, y: Any = None, *, progress: Progress | None = None, **options:
         if atlas is None:
             outlines = [Outlines.of(extract(s, sampling, **how)) for s in sets]
         else:
-            from niicorr.averaging import min_coverage_of
+            from niicorr.averaging import fitting, min_coverage_of
             from niicorr.images.regions import regional_means
 
             how["min_coverage"] = min_coverage_of(chosen)
-            outlines = [Outlines.of(regional_means(s, sampling, atlas, **how).matrix) for s in sets]
+            means = [regional_means(s, sampling, atlas, **how) for s in sets]
+            remarks = fitting(sets, means, atlas, chosen)
+            outlines = [Outlines.of(part.matrix) for part in means]
         records = [of_set.records for of_set in outlines]
-        failure = failure or refusal(sets, chosen)
-        remarks = tuple(text for text in (*sampling.warnings, overlap_warning(*outlines)) if text)
+        failure = failure or refusal(sets, chosen) or _numberless(sets, outlines, chosen)
+        empty = numberless_text([one for part in outlines for one in part.numberless])
+        remarks = tuple(text for text in (*sampling.warnings, *remarks, empty, overlap_warning(*outlines)) if text)
     return CheckReport(records[0], records[1] if len(records) > 1 else (), prepared.decisions, remarks,
                        None if failure is None else str(failure))
+
+
+def _numberless(sets: Sequence[Survey], outlines: Sequence[Outlines], options: Options) -> InputError | None:
+    """What `correlate` raises where maps are skipped and nothing is left to compare."""
+    if options.on_error == "skip" and any(not part.maps.sum() for part in outlines):
+        return nothing_left(sets)
+    return None
 
 
 def _check_device(options: Options) -> None:

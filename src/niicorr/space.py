@@ -20,8 +20,8 @@ from niicorr.typing import Float64Array, FloatArray, IntArray
 TOLERANCE = 0.01
 """Largest displacement between equal grids, as a share of the smallest voxel edge."""
 
-SCANNER = 1
-"""The header's code of a space that is the scanner's: nobody brought the image anywhere yet."""
+SCANNER, MNI = 1, 4
+"""A header's codes of the scanner's own space, where nobody brought the image anywhere, and of MNI152."""
 
 _AXIS_CODES = (("L", "R"), ("P", "A"), ("I", "S"))
 
@@ -41,7 +41,8 @@ class Grid:
     mni : bool
         True where the header's space code says MNI152.
     space_code : int
-        The header's code: 1 the scanner's space, 2 that of another image, 3 Talairach's, 4 MNI152; 0 where none is told.
+        The header's code: 1 the scanner's space, 2 that of another image, 3 Talairach's, 4 MNI152; 0 where it tells
+        none.
     """
 
     shape: tuple[int, int, int]

@@ -109,6 +109,7 @@ def test_names_that_end_in_numbers_keep_them(folder):
 # What was decided or is missing is named
 
 
+@pytest.mark.filterwarnings("ignore:.*lacks")
 @pytest.mark.parametrize("bad", [np.nan, 7.0], ids=["no data", "constant"])
 @pytest.mark.parametrize("kind", ["correlation", "partial"])
 def test_regions_that_one_of_several_runs_lacks_are_named_with_it(folder, bad, kind):

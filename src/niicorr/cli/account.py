@@ -119,7 +119,11 @@ def _title(result: CorrelationResult, page: Page, seconds: float) -> Iterator[Li
     x, y = len(result.x_maps), len(result.y_maps)
     measure = result.measure
 
+    numbered = counted(result) & np.isfinite(result.estimate)
+
     def named(count: int) -> str:
+        if count and not numbered.any():
+            return f"no {measure.name}"
         return f"{integer(count)} {measure.name if count == 1 else measure.names}"
 
     if result.same_set:
@@ -127,7 +131,6 @@ def _title(result: CorrelationResult, page: Page, seconds: float) -> Iterator[Li
         head = f"{plural(x, 'map')} with each other, {cells}"
     else:
         head = f"{integer(x)} × {integer(y)} maps, {named(x * y)}"
-    numbered = counted(result) & np.isfinite(result.estimate)
     numbers, counts = result.estimate[numbered], result.counts[numbered]
     rest = ""
     if numbers.size:
@@ -203,7 +206,8 @@ def strongest_pairs(result: CorrelationResult, page: Page) -> Iterator[Line]:
                (pad(value_shown, digits, right=True), style),
                (f" {pad(name, width)}  {n}" if beside else f" {name}", "")]
         if not beside:
-            yield from ([(below, ""), (part, "dim")] for part in page.folded(n, page.width - len(below)))
+            for part in page.folded(n, page.width - len(below)):
+                yield [(below, ""), (part, "dim")]
 
 
 def _certainty(result: CorrelationResult, i: int, j: int) -> str:

@@ -7,12 +7,13 @@ import os
 import shlex
 import sys
 import time
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from niicorr.cli.drawing import draw_figures, draw_page
 from niicorr.cli.keeping import keeping
 from niicorr.errors import InputError, ResourceError, UsageError
-from niicorr.folder import OutputFolder, result_stands
+from niicorr.folder import OutputFolder, is_result, remove, result_stands
 from niicorr.images.discover import discover
 from niicorr.images.mapset import read_maps
 from niicorr.options import Options
@@ -22,7 +23,7 @@ from niicorr.tables import path_text
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from niicorr.cli.terminal import Terminal
     from niicorr.cluster.address import Scheduler
@@ -88,8 +89,28 @@ def demo(options: argparse.Namespace, argv: list[str], terminal: Terminal) -> in
 
     # The folder is judged before the data are written, and again with them in it.
     OutputFolder(options.out, own=(DEMO_DATA,))
-    x, y = write_demo_data(os.path.join(options.out, DEMO_DATA))
-    return _run(x, y, {}, (), (DEMO_DATA,), options, argv, terminal)
+    data = os.path.join(options.out, DEMO_DATA)
+    with _nothing_left(data):
+        x, y = write_demo_data(data)
+        return _run(x, y, {}, (), (DEMO_DATA,), options, argv, terminal)
+
+
+@contextmanager
+def _nothing_left(data: str) -> Iterator[None]:
+    """Remove example data that were not there before, and folders made for them, where no result comes about."""
+    made, place = [], os.path.abspath(data)
+    while not os.path.lexists(place):
+        made.append(place)
+        place = os.path.dirname(place)
+    try:
+        yield
+    except BaseException:
+        if made and not is_result(os.path.dirname(data)):
+            remove(made[0])
+            for folder in made[1:]:
+                with suppress(OSError):  # somebody else's files are in it
+                    os.rmdir(folder)
+        raise
 
 
 def _run(

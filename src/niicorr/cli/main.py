@@ -16,7 +16,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from niicorr.errors import TOO_MANY_FILES, NiicorrError, ResourceError
+from niicorr.errors import TOO_MANY_FILES, NiicorrError, ResourceError, UsageError
 
 if TYPE_CHECKING:
     import argparse
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 INTERRUPTED, TERMINATED = 130, 143
 NO_MEMORY = NO_HANDLES = 4
+
+_MEMORY_WORDS = ("failed to map segment", "cannot allocate memory", "can't start new thread")
+_TOO_LITTLE = ("not enough memory to load a library or to start a thread: let this process have more (ulimit -v), or "
+               "give --jobs 1")
 
 ENDING = frozenset({signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])})
 """Signals that end a command as an interrupt does: the second comes when its terminal is closed."""
@@ -43,6 +47,7 @@ def entry() -> NoReturn:
     # Products are cut into pieces for our own threads; BLAS threads on top of those only cost time.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.setdefault("MKL_NUM_THREADS", "1")
+    os.environ["MPLBACKEND"] = "agg"  # no window is ever opened, and another name may be one that matplotlib refuses
     came: list[int] = []
     since = 0.0
 
@@ -135,7 +140,26 @@ def main(argv: list[str], came: Sequence[int] = ()) -> int:
         if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
             _say(terminal, TOO_MANY_FILES, ResourceError.page)
             return NO_HANDLES
+        if _no_memory(error):
+            _say(terminal, _TOO_LITTLE, ResourceError.page)
+            return NO_MEMORY
         return _bug(argv)  # the one case that may show a traceback
+
+
+def _no_memory(error: Exception) -> bool:
+    """Whether libraries or threads found no memory, which Python tells by errors of other names."""
+    return isinstance(error, ImportError | RuntimeError | OSError) and any(
+        words in str(error).lower() for words in _MEMORY_WORDS)
+
+
+def _demand_epoch() -> None:
+    """Refuse a time that numpy, loading, would stumble over; raises `UsageError`."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    try:
+        time.gmtime(0 if epoch is None else int(epoch))
+    except (ValueError, OverflowError, OSError):
+        raise UsageError(f"the variable SOURCE_DATE_EPOCH is {epoch!r}, not a whole number of seconds: set it to one, "
+                         "or unset it") from None
 
 
 def _nowhere() -> bool:
@@ -178,7 +202,17 @@ def _standing(error: BaseException) -> str:
     return "; ".join(notes if any(note.endswith("is complete") for note in notes) else ["nothing was written", *notes])
 
 
+def _demand_two_folders(options: argparse.Namespace) -> None:
+    """Refuse one folder for the output and the cache: files of both would be mixed; raises `UsageError`."""
+    out, cache = getattr(options, "out", None), getattr(options, "cache", None)
+    if out and cache and "\0" not in out + cache and os.path.realpath(out) == os.path.realpath(
+            os.path.expanduser(cache)):
+        raise UsageError(f"-o and --cache name one folder, {out!a}: name another with one of them")
+
+
 def _command(options: argparse.Namespace, argv: list[str], terminal: Terminal) -> int:
+    _demand_epoch()
+    _demand_two_folders(options)
     if options.command == "completion":
         from niicorr.cli.completion import completion
 

@@ -113,6 +113,9 @@ def search(options: argparse.Namespace, argv: list[str], terminal: Terminal) -> 
             raise UsageError(f"-o {path_text(out)}: tables are written as .tsv; name FILE.tsv, or a folder")
         folder = OutputFolder(out, inputs=[source.path for source in discover(options.maps)])
     library = open_library(options.library)
+    if out is not None and os.path.realpath(out).startswith(os.path.realpath(library.path) + os.sep):
+        raise UsageError(f"{path_text(out)} would lie in the library {path_text(library.path)}: name another place "
+                         "with -o")
     if options.verify:
         library.verify()
     result = find(options.maps, library, top=options.top, method=options.method, null=options.null,

@@ -49,6 +49,8 @@ class Scheduler:
         elif (local := _LOCAL.fullmatch(text)) is not None:
             if local[1] is not None and int(local[1]) < 1:
                 fault = f"{text}: at least one worker is needed"
+        elif text.startswith("local:") and not self._host_port and not os.path.lexists(text):
+            fault = f"{path_text(text)}: workers are counted from 1 to 9999"
         elif not self._host_port and os.path.isdir(text):
             fault = f"{path_text(text)} is a folder, not the file that a scheduler wrote"
         if fault:

@@ -151,7 +151,8 @@ def _own_workers(count: int) -> Iterator[Any]:
         try:
             cluster = starting.result()
         except (OSError, RuntimeError) as error:
-            raise ResourceError(f"no workers could be started on this machine ({_short(error)}): in a script, let what "
+            raise ResourceError(f"no workers could be started on this machine ({_short(error)}): if one was ended (no "
+                                "memory, a signal), ask for fewer with local:N; in a script of your own, let what "
                                 "calls niicorr stand below if __name__ == '__main__'") from None
         except BaseException:  # an interrupt, while they come up
             starting.add_done_callback(lambda done: None if done.exception() else _closed(done.result()))
@@ -186,7 +187,7 @@ def _address_in(path: str) -> str:
             fault = "there is no such file"
         except OSError as error:
             fault = error.strerror or str(error)
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             fault = "it is not what a scheduler writes"
         if time.monotonic() > until:
             raise ResourceError(f"{path_text(path)}: {fault}. A scheduler writes it when it has started (dask "

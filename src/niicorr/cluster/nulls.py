@@ -14,6 +14,7 @@ from niicorr.compute.similarity import Similarity
 from niicorr.matrix import MapMatrix
 from niicorr.nulls import descriptions
 from niicorr.nulls.effective import Description, EffectiveNull, EffectiveSize
+from niicorr.nulls.supports import Supports
 from niicorr.nulls.traces import Atoms
 from niicorr.typing import FloatArray, IntArray
 
@@ -62,6 +63,11 @@ class GivenOutNull:
         if at_once and self._given_out:
             self._send_ahead(0)
         self._null = make()
+
+    @property
+    def supports(self) -> Supports:
+        """All masks that occur."""
+        return self._null.supports
 
     @property
     def atoms(self) -> Atoms | None:

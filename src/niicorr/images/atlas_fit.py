@@ -61,13 +61,16 @@ def fit_warning(fits: Sequence[Fit], atlas: str, total: int, what: str, min_cove
     if not poor:
         return ""
     worst = max(poor, key=lambda fit: fit.lacking)  # the first of equal ones
-    told = [f"{integer(worst.lost)} without a voxel on its grid"] * bool(worst.lost)
-    told += [f"{integer(worst.short)} with data in less than {percent(min_coverage)} of their voxels"] * bool(worst.short)
+    kinds = [(worst.lost, "without a voxel on its grid"),
+             (worst.short, f"with data in less than {percent(min_coverage)} of their voxels")]
+    told = [how if n == worst.lacking else f"{integer(n)} {how}" for n, how in kinds if n]
     others = len(poor) - 1
     besides = f", and {plural(others, f'other {what}')} {'lacks' if others == 1 else 'lack'} many" if others else ""
     text = (f"{worst.label} lacks {integer(worst.lacking)} of the {integer(total)} regions of {atlas} "
             f"({', '.join(told)}){besides}")
-    if template and any(fit.grid is not None and fit.grid.space_code == SCANNER for fit in poor):
-        return (f"{text}: is the {what} in the space of the atlas? Its header says scanner space, the atlas's that of "
-                "a template; bring one to the other first if they differ")
+    native = [fit for fit in poor if fit.grid is not None and fit.grid.space_code == SCANNER] if template else []
+    if native:
+        header = "its header" if worst in native else f"the header of {native[0].label}"
+        return (f"{text}: {header} says scanner space and the atlas's that of a template, so is the {what} in the "
+                "space of the atlas? Bring one to the other first if it is not")
     return f"{text}: check that it is in the space of the atlas and covers the brain, or lower --min-coverage"

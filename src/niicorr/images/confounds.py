@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import difflib
 import fnmatch
+import io
 import warnings
 from collections import Counter
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from niicorr.errors import InputError, MapError, UsageError
+from niicorr.folder import read_regular
 from niicorr.images.series import is_index
 from niicorr.records import Decision
 from niicorr.tables import brief, path_text
@@ -44,6 +46,9 @@ SCRUB_MM, SCRUB_DVARS = 0.5, 1.5
 
 _OPTIONAL = ("cosine[0-9]*",)
 """A run too short for any cosine has none."""
+
+LARGEST_TABLE = 256 * 2**20
+"""Bytes of the largest table that is read: fMRIPrep's may have some thousand columns."""
 
 COMPARED = 1000
 """So many names are looked at for one that is spelled alike."""
@@ -345,8 +350,12 @@ def _read_table(path: str) -> dict[str, list[str]]:
     if not path:
         raise MapError("''", "the name is empty", "name the table of confounds")
     try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            rows: list[list[str]] = [row for row in csv.reader(file, delimiter=_delimiter(path)) if any(row)]
+        content = read_regular(path, LARGEST_TABLE + 1)
+        if len(content) > LARGEST_TABLE:
+            raise MapError(shown, f"larger than {LARGEST_TABLE >> 20} MiB: no table of confounds",
+                           "give confounds as tab-separated values, a row for each volume")
+        file = io.StringIO(content.decode("utf-8-sig"), newline="")
+        rows: list[list[str]] = [row for row in csv.reader(file, delimiter=_delimiter(path)) if any(row)]
     except OSError as error:
         raise MapError(shown, f"cannot be read ({error.strerror or error})", "check the path") from None
     except (UnicodeDecodeError, csv.Error):

@@ -22,6 +22,9 @@ from niicorr.images.header import IMAGE_SUFFIXES, image_suffix
 from niicorr.records import Decision
 from niicorr.tables import brief, path_text, printable
 
+MOST_NAMED = 10
+"""So many columns of a table without paths are named."""
+
 _BIDS = re.compile(r"(?:[A-Za-z]+-[A-Za-z0-9+.]+_)+[A-Za-z0-9]+")
 
 
@@ -150,6 +153,9 @@ def _from_manifest(path: str) -> Iterator[MapSource]:
     except (OSError, csv.Error) as error:
         yield MapSource(path, "", problem=MapError(path, f"the manifest cannot be read ({error})"))
         return
+    if columns and columns[0].startswith(("\udcff\udcfe", "\udcfe\udcff")):
+        yield MapSource(path, "", problem=MapError(path, "the manifest is UTF-16", "save it as UTF-8"))
+        return
     if len(set(columns)) < len(columns):
         yield MapSource(path, "", problem=MapError(path, "two columns of the manifest have one name",
                                                    "name each column once"))
@@ -185,7 +191,10 @@ def _unquoted(cell: Any) -> str:
 
 def _from_frame(frame: Any) -> Iterator[MapSource]:
     if "path" not in frame.columns:
-        raise InputError(f"the DataFrame has no column `path` (columns: {', '.join(map(str, frame.columns))})")
+        names = [brief(str(name)) for name in frame.columns[:MOST_NAMED]]
+        others = len(frame.columns) - len(names)
+        raise InputError(f"the DataFrame has no column `path` (columns: {', '.join(names)}"
+                         f"{f' and {others} more' if others else ''})")
     for row in frame.to_dict("records"):
         label = row.get("label")
         named = label is not None and not isinstance(label, float)  # pandas' missing text is a float NaN

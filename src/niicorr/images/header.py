@@ -19,7 +19,7 @@ import numpy as np
 from niicorr.errors import MapError
 from niicorr.images.stream import MAX_RATIO, ByteStream
 from niicorr.records import Decision
-from niicorr.space import Grid, affine_fault, displacement, tolerance_mm
+from niicorr.space import MNI, Grid, affine_fault, displacement, tolerance_mm
 from niicorr.tables import path_text
 from niicorr.typing import Float64Array
 
@@ -322,7 +322,7 @@ def _geometry(
     code_used = s_code if s_code > 0 else q_code
     if s_code > 0 and q_code > 0 and qform is None:
         chosen.append(Decision("affine", "the qform is unusable; the sform is used"))
-    grid = _grid(shape, affine, [e * scale for e in edges], space_code=code_used)
+    grid = _grid(shape, affine, [e * scale for e in edges], space_code=max(code_used, 0))
     grid.affine.setflags(write=False)  # it belongs to many maps
     return grid, (*decisions, *chosen)
 

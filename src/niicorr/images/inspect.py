@@ -179,7 +179,7 @@ def _read_zeros(
 ) -> tuple[ZeroReading, str]:
     """Tell whether values taper off towards zero or end abruptly (rule 5)."""
     if two_valued:
-        return "data", "the map has two values"
+        return "data", "the map has two values" if values.size else "the map has one value"
     # Every voxel of the border counts: its medians differ from slab to slab, and between axes.
     shape = volume.shape
     at_border = np.abs(volume.ravel(order="F")[indices_of(touching(zero_bits, shape) & bits, shape)])

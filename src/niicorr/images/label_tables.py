@@ -18,6 +18,7 @@ from typing import Any, TypeAlias
 from xml.etree import ElementTree
 
 from niicorr.errors import MapError
+from niicorr.folder import read_regular
 from niicorr.images.header import image_suffix
 from niicorr.tables import path_text, printable
 
@@ -178,8 +179,7 @@ def _text_of(path: str) -> str:
     if not path:
         raise MapError("''", "the name is empty", "name the table of labels")
     try:
-        with open(path, "rb") as file:
-            data = file.read(LARGEST_TABLE + 1)
+        data = read_regular(path, LARGEST_TABLE + 1)
     except (OSError, ValueError) as error:  # ValueError: a name with a NUL byte
         reason = getattr(error, "strerror", None) or str(error)
         raise MapError(shown, f"the table of labels cannot be read ({reason})", "check the path") from None

@@ -14,7 +14,7 @@ from niicorr.images.header import MAX_MAP_SIZE, ImageHeader, choose_affine, is_t
 from niicorr.matrix import plain_array
 from niicorr.numerals import plural
 from niicorr.records import MapRecord
-from niicorr.space import Grid
+from niicorr.space import MNI, Grid
 from niicorr.tables import path_text, printable
 from niicorr.typing import OnError
 

@@ -16,7 +16,7 @@ from niicorr.images.runs import Run, unusable
 from niicorr.images.series import RegionSeries, region_series
 from niicorr.images.weighted_series import weighted_series
 from niicorr.records import Decision, Region
-from niicorr.space import Grid, same_grid
+from niicorr.space import SCANNER, Grid, same_grid
 from niicorr.threads import in_order
 from niicorr.typing import Float64Array, IntArray, Progress
 
@@ -64,6 +64,8 @@ class RegionRuns:
         Where the voxels of all runs are; None where they lie on several grids, and of tables.
     mni : bool
         Whether the regions' places are known to be in MNI space.
+    template : bool
+        Whether they are in the space of a template, as far as the atlas's header or name tells.
     decisions, warnings
         What was decided about all runs together, and what the reader must know first.
     """
@@ -73,6 +75,7 @@ class RegionRuns:
     signals: tuple[RunSignal, ...]
     grid: Grid | None = None
     mni: bool = False
+    template: bool = False
     decisions: tuple[Decision, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -144,13 +147,18 @@ def _of_images(
         decisions.append(Decision("atlas", "probabilistic: the series of a region are means weighted by its "
                                   "probabilities (not the least-squares fit of nilearn's NiftiMapsMasker)"))
     return RegionRuns(atlas.path, atlas.regions, signals, placed[0][0] if len(placed) == 1 else None, mni,
-                      tuple(decisions), atlas.warnings)
+                      in_template(atlas), tuple(decisions), atlas.warnings)
 
 
 def in_mni(atlas: Atlas) -> bool:
     """Whether an atlas is in MNI space, by its header or its name; what nilearn fetches is."""
     name = os.path.basename(atlas.path)
     return atlas.grid.mni or "mni" in name.lower() or find_fetcher(name) is not None
+
+
+def in_template(atlas: Atlas) -> bool:
+    """Whether an atlas is in the space of a template, by its header or its name."""
+    return atlas.grid.space_code > SCANNER or in_mni(atlas)
 
 
 def _placed(runs: Sequence[Run], atlas: Atlas) -> list[tuple[Grid, Atlas, list[Run]]]:
@@ -194,8 +202,8 @@ def _of_tables(runs: Sequence[Run], atlas: Atlas | None) -> RegionRuns:
         text = f"{count(width, 'column')} of ready-made series"
         return RegionRuns("", regions, tuple(signals), decisions=(Decision("series", text),))
     regions, said = _matched(runs[0].path, names, atlas, ready=any(table.names is not None for table in tables))
-    return RegionRuns(atlas.path, regions, tuple(signals), None, in_mni(atlas), (*atlas.decisions, said),
-                      atlas.warnings)
+    return RegionRuns(atlas.path, regions, tuple(signals), None, in_mni(atlas), in_template(atlas),
+                      (*atlas.decisions, said), atlas.warnings)
 
 
 def _like_others(table: RegionSeries, names: tuple[str, ...], first: str) -> RegionSeries:

@@ -119,6 +119,9 @@ def choose_sampling(
     UsageError
         Where mask or grid name several images.
     """
+    for part in (x, y):
+        if part is not None and not isinstance(part, Survey):
+            raise UsageError(f"choose_sampling takes maps that niicorr.survey read, not {type(part).__name__}")
     sets = [[r for r in s.readings if r.grid is not None] for s in (x, y) if s is not None]
     usable = [r for part in sets for r in part]
     if not usable:

@@ -243,7 +243,8 @@ class _Inflater:
         self._member, self._pending = self._make(), rest
 
     def _damaged(self, what: str) -> MapError:
-        size = f"{self._inflated / 1e6:.1f} MB inflated so far"
+        size = f"{self._inflated / 1e6:.1f} MB" if self._inflated >= 1e6 else f"{self._inflated} bytes"
+        size += " inflated so far"
         return MapError(self._path, f"{what}, {size}", "copy the file again")
 
 

@@ -20,7 +20,19 @@ from niicorr.images.extract import extract
 from niicorr.images.sampling import Sampling, choose_sampling, one_header
 from niicorr.images.write import write_volume
 from niicorr.library.features import features_of, null_of_mask
-from niicorr.library.layout import KIND, READING, RECORD, SCHEMA, background_of, judge_place, seal, sweep
+from niicorr.library.layout import (
+    KIND,
+    MASK,
+    MASK_HASH,
+    READING,
+    RECORD,
+    SCHEMA,
+    background_of,
+    file_hash,
+    judge_place,
+    seal,
+    sweep,
+)
 from niicorr.library.opened import Key, Library, key_of, open_library
 from niicorr.library.reading import PER_CALL, Known, NewMaps, demand_options, part, read_new
 from niicorr.library.shards import split, write_shard
@@ -303,13 +315,14 @@ def _write_head(folder: str, sampling: Sampling, options: Options, *, named: str
     resolved = options.resolved()
     try:
         write_synced(os.path.join(folder, "indices.npy"), sampling.indices.astype(np.int64))
-        write_volume(os.path.join(folder, "mask.nii.gz"), sampling.mask, sampling.grid)
+        write_volume(os.path.join(folder, MASK), sampling.mask, sampling.grid)
         record = {
             "program": PROGRAM, "kind": KIND, "schema": SCHEMA, "version": __version__,
             "n_voxels": sampling.features.n, "grid": grid_fields(sampling.grid),
             "options": {name: resolved[name] for name in READING},
             "decisions": [asdict(decision) for decision in sampling.decisions],
-            "warnings": list(sampling.warnings), "versions": versions()}
+            "warnings": list(sampling.warnings), "versions": versions(),
+            MASK_HASH: file_hash(os.path.join(folder, MASK))}
         write_json(os.path.join(folder, RECORD), {**record, "digest": seal(record)})
     except OSError as error:
         raise ResourceError(resource_text(path_text(named), error)) from None

@@ -24,6 +24,9 @@ RECORD, KIND, SCHEMA = LIBRARY, "library", 2
 SEALED = 2
 """From this layout on ``library.json`` holds a hash of all else that it says."""
 
+MASK, MASK_HASH = "mask.nii.gz", "mask_blake2b"
+"""The mask as people look at it, which nothing is computed from, and the entry that holds its hash."""
+
 MAPS, SHARD_RECORD = "maps", "shard.json"
 
 READING = ("mask", "background", "zeros", "grid", "resample", "interpolation")
@@ -76,6 +79,8 @@ def library_record(path: str) -> dict[str, Any]:
         Where there is no such folder, it is no library, a damaged one, or one of a newer niicorr.
     """
     if "\0" in path or not os.path.isdir(path):
+        if "\0" not in path and os.path.lexists(path):
+            raise InputError(f"{path_text(path)} is a file: name the folder of a library, which niicorr index makes")
         raise InputError(f"{path_text(path)}: there is no such folder")
     if not has_record(path):
         raise InputError(f"{path_text(path)} is no library of niicorr (no {RECORD} in it): make one with niicorr index")

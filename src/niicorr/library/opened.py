@@ -13,10 +13,10 @@ import numpy as np
 from niicorr.errors import InputError, UsageError, told_on
 from niicorr.images.sampling import GivenGrid
 from niicorr.library.features import MapFeatures, bare, null_of_mask
-from niicorr.library.layout import RECORD, library_record, shard_names
+from niicorr.library.layout import MASK, MASK_HASH, RECORD, file_hash, library_record, shard_names
 from niicorr.library.shards import Shard, open_shard, verify_shard
 from niicorr.matrix import Features, MapMatrix, unpack_supports
-from niicorr.matrix_folder import grid_of, read_array
+from niicorr.matrix_folder import demand_file, grid_of, read_array
 from niicorr.nulls.effective import EffectiveNull
 from niicorr.records import Decision, MapRecord
 from niicorr.tables import path_text
@@ -162,6 +162,20 @@ class Library:
         """Check every byte of the library; `InputError` names what is not as it was written."""
         for shard in self.shards:
             verify_shard(shard)
+        digest = library_record(self.path).get(MASK_HASH)
+        if digest is not None:  # older libraries do not tell it
+            _verify_mask(os.path.join(self.path, MASK), digest)
+
+
+def _verify_mask(place: str, digest: str) -> None:
+    try:
+        demand_file(place)
+        fault = "" if file_hash(place) == digest else "its hash is not the one that was written down"
+    except OSError as error:
+        fault = "it is missing" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
+    if fault:
+        raise InputError(f"{path_text(place)} is damaged: {fault}. No search reads it, so what the library finds is "
+                         "right; index its maps anew to have it again")
 
 
 @told_on("docs/library.md")

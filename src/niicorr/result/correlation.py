@@ -16,6 +16,7 @@ import numpy as np
 from niicorr.records import Decision, MapRecord, Measure, Provenance, measure_of
 from niicorr.result.largest import largest_cells
 from niicorr.result.notes import Notes
+from niicorr.result.same_files import same_file_cells
 from niicorr.space import Grid
 from niicorr.tables import printable
 from niicorr.typing import BoolArray, Float64Array, IntArray
@@ -282,7 +283,7 @@ class CorrelationResult:
 
     def strongest(self, count: int) -> list[tuple[int, int]]:
         """(row, column) of the pairs with the largest absolute r, strongest first; none of one and the same file."""
-        rows, columns = largest_cells(self.estimate, count, lower=self.same_set, but=self.remarks.same_files)
+        rows, columns = largest_cells(self.estimate, count, lower=self.same_set, but=same_file_cells(self))
         return list(zip(rows.tolist(), columns.tolist(), strict=True))
 
     def to_frame(self) -> pd.DataFrame:

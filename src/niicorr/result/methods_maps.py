@@ -36,6 +36,7 @@ ZERO_REASONS = {
     "taper off": "whose values taper off towards them",
     "thresholded": "thresholded",
     "two values": "of two values",
+    "one value": "of one value",
 }
 """Why zeros were read as they were: words of the decision, and how the paragraph says it."""
 

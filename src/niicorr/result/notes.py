@@ -20,9 +20,6 @@ Cell: TypeAlias = tuple[int, int]
 
 JOINT = "; "
 
-SAME_FILE = "same file"
-"""The remark on a pair of one and the same file."""
-
 
 @dataclass(frozen=True, eq=False)
 class Layer:
@@ -136,12 +133,6 @@ class Notes(Mapping[Cell, str]):
     def cells(self) -> BoolArray:
         """Which cells have a note, shape (rows, columns)."""
         return self._union(self.layers)
-
-    @property
-    def same_files(self) -> BoolArray | None:
-        """Which cells are of one and the same file, given in both sets or twice; None where none is."""
-        cells = self.saying(SAME_FILE)
-        return cells if cells.any() else None
 
     def saying(self, words: str) -> BoolArray:
         """Which cells have a note that holds these words (which lie within one remark), shape (rows, columns)."""

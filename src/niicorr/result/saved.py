@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import struct
 import tokenize
 import zipfile
@@ -106,7 +107,8 @@ def load(path: str | os.PathLike[str]) -> CorrelationResult:
     path = os.fspath(path)
     if os.path.isfile(path):
         folder = os.path.dirname(path) or "."
-        raise InputError(f"{path} is a file: name the folder {folder + os.sep if is_result(folder) else 'that it is in'}")
+        which = folder + os.sep if is_result(folder) else "of a saved result"
+        raise InputError(f"{path} is a file: name the folder {which}")
     if not os.path.isdir(path):
         raise InputError(f"{path}: there is no such folder")
     if not is_result(path):
@@ -128,13 +130,27 @@ def load(path: str | os.PathLike[str]) -> CorrelationResult:
             raise InputError(f"{path} was written by niicorr {record['version']}, newer than this {__version__}: "
                              "update niicorr")
         # Never a pickle: a saved result is data, not code.
-        with np.load(os.path.join(path, ARRAYS), allow_pickle=False) as arrays:
+        place = os.path.join(path, ARRAYS)
+        if not stat.S_ISREG(os.stat(place).st_mode):  # a pipe would have us wait for ever
+            raise ValueError(f"{ARRAYS} is no regular file")
+        with np.load(place, allow_pickle=False) as arrays:
             return _restore(path, record, dict(arrays))
     except InputError:
         raise
     except _DAMAGE as error:
-        raise InputError(f"{path}: the saved result is damaged ({type(error).__name__}: {brief(str(error), 200)}); "
-                         "run it again") from None
+        raise InputError(f"{path}: the saved result is damaged ({_damage(error)}); run it again") from None
+
+
+def _damage(error: BaseException) -> str:
+    """Say what reading ran into, without what numpy advises, and without the names of Python's errors."""
+    text = brief(str(error), 200)
+    if "pickle" in text:
+        return f"{ARRAYS} holds no plain numbers"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{os.path.basename(str(error.filename or ARRAYS))}: {error.strerror}"
+    if isinstance(error, KeyError):
+        return f"{text} is missing"
+    return text or type(error).__name__
 
 
 def _map_rows(result: CorrelationResult) -> list[list[Any]]:

@@ -30,7 +30,7 @@ from niicorr.numerals import integer, listed, plural
 from niicorr.records import Decision
 from niicorr.resume.draws import KeptDraws
 from niicorr.resume.keys import context, digest, features_digest, map_digests
-from niicorr.resume.nulls import KeptNull, Null
+from niicorr.resume.nulls import Described, KeptNull, Null
 from niicorr.resume.pieces import Arrays, is_piece, piece_name, read_piece, write_piece
 from niicorr.resume.tiles import KeptTiles
 from niicorr.tables import path_text
@@ -46,7 +46,7 @@ KINDS = {"map": ("map", "maps"), "tile": ("tile", "tiles"),
          "null": ("piece of the null model", "pieces of the null model"), "draws": ("surrogate", "surrogates")}
 """What is kept, one and several."""
 
-D = TypeVar("D")
+D = TypeVar("D", bound=Described)
 
 
 def place_of(out: str) -> str:

@@ -5,19 +5,35 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Generic, Protocol, TypeVar
 
+import numpy as np
+
 from niicorr.matrix import MapMatrix
 from niicorr.nulls.descriptions import arrays_of, from_arrays
 from niicorr.nulls.effective import EffectiveSize
+from niicorr.nulls.supports import Supports
 from niicorr.nulls.traces import Atoms
 from niicorr.resume.keys import context, digest, features_digest, map_digests
 from niicorr.resume.pieces import Pieces
 from niicorr.typing import IntArray
 
-D = TypeVar("D")
+
+class Described(Protocol):
+    """What a null model keeps of maps."""
+
+    @property
+    def of(self) -> IntArray:
+        """Which of the model's supports each map has, shape (maps,)."""
+
+
+D = TypeVar("D", bound=Described)
 
 
 class Null(Protocol[D]):
     """A null model that describes maps, and sizes up pairs of what it described."""
+
+    @property
+    def supports(self) -> Supports:
+        """All supports that occur."""
 
     @property
     def atoms(self) -> Atoms | None:
@@ -74,6 +90,9 @@ class KeptNull(Generic[D]):
         key = digest((self._context, *digests))
         arrays = self._pieces.find("null", key)
         described = None if arrays is None else from_arrays(self._kind, arrays)
+        # The hash says that it is what was kept, not that it was kept of these maps: somebody may have written both.
+        if described is not None and not np.array_equal(described.of, self._null.supports.of(matrix)):
+            described = None
         self._pieces.asked("null", described is not None, 1)
         if described is None:
             described = self._null.describe(matrix, jobs)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from niicorr.connectivity import Connectivity
 from niicorr.errors import InputError
+from niicorr.images.atlas_fit import Fit, fit_warning
 from niicorr.images.region_names import count, listed
 from niicorr.images.region_runs import RegionRuns, RunSignal
 from niicorr.records import Decision, MapRecord, Provenance
@@ -165,9 +166,23 @@ def _run_record(run: CleanedRun, found: RegionRuns) -> MapRecord:
                    orientation=header.grid.orientation, dtype=dtype)
 
 
+def _fitting(found: RegionRuns, options: RoiOptions) -> Iterator[str]:
+    """Question an atlas of which runs lack many regions; those that hold no voxel of their own are no news."""
+    fits = []
+    for signal in found.signals:
+        header, sizes, shares = signal.run.header, signal.series.n_voxels, signal.coverage
+        if header is not None and sizes is not None and shares is not None:
+            there = np.array([region.n_voxels > 0 for region in found.regions])
+            short = there & (sizes > 0) & ((shares < options.min_coverage) | (shares == 0))
+            fits.append(Fit(signal.run.label, int((there & (sizes == 0)).sum()), int(short.sum()), header.grid))
+    text = fit_warning(fits, found.path, len(found.regions), "run", options.min_coverage, template=found.template)
+    if text:
+        yield text
+
+
 def _warnings(found: RegionRuns, tested: bool, options: RoiOptions) -> list[str]:
     """Say what must be known before any number."""
-    said = [*found.warnings]
+    said = [*found.warnings, *_fitting(found, options)]
     if tested and options.null == "independent":
         said.append(f"{INDEPENDENT} (null model: independent); successive volumes repeat each other, so most pairs of "
                     "unrelated slow series come out significant. The null model effective knows that")

@@ -178,11 +178,6 @@ class OutputFolder:
             if os.path.lexists(place) and (name not in old or os.path.isdir(place)):
                 raise UsageError(f"{place} was not written by niicorr and would be overwritten: move it, or name "
                                  "another folder with -o; nothing was changed")
-        for name in sorted(old - set(names)):
-            place = os.path.join(self.path, name)
-            if os.path.isdir(place) and not os.path.islink(place):
-                raise UsageError(f"{place} is a folder where niicorr wrote a file: move it, or run again into another "
-                                 "folder with -o; nothing was changed")
 
     @told_on("docs/reference/files.md")
     def _check(self, inputs: Iterable[str], overwrite: bool) -> None:

@@ -61,13 +61,19 @@ def report(options: argparse.Namespace, _argv: list[str], terminal: Terminal) ->
 
 def _files(folder: str) -> list[str]:
     """Return the names of the result's own files, as its record tells them."""
-    from niicorr.errors import InputError
+    from niicorr.errors import InputError, UsageError
     from niicorr.folder import RECORD
+    from niicorr.tables import path_text
 
     with open(os.path.join(folder, RECORD), encoding="utf-8") as file:
         names = json.load(file).get("files", [])
     if not isinstance(names, list) or not all(isinstance(name, str) and "\0" not in name for name in names):
         raise InputError(f"{os.path.join(folder, RECORD)} is damaged (files is no list of names): run it again")
+    for name in names:
+        place = os.path.join(folder, name)
+        if name and os.path.basename(name) == name and os.path.isdir(place):
+            raise UsageError(f"{path_text(place)} is a folder where niicorr wrote a file: move it, or make the result "
+                             "anew in another folder; nothing was changed")
     # A record that somebody wrote by hand names no other folder's files.
     return [name for name in names if name != RECORD and os.path.basename(name) == name
             and os.path.isfile(os.path.join(folder, name))]

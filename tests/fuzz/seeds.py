@@ -313,7 +313,6 @@ def _libraries(folder: str) -> list[Seed]:
     write_library(place)
     files = _contents(place, "")
     shutil.rmtree(place)
-    del files["mask.nii.gz"]  # which is for people
     return [Seed(f"library {kind}", "library", {f"{kind}/{name}": content for name, content in files.items()})
             for kind in ("library", "sealed")]
 

@@ -40,7 +40,7 @@ def main():
 
 def warm():
     """Import what tasks need."""
-    import niicorr.cluster.work  # noqa: F401
+    import niicorr.cluster.work  # noqa: F401  (loading it is all that is wanted)
 
 
 def measure(folder, options, client):

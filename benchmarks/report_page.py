@@ -20,7 +20,7 @@ from pathlib import Path
 BROWSER = Path(__file__).resolve().parents[1] / "tests" / "webpage" / "browser"
 sys.path.insert(0, str(BROWSER))
 
-import chromium  # noqa: E402
+import chromium  # noqa: E402  (these and those below: found by the path just added)
 import page_payloads  # noqa: E402
 
 import niicorr as nc  # noqa: E402

@@ -33,12 +33,12 @@ def numberless_text(maps: Sequence[tuple[str, str]]) -> str:
     maps = list(dict.fromkeys(maps))
     if not maps:
         return ""
-    advice = "check it, or leave it out" if len(maps) == 1 else "check them, or leave them out"
     if len(maps) == 1:
-        return f"no number can come of {maps[0][0]}: {maps[0][1]}; {advice}"
+        return f"no number can come of {maps[0][0]}: {maps[0][1]}; check it, or leave it out"
     told = [f"{label} ({why})" for label, why in maps[:NAMED]]
     more = f" and {integer(len(maps) - NAMED)} more" if len(maps) > NAMED else ""
-    return f"no number can come of {plural(len(maps), 'map')}: {', '.join(told)}{more}; {advice}"
+    return (f"no number can come of {plural(len(maps), 'map')}: {', '.join(told)}{more}; check them, or leave them "
+            "out")
 
 
 def _why(matrix: MapMatrix, index: int) -> str:

@@ -107,7 +107,7 @@ def naming(folder: str, place: str) -> Iterator[None]:
 
 def _demand_dask() -> None:
     try:
-        import distributed  # noqa: F401
+        import distributed  # noqa: F401  (is it there?)
     except ImportError:
         raise UsageError("a scheduler needs dask: pip install 'niicorr[dask]', or leave out --scheduler") from None
 

@@ -11,7 +11,7 @@ from niicorr.plot.labels import power_text, set_name, shorten_middle
 from niicorr.plot.significance import LEVELS, Significance
 from niicorr.plot.zeros import DAGGER
 from niicorr.records import NO_OUTLINE
-from niicorr.result.sentences import counted, zeros_matter
+from niicorr.result.sentences import OTHERWISE, counted, zeros_matter
 from niicorr.tables import printable
 
 if TYPE_CHECKING:
@@ -152,9 +152,8 @@ def zeros_line(result: CorrelationResult, *, marked: bool) -> str:
     count, total = zeros_matter(result), int(counted(result).sum())
     pairs = f"{grouped(count)} of {grouped(total)} {'pair' if total == 1 else 'pairs'}"
     if marked:
-        return f"{DAGGER} would change by more than .1 or in sign if zeros were read the other way ({pairs})"
-    return (f"{pairs} would change by more than .1 or in sign if zeros were read the other way (“zeros matter” in "
-            "pairs.tsv)")
+        return f"{DAGGER} {OTHERWISE} ({pairs})"
+    return f"{pairs} {OTHERWISE} (“zeros matter” in pairs.tsv)"
 
 
 def same_files_line(result: CorrelationResult, same: BoolArray) -> str:

@@ -115,12 +115,16 @@ def zeros_matter(result: CorrelationResult) -> int:
     return int((counted(result) & np.isfinite(result.sensitivity.zeros_matter)).sum())
 
 
+OTHERWISE = "would change by more than .1 or in sign if zeros were read the other way"
+"""What is said of pairs that rest on how zeros are read."""
+
+
 def zeros_text(result: CorrelationResult) -> str:
     """Say how many pairs rest on how zeros are read, and what to do; empty where none does."""
     count, total = zeros_matter(result), int(counted(result).sum())
     return "" if not count else (
-        f"{integer(count)} of {plural(total, 'pair')} would change by more than .1 or in sign if zeros were read the "
-        "other way (marked †): --zeros data or missing settles it; docs/explanation/zeros.md")
+        f"{integer(count)} of {plural(total, 'pair')} {OTHERWISE} (marked †): --zeros data or missing settles it; "
+        "docs/explanation/zeros.md")
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import pytest
 from devices import LIBRARIES, OutOfMemoryError, on, strict
 from niicorr import matrix
 from niicorr.analysis import analyse
-from niicorr.compute import sums
+from niicorr.compute import on_device, sums
 from niicorr.compute.on_device import Held
 from niicorr.compute.similarity import Similarity
 from niicorr.compute.sums import Block, pair_sums
@@ -75,12 +75,30 @@ def test_a_device_counts_what_the_processor_counts(monkeypatch, xp, kind, gaps, 
     assert decision.text == "surrogates on a device: drawn there from random numbers of the processor"
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("gaps", [False, True])
+def test_a_small_set_in_float64_meets_a_large_one_in_float32(monkeypatch, xp, kind, gaps):
+    # Four maps beside twenty are kept in float64; libraries of devices multiply only what is of one type.
+    x, y = some_maps(0, 5, gaps), some_maps(1, 3, gaps)
+    monkeypatch.setattr(matrix, "SMALL", y.rows.nbytes)
+    x = some_maps(0, 5, gaps)
+    assert (x.rows.dtype, y.rows.dtype) == (np.float32, np.float64)
+    products = on_device.products
+
+    def strictly(xs, ys, *others):
+        assert {one.dtype for one in (xs, ys, *others) if one is not None} == {xs.dtype}
+        return products(xs, ys, *others)
+
+    monkeypatch.setattr(on_device, "products", strictly)
+    same(counted(x, y, KINDS[kind], device=on(xp), jobs=2), counted(x, y, KINDS[kind]))
+
+
 @pytest.mark.parametrize("gaps", [False, True])
 @pytest.mark.parametrize("weights", [None, KINDS["weighted"].weights], ids=["plain", "weighted"])
 def test_held_maps_give_the_same_sums_again_and_again(monkeypatch, xp, gaps, weights):
     monkeypatch.setattr(sums, "CHUNK", 200)
     x = some_maps(2, 5, gaps)
-    held = Held.of(on(xp), Block.of(x), weights, 3, gaps=gaps)
+    held = Held.of(on(xp), Block.of(x), weights, 3, dtype=np.float64, gaps=gaps)
     for seed in (3, 4):
         y = some_maps(seed, 3, gaps)
         expected, found = pair_sums(x, y, weights), held.sums_with(Block.of(y))

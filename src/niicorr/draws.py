@@ -326,7 +326,7 @@ class _Counting:
 
         if device is None or not isinstance(source, Surrogates):
             return _Means(source.draw, multiply)
-        held = Held.of(device, Block.of(against), weights, min(MAPS, len(scores)),
+        held = Held.of(device, Block.of(against), weights, min(MAPS, len(scores)), dtype=scores.rows.dtype,
                        gaps=not (scores.complete and against.complete), besides=DEVICE_DRAWS * source.draw_bytes)
         if held is None:
             return _Means(source.draw, multiply, device.name)

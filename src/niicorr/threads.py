@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from typing import TypeVar
@@ -15,7 +15,7 @@ AHEAD = 4
 """So many items for each thread are begun before the first outcome is asked for: outcomes wait in memory."""
 
 
-def in_order(of: Callable[[T], R], items: Iterable[T], threads: int) -> Iterator[R]:
+def in_order(of: Callable[[T], R], items: Iterable[T], threads: int) -> Generator[R, None, None]:
     """Apply a function to all items, in threads if they are several, and yield the outcomes in order.
 
     Parameters

@@ -9,6 +9,7 @@ import os
 import sys
 from contextlib import nullcontext
 from dataclasses import replace
+from time import sleep
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,11 +18,13 @@ import pytest
 from devices import LIBRARIES, OutOfMemoryError, grudging, on, strict
 from niicorr import matrix
 from niicorr.compute import device as module
-from niicorr.compute import plan, sums, tiles
+from niicorr.compute import on_device, plan, sums, tiles
 from niicorr.compute.device import WORTH, choose_device, ran_out
 from niicorr.compute.similarity import Correlation, Similarity
+from niicorr.compute.sums import Block
 from niicorr.errors import ResourceError, UsageError
 from niicorr.matrix import MapMatrix
+from niicorr.threads import in_order
 
 N = 300
 KINDS = {
@@ -72,7 +75,7 @@ def test_a_device_gives_the_processors_numbers(monkeypatch, small_tiles, xp, kin
 def test_the_memory_of_a_device_changes_no_byte_while_whole_tiles_fit(monkeypatch, small_tiles, xp, gaps):
     x, y = some_maps(2, 30, gaps), some_maps(3, 20, gaps)
     held, here = [], on(xp)
-    monkeypatch.setattr(tiles, "device_sums", lambda *a: held.append(len(a[-1])) or tiles_device_sums(*a))
+    monkeypatch.setattr(tiles, "device_sums", lambda *a, **k: held.append(len(a[-1])) or tiles_device_sums(*a, **k))
     roomy = Similarity()(x, y, device=here)
     assert held == [12]
     sizes = Similarity()._sizes(*(Similarity()._side(m) for m in (x, y)))
@@ -103,6 +106,42 @@ def test_a_device_that_runs_out_of_memory_gets_less_at_once_and_it_is_said(small
     assert done[0] == f"a device ran out of memory: its products were made in smaller parts, of {side} × {side} maps"
 
 
+@pytest.mark.parametrize("same", [False, True], ids=["two sets", "one set"])
+@pytest.mark.parametrize("gaps", ["none", "few", "many"])
+def test_threads_that_gather_and_finish_change_no_byte(monkeypatch, small_tiles, xp, gaps, same):
+    monkeypatch.setattr(plan, "PAYS", 0)
+    monkeypatch.setattr(on_device, "RUN", 1)
+    x = some_maps(2, 30, gaps)
+    y = x if same else some_maps(3, 20, gaps)
+    memory, threads = [], []
+    here = replace(on(xp), beside=lambda size: (memory.append(size), np.full(size, 255, np.uint8))[1])
+    monkeypatch.setattr(on_device, "in_order", lambda of, items, n: (threads.append(n), in_order(of, items, n))[1])
+    alone, together = (Similarity()(x, y, device=here, jobs=jobs) for jobs in (1, 3))
+    assert threads == [1, 3]
+    assert len(memory) == 2 * 2 * (1 if same else 2) * (1 if gaps == "none" else 2), "two of each, once a run"
+    assert together.r.tobytes() == alone.r.tobytes()
+    np.testing.assert_array_equal(together.n, alone.n)
+    np.testing.assert_allclose(alone.r, Similarity()(x, y).r, rtol=0, atol=1e-12)
+
+
+def test_threads_are_never_ahead_of_the_device_by_more_than_a_chunk(monkeypatch):
+    monkeypatch.setattr(sums, "CHUNK", 50)
+    x, taken, ahead = Block.of(some_maps(2, 9, "none")), [], []
+    monkeypatch.setattr(on_device, "RUN", 1)
+    copy = np.copyto
+
+    def watched(target, values):
+        ahead.append(int(np.flatnonzero((x.rows == values[0, 0]).any(axis=0))[0]) // 50 - len(taken))
+        copy(target, values)
+
+    monkeypatch.setattr(np, "copyto", watched)
+    for chunk in on_device._chunks(on(strict()), [x], np.float64, False, 16):
+        sleep(0.02)
+        taken.append(chunk)
+    assert max(ahead) == 1
+    np.testing.assert_array_equal(np.concatenate([np.asarray(rows) for ((rows, _),) in taken], axis=1), x.rows)
+
+
 class Places:
     """Takes notice of tiles."""
 
@@ -120,7 +159,7 @@ class Places:
 def test_the_memory_of_the_machine_moves_no_tile_of_a_device(monkeypatch, small_tiles):
     monkeypatch.setattr(plan, "TILE", 4)
     panels = []
-    monkeypatch.setattr(tiles, "device_sums", lambda *a: panels.append(len(a[1])) or tiles_device_sums(*a))
+    monkeypatch.setattr(tiles, "device_sums", lambda *a, **k: panels.append(len(a[1])) or tiles_device_sums(*a, **k))
     x, y = some_maps(2, 30, "none"), some_maps(3, 20, "none")
     roomy, tight = Places(), Places()
     similarity, device = Similarity("spearman"), on(strict())
@@ -144,8 +183,8 @@ def test_tiles_that_are_done_are_not_made_again_when_memory_runs_out(monkeypatch
     xp = strict()
     made, calls = [], []
 
-    def once(device, x, y, weights, wanted):
-        for k, outcome in enumerate(tiles_device_sums(device, x, y, weights, wanted)):
+    def once(device, x, y, weights, wanted, **how):
+        for k, outcome in enumerate(tiles_device_sums(device, x, y, weights, wanted, **how)):
             if k == 2 and not calls:
                 calls.append(1)
                 raise OutOfMemoryError
@@ -176,8 +215,8 @@ class Pieces(Places):
 def test_a_lack_of_memory_in_between_is_no_reason_to_count_or_keep_a_cell_twice(monkeypatch, small_tiles, same):
     calls, counted, filled = [], [], []
 
-    def interrupted(device, x, y, weights, wanted):
-        for k, outcome in enumerate(tiles_device_sums(device, x, y, weights, wanted)):
+    def interrupted(device, x, y, weights, wanted, **how):
+        for k, outcome in enumerate(tiles_device_sums(device, x, y, weights, wanted, **how)):
             if k == 2 and not calls:
                 calls.append(1)
                 # So little is left then that tiles have to be smaller.
@@ -214,7 +253,7 @@ def test_a_device_without_memory_is_an_error_that_says_so(small_tiles):
 
 
 def test_other_errors_of_a_device_are_not_taken_for_a_lack_of_memory(small_tiles, monkeypatch):
-    def broken(*_given):
+    def broken(*_given, **_how):
         raise RuntimeError("device-side assert")
 
     monkeypatch.setattr(tiles, "device_sums", broken)

@@ -120,13 +120,20 @@ def test_a_device_gets_what_it_can_hold_or_nothing(sizes, memory):
 
 def test_a_device_makes_its_panels_smaller_before_its_tiles():
     sizes = Sizes(20_000, 10_000, 235_000, missing=True)
-    roomy, tight, tiny = (planned_on_device(sizes, gib * 2**30) for gib in (70, 8, 0.6))
-    assert (roomy.rows, roomy.columns, roomy.tile) == (20_480, 10_240, 2048)
-    assert tight.tile == 2048
-    assert 2048 <= tight.rows < 20_480
-    assert tight.columns >= 2048
-    assert tiny.tile < 2048
+    roomy, tight, tiny = (planned_on_device(sizes, gib * 2**30) for gib in (70, 8, 0.3))
+    assert (roomy.rows, roomy.columns, roomy.tile) == (20_480, 10_240, 1024)
+    assert tight.tile == 1024
+    assert 1024 <= tight.rows < 20_480
+    assert tight.columns >= 1024
+    assert tiny.tile < 1024
     assert planned_on_device(sizes, 10**6) is None
+
+
+def test_threads_beside_a_device_are_as_many_as_the_memory_has_room_for():
+    sizes = Sizes(5000, 5000, 29_000, missing=True)
+    counts = [planned(sizes, memory, 16, on_device=True) for memory in (2**40, 2 * 2**30, 2**20)]
+    assert [plan.threads for plan in counts] == [16, 3, 1]
+    assert counts[1].bytes <= 2 * 2**30
 
 
 @pytest.mark.parametrize(("kind", "products"), [

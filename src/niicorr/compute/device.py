@@ -29,6 +29,13 @@ SHARE = 0.8
 CPU = 1
 """What DLPack calls memory that numpy can read."""
 
+Bytes = np.ndarray[Any, np.dtype[np.uint8]]
+
+
+def _plain(size: int) -> Bytes:
+    """Memory as any other."""
+    return np.empty(size, np.uint8)
+
 
 @dataclass(frozen=True, eq=False)
 class Device:
@@ -46,6 +53,8 @@ class Device:
         Tells how many bytes are free on it.
     exactly : callable
         Gives a context in which float32 products keep the digits of float32.
+    beside : callable
+        Gives so many bytes of memory that the device copies fast from.
     lock : Lock
         Held by the thread that works with it, where there are several: precision is a setting of the whole process.
     """
@@ -55,12 +64,14 @@ class Device:
     place: Any
     free: Callable[[], int]
     exactly: Callable[[], AbstractContextManager[None]] = nullcontext
+    beside: Callable[[int], Bytes] = _plain
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def hold(self, values: np.ndarray[Any, Any], dtype: Any = None) -> Any:
         """Copy an array onto the device, as values of another type if need be."""
-        # A copy of its own: rows may be read-only, or lie in a file.
-        return self.xp.asarray(np.array(values, dtype=dtype, order="C"), device=self.place)
+        # What is read-only, or lies in a file, is copied first. The device gets a copy of its own also where it is the
+        # processor under another name, since memory beside it is written again.
+        return self.xp.asarray(np.require(values, dtype, ["C", "W"]), device=self.place, copy=True)
 
     def bring_home(self, array: Any) -> Float64Array:
         """Copy float64 values of the device into memory."""
@@ -137,7 +148,13 @@ def _torch() -> Device | str:
         return int(torch.cuda.mem_get_info(place)[0]) + int(spare)
 
     name = f"{torch.cuda.get_device_name(place)} (PyTorch {torch.__version__})"
-    return Device(name, xp, place, free, lambda: _without_tf32(torch.backends.cuda.matmul))
+    def beside(size: int) -> Bytes:
+        try:
+            return np.asarray(torch.empty(size, dtype=torch.uint8, pin_memory=True).numpy())
+        except RuntimeError:  # the system lets only so much memory be held in place
+            return _plain(size)
+
+    return Device(name, xp, place, free, lambda: _without_tf32(torch.backends.cuda.matmul), beside)
 
 
 @contextmanager

@@ -15,12 +15,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from niicorr.compute import sums
+from niicorr.threads import AHEAD
 
 TILE = 512
 """Maps a side of one product of the processor: it runs at full speed, and a thread holds some 50 MiB for it."""
 
-DEVICE_TILE = 2048
-"""The same of a GPU, which needs larger products to be busy."""
+DEVICE_TILE = 1024
+"""The same of a GPU, which needs larger products to be busy; what is made of them keeps the processor's threads so."""
 
 LEAST_TILE = 128
 """A GPU that has no room for products of this size has no room."""
@@ -168,9 +169,10 @@ def planned(sizes: Sizes, memory: int, jobs: int = 1, *, on_device: bool = False
     threads = jobs if sizes.work >= PAYS else 1
     # Threads are worth more than panels: a second pass over the maps costs little beside waiting for a core.
     room = memory // 2 if sizes.transformed else memory
-    while threads > 1 and not on_device and _product_bytes(sizes, tile, threads) > room:
+    needed = _home_bytes if on_device else _product_bytes
+    while threads > 1 and needed(sizes, tile, threads) > room:
         threads -= 1
-    products = _home_bytes(sizes, tile) if on_device else _product_bytes(sizes, tile, threads)
+    products = needed(sizes, tile, threads)
     by_tile = not on_device and _by_tile(sizes, tile, threads)
     if not sizes.transformed:
         return Plan((slice(0, sizes.rows),), (slice(0, sizes.columns),), tile, threads, by_tile, products)
@@ -255,10 +257,13 @@ def _product_bytes(sizes: Sizes, tile: int, threads: int) -> int:
     return threads * operands + (2 * threads + 1) * parts + cells
 
 
-def _home_bytes(sizes: Sizes, tile: int) -> int:
-    """Bytes that the sums of a device's tile take when they have come home, and a chunk on its way there."""
+def _home_bytes(sizes: Sizes, tile: int, threads: int) -> int:
+    """Bytes that the sums of a device's tiles take when they have come home, and two chunks on their way there."""
     rows, columns = min(tile, sizes.rows), min(tile, sizes.columns)
-    return (sizes.products + CELL_ARRAYS) * 8 * rows * columns + 2 * max(sizes.rows, sizes.columns) * sizes.chunk_bytes
+    waiting = AHEAD * threads if threads > 1 else 1
+    flags = sizes.chunk_bytes // sizes.itemsize if sizes.missing else 0
+    return ((waiting * sizes.products + threads * CELL_ARRAYS) * 8 * rows * columns
+            + 2 * (sizes.rows + sizes.columns) * (sizes.chunk_bytes + flags))
 
 
 def _panels(sizes: Sizes, tile: int, held: int) -> tuple[int, int]:

@@ -11,7 +11,7 @@ import numpy as np
 from niicorr.compute.device import SHARE, Device, ran_out
 from niicorr.compute.on_device import device_sums
 from niicorr.compute.plan import PIECE, DevicePlan, Plan, Sizes, Tile, cuts, planned_on_device, tiles_of
-from niicorr.compute.sums import Block, Sums, block_sums
+from niicorr.compute.sums import Block, Sums, assembled, block_sums
 from niicorr.errors import ResourceError
 from niicorr.matrix import MapMatrix, OwnValues
 from niicorr.records import Decision
@@ -167,7 +167,7 @@ def execute(
         if room is None:
             _by_threads(plan, tiles, origin, tx, ty, finish, weights)
         else:
-            _by_device(room, sizes, tiles, origin, tx, ty, finish, weights, lower=y is x and rows == columns)
+            _by_device(room, plan.threads, sizes, tiles, origin, tx, ty, finish, weights, lower=tx is ty)
 
     def band(rows: slice) -> None:
         # A function of its own, so that no panel outlives its turn.
@@ -219,8 +219,8 @@ class _Room:
 
 
 def _by_device(
-    room: _Room, sizes: Sizes, tiles: list[Tile], origin: tuple[int, int], x: Block, y: Block, finish: Finish,
-    weights: Float64Array | None, *, lower: bool,
+    room: _Room, threads: int, sizes: Sizes, tiles: list[Tile], origin: tuple[int, int], x: Block, y: Block,
+    finish: Finish, weights: Float64Array | None, *, lower: bool,
 ) -> None:
     """Make the tiles of a panel on a device, those that are left in smaller parts if it has less room than it said."""
     sizes = replace(sizes, rows=len(y), columns=len(x))
@@ -232,7 +232,7 @@ def _by_device(
         room.tile = plan.tile
         left = {_corner(tile): tile for tile in _parts_of(tiles, plan.tile, lower=lower)}
         try:
-            _parts_on_device(room.device, plan, origin, x, y, finish, weights, left)
+            _parts_on_device(room.device, threads, plan, origin, x, y, finish, weights, left)
             return
         except Exception as error:
             if not ran_out(error):
@@ -243,10 +243,17 @@ def _by_device(
 
 
 def _parts_on_device(
-    device: Device, plan: DevicePlan, origin: tuple[int, int], x: Block, y: Block, finish: Finish,
+    device: Device, threads: int, plan: DevicePlan, origin: tuple[int, int], x: Block, y: Block, finish: Finish,
     weights: Float64Array | None, left: dict[tuple[int, int], Tile],
 ) -> None:
     """Make tiles of a panel, as many at once as the device holds, and take each from those that are left."""
+
+    def work(made: tuple[Tile, list[Float64Array]]) -> None:
+        (rows, columns), totals = made
+        part_x, part_y = x.part(columns), y.part(rows)
+        finish(_placed(made[0], origin), part_x, part_y, assembled(totals, part_x, part_y))
+        del left[_corner(made[0])]
+
     for rows in cuts(len(y), plan.rows):
         for columns in cuts(len(x), plan.columns):
             offset = rows.start, columns.start
@@ -254,11 +261,11 @@ def _parts_on_device(
                      if _corner(_placed(t, offset)) in left]
             if not tiles:
                 continue
-            part_x, part_y = x.part(columns), y.part(rows)
-            for tile, sums in device_sums(device, part_x, part_y, weights, tiles):
-                here = _placed(tile, offset)
-                finish(_placed(here, origin), part_x.part(tile[1]), part_y.part(tile[0]), sums)
-                del left[_corner(here)]
+            part_y = y.part(rows)
+            part_x = part_y if y is x and rows == columns else x.part(columns)
+            made = device_sums(device, part_x, part_y, weights, tiles, threads=threads)
+            for _ in in_order(work, ((_placed(tile, offset), totals) for tile, totals in made), threads):
+                pass
 
 
 def _parts_of(tiles: list[Tile], side: int, *, lower: bool) -> list[Tile]:

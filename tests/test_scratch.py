@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from fuzz.handles import open_files
 from niicorr import scratch as module
 from niicorr.errors import ResourceError
 from niicorr.scratch import Scratch, demand_room, folder, in_memory, zeros
@@ -44,15 +45,14 @@ def test_several_threads_may_fetch_at_once():
 def test_no_file_is_seen_and_none_stays(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with Scratch("arrays") as scratch:
-        before = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else None
+        before = open_files()
         fetch = scratch.put([np.ones(1000)])
         if os.name == "posix":
             assert os.listdir(tmp_path) == []
         fetch()
     gc.collect()
     assert os.listdir(tmp_path) == []
-    if before is not None:
-        assert len(os.listdir("/proc/self/fd")) == before
+    assert open_files() == before
     with pytest.raises(ValueError, match="no longer wanted"):
         fetch()
 

@@ -21,6 +21,7 @@ from unittest import mock
 
 from niicorr.errors import InputError, NiicorrError
 
+from .handles import open_files
 from .mutations import damaged
 from .readers import READERS, WrongError, hides_something
 from .seeds import NEIGHBOURS, Seed, all_seeds
@@ -232,14 +233,6 @@ def kept_files(folder: str) -> dict[str, bytes]:
             with open(place, "rb") as file:
                 files[os.path.relpath(place, folder).replace(os.sep, "/")] = file.read()
     return dict(sorted(files.items()))
-
-
-def open_files() -> int:
-    """Count the files that this process has open; 0 where the system does not tell."""
-    gc.collect()
-    with suppress(OSError):
-        return len(os.listdir("/proc/self/fd"))
-    return 0
 
 
 def resident() -> int:

@@ -4,7 +4,8 @@ import os
 
 import pytest
 
-from .campaign import kept_files, open_files
+from .campaign import kept_files
+from .handles import open_files
 
 CORPUS = os.path.join(os.path.dirname(__file__), "corpus")
 CASES = sorted(f"{reader}/{name}" for reader in os.listdir(CORPUS) for name in os.listdir(os.path.join(CORPUS, reader)))

@@ -10,7 +10,8 @@ import pytest
 from niicorr.errors import InputError
 
 from . import campaign, readers
-from .campaign import Workshop, open_files, run
+from .campaign import Workshop, run
+from .handles import open_files
 from .readers import READERS, WrongError
 
 CASES = 10_000

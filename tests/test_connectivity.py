@@ -150,6 +150,99 @@ def test_other_kinds_are_those_of_nilearn(kind):
         assert np.isfinite(found.p[LOWER]).all()
 
 
+@pytest.mark.parametrize("power", [-1000, -500, -60, 40, 500, 1000])
+@pytest.mark.parametrize("kind", get_args(Kind))
+@pytest.mark.parametrize("null", get_args(SeriesNull))
+def test_a_unit_that_all_series_share_changes_no_bit(kind, null, power):
+    runs = [run(seed=1) + 7, run(seed=2) * [1, 2, 3, 1, 1, 1]]
+    wanted = connect(runs, kind, null=null)
+    scaled = [np.ldexp(one, power) for one in runs]
+    by = 2 * power if kind in ("covariance", "tangent") else 0
+    if abs(by) > 1010:
+        with pytest.raises(InputError, match=rf"covariances of about 1e[{'-' if by < 0 else '+'}]60\d are beyond"):
+            connect(scaled, kind, null=null)
+        return
+    found = connect(scaled, kind, null=null)
+    np.testing.assert_array_equal(found.estimate, np.ldexp(wanted.estimate, by))
+    np.testing.assert_array_equal(found.per_run, np.ldexp(wanted.per_run, by if kind == "covariance" else 0))
+    for name in ("z", "n_effective", "p", "ci_low"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(wanted, name))
+    assert (found.notes, found.decisions) == (wanted.notes, wanted.decisions)
+
+
+@pytest.mark.parametrize("offset", [1e6, 1e10, 1e12])
+@pytest.mark.parametrize("kind", get_args(Kind))
+def test_an_offset_changes_nothing(kind, offset):
+    moved = [run(seed=s) + offset for s in range(2)]
+    found, wanted = connect(moved, kind), connect([one - offset for one in moved], kind)
+    np.testing.assert_allclose(found.estimate, wanted.estimate, rtol=1e-11, atol=1e-13)
+    np.testing.assert_allclose(found.p, wanted.p, rtol=1e-6)
+
+
+def test_r_is_pearsons_in_any_unit_of_each_series():
+    series = run()
+    found = connect([series * [1e300, 1, 1e-300, 1e150, 5e-324 * 2**60, 1]])
+    np.testing.assert_allclose(found.estimate, np.corrcoef(series.T), atol=1e-12)
+    np.testing.assert_allclose(found.p[LOWER], connect([series]).p[LOWER], rtol=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["partial correlation", "covariance", "tangent"])
+@pytest.mark.parametrize("unit", [2.0**40, 2.0**-40])
+def test_units_of_single_regions_are_those_of_nilearn_and_said(kind, unit):
+    runs = [run(seed=s) * [1, 1, unit, 1, 1, 1] for s in range(2)]
+    found, wanted = connect(runs, kind), ConnectivityMeasure(kind=kind).fit_transform(runs)
+    np.testing.assert_allclose(found.per_run, wanted, rtol=1e-9, atol=0 if kind == "covariance" else 1e-12)
+    said = found.decisions[0].text
+    assert "the shrinkage depends on the units of the series" in said
+    factor = float(said.split("by a factor of up to ")[1].split()[0])
+    assert factor == pytest.approx(2.0**40, rel=0.5)
+    assert "--standardize" in said
+    alike = [(one - one.mean(axis=0)) / one.std(axis=0) for one in runs]
+    assert "units" not in connect(alike, kind).decisions[0].text
+
+
+@pytest.mark.parametrize("kind", ["partial correlation", "covariance", "tangent"])
+def test_series_that_no_covariance_holds_together_are_named(kind):
+    runs = [run(seed=1), run(seed=2)]
+    runs[1][:, 4] *= 1e-200
+    with pytest.raises(InputError, match=r"region 5 of run 2 varies 1e20\d times less than another: no covariance"):
+        connect(runs, kind)
+
+
+def test_partial_correlations_of_runs_have_no_unit():
+    runs = [run(seed=1), run(seed=2)]
+    found, wanted = connect([runs[0] * 2.0**800, runs[1]], "partial correlation"), connect(runs, "partial correlation")
+    np.testing.assert_array_equal(found.estimate, wanted.estimate)
+
+
+def test_a_covariance_without_an_inverse_is_refused(capsys):
+    steps = np.where(np.arange(60) < 30, 1.0, -1.0)
+    twice = np.column_stack([steps, steps])  # without any shrinkage: every product is 1
+    for kind in ("partial correlation", "tangent"):
+        with pytest.raises(InputError, match=f"the covariance of 2 regions has no inverse, and {kind} needs one"):
+            connect([twice, twice], kind)
+    np.testing.assert_array_equal(connect([twice], "covariance").estimate, 1)
+    assert capsys.readouterr().out == ""
+
+
+def test_opposite_runs_have_no_average_and_that_is_said():
+    same = np.repeat(run(regions=1), 2, axis=1)
+    found = connect([same, same * [1, -1]])
+    assert np.isnan(found.estimate[1, 0])
+    assert found.notes[1, 0] == "r is 1 in one run and -1 in another: there is no average"
+
+
+def test_a_series_is_called_constant_only_where_that_is_true():
+    series = run(regions=3)
+    series[:, 1] = 0.1
+    series[:, 2] = 1e16 + 2 * (np.arange(120) % 2)
+    found = connect([series])
+    assert found.notes[1, 1] == "the series is constant"
+    assert found.notes[2, 2] == "the series is constant but for the rounding of its numbers"
+    series[:, 1:] = run(regions=2, seed=5) + 1e10
+    np.testing.assert_allclose(connect([series]).estimate, np.corrcoef((series - series[0]).T), atol=1e-12)
+
+
 @pytest.mark.parametrize("kind", ["partial correlation", "covariance", "tangent"])
 def test_other_kinds_take_the_regions_of_all_runs(kind):
     runs = [run(seed=1), run(seed=2)]

@@ -121,6 +121,87 @@ CLEANINGS = {
 }
 
 
+@pytest.mark.parametrize("unit", [1e300, 1e30, 1e-30, 1e-300])
+@pytest.mark.parametrize("kind", ["correlation", "partial"])
+@pytest.mark.parametrize("name", [None, *CLEANINGS])
+def test_the_unit_of_a_run_changes_no_number(files, name, kind, unit):
+    how = CLEANINGS.get(name, {})
+    values = np.asarray(nib.load(run(files)).dataobj, dtype=np.float64)
+    table = confounds_of(files)[0] if name in ("confounds", "everything") else None
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        found, wanted = (nc.correlate_rois(image(scaled), atlas(files), confounds=table, kind=kind, warn=False, **how)
+                         for scaled in (values * unit, values))
+    np.testing.assert_allclose(found.estimate, wanted.estimate, atol=1e-10)
+    np.testing.assert_allclose(found.p, wanted.p, rtol=1e-6)
+    assert not found.notes
+
+
+def test_a_confound_of_a_tiny_unit_costs_a_degree_of_freedom(files, tmp_path):
+    path, values = confounds_of(files, columns=2)
+    wanted = nc.correlate_rois(run(files), atlas(files), confounds=path)
+    for unit in (1e-17, 1e-200, 1e154, 1e300):
+        np.savetxt(tmp_path / "odd.tsv", values * [1, unit], delimiter="\t", header="c0\tc1", comments="", fmt="%.17g")
+        found = nc.correlate_rois(run(files), atlas(files), confounds=tmp_path / "odd.tsv")
+        np.testing.assert_allclose(found.estimate, wanted.estimate, atol=1e-12)
+        assert said(found, "cleaning") == said(wanted, "cleaning")
+
+
+def test_series_on_a_high_level_are_no_constants():
+    values = np.random.default_rng(0).standard_normal((60, 4)).cumsum(axis=0)
+    for level in (1e10, 1e12, 1e13):
+        for how in ({}, {"detrend": True}, {"high_pass": 0.02, "t_r": 2.0}, {"standardize": True}):
+            found = nc.correlate_rois(values + level, **how)
+            wanted = nc.correlate_rois((values + level) - level, **how)
+            np.testing.assert_allclose(found.estimate, wanted.estimate, atol=1e-11)
+            assert ("4 regions of which the series deviates by less than 1e-09" in said(found, "regions"))
+            assert not said(wanted, "regions")
+
+
+def test_of_a_region_that_is_a_confound_nothing_is_left_and_that_is_said(files, tmp_path):
+    values = np.random.default_rng(0).standard_normal((60, 3)).cumsum(axis=0)
+    np.savetxt(tmp_path / "c.tsv", values[:, 1], header="own", comments="")
+    found = nc.correlate_rois(values, confounds=tmp_path / "c.tsv")
+    assert "nothing is left of 1 region: region 2" in said(found, "cleaning")
+    assert np.isnan(found.estimate[1, 0])
+    assert found.notes[1, 1] == "the series is constant"
+    with pytest.raises(nc.InputError, match=r"constant.* The cleaning leaves nothing: ask for less of it"):
+        nc.correlate_rois(values[:, [1, 1]] * [1, 2], confounds=tmp_path / "c.tsv")
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_voxels_that_no_sum_can_hold_are_refused(files, weighted):
+    values = np.asarray(nib.load(run(files)).dataobj, dtype=np.float64)
+    labels = codes()
+    where = np.stack([labels == k for k in (3, 6, 9)], axis=-1) * 0.5 if weighted else labels
+    with pytest.raises(nc.InputError, match=r"voxels of a region add up to more than 1.8e\+308"):
+        nc.correlate_rois(image(values / values.max() * 1.7e308), (where, AFFINE))
+
+
+def test_a_column_of_the_largest_numbers_counts_no_time(files, tmp_path):
+    series = np.random.default_rng(0).standard_normal((60, 3))
+    own = (-1.0) ** np.arange(60) * 1.7e308
+    np.savetxt(tmp_path / "c.tsv", np.column_stack([own, series[:, 0]]), delimiter="\t", header="time\ta", comments="",
+               fmt="%.17g")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        found = nc.correlate_rois(series[:, 1:], confounds=tmp_path / "c.tsv")
+    assert "2 confounds regressed out (time, a); 57 of 59" in said(found, "cleaning")
+
+
+def test_what_no_covariance_can_tell_names_the_run(files):
+    values = np.asarray(nib.load(run(files)).dataobj, dtype=np.float64)
+    with pytest.raises(nc.InputError, match=r"run 1: covariances of about 1e\+60\d are beyond the numbers"):
+        nc.correlate_rois(image(values * 1e300), atlas(files), kind="covariance")
+    series = np.random.default_rng(0).standard_normal((60, 3)) * [1, 1e200, 1]
+    with pytest.raises(nc.InputError, match=r"region 1 varies 1e20\d times less than another: .*--standardize"):
+        nc.correlate_rois(series, kind="partial")
+    assert np.isfinite(nc.correlate_rois(series, kind="partial", standardize=True).estimate).all()
+    opposite = [np.repeat(series[:, :1], 2, axis=1), series[:, [0, 0]] * [1, -1]]
+    with pytest.raises(nc.InputError, match=r"r is 1 in one run and -1 in another: .* Correlate the runs one by one"):
+        nc.correlate_rois(opposite)
+
+
 @pytest.mark.parametrize("name", CLEANINGS)
 def test_cleaning_is_nilearns(files, name):
     how, (path, values) = CLEANINGS[name], confounds_of(files)
@@ -267,9 +348,9 @@ def test_a_region_hardly_covered_is_missing_and_says_why(files):
     assert np.isnan(result.estimate[1]).all()
     rest = [0, 2, 3, 4]
     assert np.isfinite(result.estimate[np.ix_(rest, rest)]).all()
-    assert result.notes[1, 0] == result.notes[4, 1] == "a region has data in 21 % of its voxels, less than 50%"
+    assert result.notes[1, 0] == result.notes[4, 1] == "a region has data in 21 % of its voxels, less than 50 %"
     assert result.x_maps[1].decisions[0].text == result.notes[1, 1]
-    assert "1 region of which less than 50% has data, left out: Right-B (21%)" in said(result, "regions")
+    assert "1 region of which less than 50\u00a0% has data, left out: Right-B (21\u00a0%)" in said(result, "regions")
     assert "150 voxels of the regions are 0 in every volume" in said(result, "missing")
     kept = nc.correlate_rois(image(values), atlas(files), min_coverage=0.2)
     own = values[(labels == 6) & (values.any(axis=3))].mean(axis=0, dtype=float)
@@ -308,7 +389,7 @@ def test_regions_lost_on_the_grid_of_a_run_are_named(files):
     cropped = AFFINE.copy()
     cropped[:3, 3] += AFFINE[:3, 0] * 2
     result = nc.correlate_rois(image(bold()[2:], cropped), atlas(files))
-    assert "1 of 5 regions hold no voxel on the grid of comparison: Right-A" in said(result, "atlas")
+    assert "1 of 5 regions holds no voxel on the grid of comparison: Right-A" in said(result, "atlas")
     assert result.notes[1, 0] == "a region has no voxel on the grid of the run"
     assert np.isnan(result.estimate[0]).all()
     both = nc.correlate_rois([run(files), image(bold()[2:], cropped)], atlas(files))

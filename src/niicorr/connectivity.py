@@ -7,12 +7,16 @@ which is imported only for them.
 
 from __future__ import annotations
 
+import contextlib
+import io
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 
+from niicorr.deviations import Deviations, deviations
 from niicorr.errors import InputError, UsageError
 from niicorr.inference import benjamini_hochberg, benjamini_yekutieli, fisher_interval, holm, pvalues
 from niicorr.nulls.temporal import temporal_null
@@ -31,8 +35,8 @@ LEAST_FITTED = 20
 FEW = 10.0
 """Fewer independent values than this tell little."""
 
-CONSTANT = 1e-9
-"""A series whose spread is a smaller share of its largest magnitude does not vary."""
+FARTHEST = 480
+"""Powers of two between the largest and the smallest deviations in one covariance: products of more have no digits."""
 
 LEAST_WEIGHT = 0.1
 """A run without any degree of freedom still counts so much in the average of runs, so that there is one."""
@@ -117,7 +121,7 @@ def connect(
     UsageError
         Where an option is unknown, or runs are too few for the kind.
     InputError
-        Where the arrays are no series.
+        Where the arrays are no series, or their covariance cannot be told or inverted.
 
     Notes
     -----
@@ -132,8 +136,9 @@ def connect(
     region. They assume that every other region takes one of the *independent* values; regressing out slow series
     costs about that (in simulations, a count from the residual series instead was liberal, up to .09 at .05). The
     estimate itself is shrunk towards 0, so these p-values err on the side of caution, much so where regions are
-    many for the time points; where no degree of freedom is left there are none. Covariances and tangents have no
-    p-values: their null distribution depends on the size of the signals.
+    many for the time points; where no degree of freedom is left there are none. How much it is shrunk depends on how
+    the units of single series compare. Covariances and tangents have no p-values: their null distribution depends on
+    the size of the signals.
 
     References
     ----------
@@ -152,7 +157,8 @@ def connect(
     if len(operators) != len(runs) or any(m is not None and len(m) != len(run)
                                           for m, run in zip(operators, runs, strict=False)):
         raise UsageError("operators are one for each run, with a row for each of its time points")
-    present = np.array([_present(run) for run in runs])
+    moved = [deviations(run) for run in runs]
+    present = np.array([run.varies for run in moved])
     if kind != "correlation":
         # The inverse of a covariance is that of one set of regions.
         present = np.repeat(present.all(axis=0, keepdims=True), len(runs), axis=0)
@@ -164,19 +170,21 @@ def connect(
     decisions: list[Decision] = []
     unknown = np.full((size, size), np.nan)
     if kind == "correlation":
-        per_run = np.array([_pearson(run, ok) for run, ok in zip(runs, present, strict=True)])
+        per_run = np.array([_pearson(run.values, ok) for run, ok in zip(moved, present, strict=True)])
     else:
-        per_run, mean = _nilearn(runs, present[0], kind, decisions)
+        per_run, mean = _nilearn(moved, present[0], kind, decisions)
     if kind in ("covariance", "tangent"):
         decisions.append(Decision("null", f"{kind}: no p-values, since their null distribution depends on the size of "
                                           "the signals"))
         return Connectivity(kind, mean, *(unknown, n, unknown, unknown, unknown, unknown, unknown, unknown), per_run,
                             notes, tuple(decisions))
     others = max(int(present[0].sum()) - 2, 0) if kind == "partial correlation" else 0
-    sizes, weighing = (np.array([_sizes(run, ok, operator, model)
-                                 for run, ok, operator in zip(runs, present, operators, strict=True)])
+    sizes, weighing = (np.array([_sizes(run.values, ok, operator, model)
+                                 for run, ok, operator in zip(moved, present, operators, strict=True)])
                        for model in (null, "effective" if len(runs) > 1 else null))
     estimate, z, n_effective = _averaged(per_run, sizes, weighing, pairs, others)
+    for i, j in np.argwhere(np.tril(np.isnan(estimate) & pairs.any(axis=0), -1)).tolist():
+        notes[i, j] = "r is 1 in one run and -1 in another: there is no average"
     if len(runs) > 1:
         decisions.append(Decision("runs", f"{len(runs)} runs averaged in Fisher's z, weighted by their effective "
                                           "degrees of freedom"))
@@ -215,13 +223,6 @@ def _checked(series: Sequence[FloatArray]) -> list[Float64Array]:
     return [run.astype(np.float64) for run in runs]
 
 
-def _present(run: Float64Array) -> BoolArray:
-    """Which regions have a series that varies."""
-    finite = np.isfinite(run).all(axis=0)
-    values = np.where(finite, run, 0.0)
-    return np.asarray(finite & (np.ptp(values, axis=0) > CONSTANT * np.abs(values).max(axis=0)))
-
-
 def _absent(runs: list[Float64Array], present: BoolArray) -> dict[tuple[int, int], str]:
     """Say of regions without a series, and of all their cells, why they are empty."""
     notes: dict[tuple[int, int], str] = {}
@@ -233,7 +234,8 @@ def _absent(runs: list[Float64Array], present: BoolArray) -> dict[tuple[int, int
         elif missing:
             why = f"{missing} of {total} values are missing"
         else:
-            why = "the series is constant"
+            same = all((c == c[0]).all() for c in columns)
+            why = "the series is constant" if same else "the series is constant but for the rounding of its numbers"
         for other in range(len(present)):
             cell = (max(k, other), min(k, other))
             # A cell of two such regions keeps the first reason.
@@ -244,33 +246,74 @@ def _absent(runs: list[Float64Array], present: BoolArray) -> dict[tuple[int, int
 
 def _pearson(run: Float64Array, present: BoolArray) -> Float64Array:
     values = run[:, present]
-    values = values - values.mean(axis=0)
-    values /= np.abs(values).max(axis=0, initial=np.finfo(float).tiny)
-    values /= np.sqrt(np.einsum("ti,ti->i", values, values))
+    values = values / np.sqrt(np.einsum("ti,ti->i", values, values))
     r = np.clip(values.T @ values, -1, 1)
     np.fill_diagonal(r, 1.0)
     return _spread_out((r + r.T) / 2, present)
 
 
 def _nilearn(
-    runs: list[Float64Array], present: BoolArray, kind: Kind, decisions: list[Decision]
+    runs: list[Deviations], present: BoolArray, kind: Kind, decisions: list[Decision]
 ) -> tuple[Float64Array, Float64Array]:
-    """Let nilearn compute the matrices of the regions present in all runs, and their mean."""
+    """Let nilearn compute the matrices of the regions present in all runs, and their mean.
+
+    It is given all series over one power of two: its shrinkage goes by how units of the series compare, and its
+    fourth powers leave the range of numbers long before the series do.
+    """
     size, count = present.size, int(present.sum())
     if count < 2:
         return np.full((len(runs), size, size), np.nan), np.full((size, size), np.nan)
     from nilearn.connectome import ConnectivityMeasure
 
-    values = [np.ascontiguousarray(run[:, present]) for run in runs]
+    exponents = np.array([run.exponents[present] for run in runs])
+    # Partial correlations have no unit, so that every run may have its own.
+    units = exponents.max(axis=1 if kind == "partial correlation" else None, keepdims=True)
+    apart = units - exponents
+    if apart.max() > FARTHEST:
+        run, column = divmod(int(apart.argmax()), count)
+        raise InputError(f"region {np.flatnonzero(present)[column] + 1}{f' of run {run + 1}' if len(runs) > 1 else ''} "
+                         f"varies 1e{apart.max() * np.log10(2):.0f} times less than another: no covariance has digits "
+                         "for both. Bring them to one unit (--standardize), or leave one of them out")
+    values = [np.ldexp(run.values[:, present], -own) for run, own in zip(runs, apart, strict=True)]
     measure: Any = ConnectivityMeasure(kind=kind)
-    per_run = np.asarray(measure.fit_transform(values), dtype=np.float64)
-    shortest = min(len(run) for run in runs)
+    # nilearn prints what it is about to raise.
+    with warnings.catch_warnings(record=True) as caught, contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("always")
+        try:
+            per_run = np.asarray(measure.fit_transform(values), dtype=np.float64)
+        except (np.linalg.LinAlgError, ValueError, FloatingPointError):
+            per_run = np.full((len(runs), count, count), np.nan)
+    if not np.isfinite(per_run).all():
+        raise InputError(f"the covariance of {count} regions has no inverse, and {kind} needs one: leave out series "
+                         "that repeat others")
+    mean = np.asarray(measure.mean_)
+    if kind == "covariance":
+        per_run = _in_unit(per_run, int(units.max()))
+    if kind in ("covariance", "tangent"):
+        mean = _in_unit(mean, int(units.max()))
+    shortest = min(len(run.values) for run in runs)
     said = f"{kind} from the Ledoit-Wolf covariance of {count} regions"
     if shortest <= count:
         said += f": {shortest} time points leave much to its shrinkage"
+    spreads = np.array([run.std(axis=0) for run in values])
+    if spreads.max() > 1.01 * spreads.min():
+        said += ("; the shrinkage depends on the units of the series, whose standard deviations differ by a factor of "
+                 f"up to {spreads.max() / spreads.min():.3g} (--standardize makes them equal)")
     decisions.append(Decision("method", said))
+    decisions += [Decision("method", f"nilearn: {one.message}") for one in caught if "iterations" in str(one.message)]
     spread = np.array([_spread_out(matrix, present) for matrix in per_run])
-    return spread, _spread_out(np.asarray(measure.mean_), present)
+    return spread, _spread_out(mean, present)
+
+
+def _in_unit(covariance: Float64Array, exponent: int) -> Float64Array:
+    """Give covariances of series over a power of two the unit of the series."""
+    with np.errstate(over="ignore", under="ignore"):
+        out = np.ldexp(covariance, 2 * exponent)
+    if (np.ldexp(out, -2 * exponent) != covariance).any():
+        largest = np.log10(np.abs(covariance).max()) + 2 * exponent * np.log10(2)
+        raise InputError(f"covariances of about 1e{largest:+.0f} are beyond the numbers that can be told "
+                         "(1e-308 to 1e+308). Give the series in another unit, or standardize them")
+    return np.asarray(out)
 
 
 def _spread_out(matrix: Float64Array, present: BoolArray) -> Float64Array:

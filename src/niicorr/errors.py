@@ -6,6 +6,7 @@
     ├── UsageError (ValueError)         the call itself is wrong              exit 2
     ├── InputError (ValueError)         the files cannot be used              exit 3
     │   ├── MapError                    one file: path, what is wrong, what to do
+    │   │   └── NoMapError              a path that leads to no file
     │   └── UnusableMapsError           all bad files of a run at once
     └── ResourceError (OSError)         no room, no memory, no permission     exit 4
 
@@ -24,11 +25,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from niicorr.numerals import integer, plural
+
 LISTED_PROBLEMS = 10
 """So many bad files are named on the terminal; the rest are counted (run.json names all)."""
 
 TOO_MANY_FILES = "too many open files: let this process open more of them (ulimit -n), or give --jobs less"
 """What to say where a process may open no more."""
+
+
+NOWHERE = "no such file or folder"
+"""What is wrong with a path at which nothing is."""
 
 
 class NiicorrError(Exception):
@@ -78,6 +85,10 @@ class MapError(InputError):
         return f"{self.reason}: {self.advice}" if self.advice else self.reason
 
 
+class NoMapError(MapError):
+    """A path that leads to no map: nothing is there, no file matches, or no image lies in the folder."""
+
+
 class UnusableMapsError(InputError):
     """Some maps of a set cannot be used; all of them are named.
 
@@ -90,7 +101,7 @@ class UnusableMapsError(InputError):
     besides : str
         What stands in the way even without them; may be empty.
     skipping : str
-        What ``--on-error skip`` would do.
+        What ``--on-error skip`` would do with several maps.
     """
 
     def __init__(
@@ -98,12 +109,15 @@ class UnusableMapsError(InputError):
     ) -> None:
         self.problems, self.total, self.besides, self.skipping = tuple(problems), total, besides, skipping
         shown = self.problems[:LISTED_PROBLEMS]
-        lines = [f"{len(self.problems)} of {total} maps cannot be used:"]
+        lines = [f"{self._what()}:"]
         lines += [f"  {problem.path}  {problem.text}" for problem in shown]
         if len(self.problems) > len(shown):
-            lines.append(f"  … and {len(self.problems) - len(shown)} more; niicorr check lists all")
-        lines.append(f"Remove or mend them, or {skipping} with --on-error skip "
-                     '(in Python on_error="skip").')
+            lines.append(f"  … and {integer(len(self.problems) - len(shown))} more; niicorr check lists all")
+        astray = all(isinstance(problem, NoMapError) for problem in self.problems)
+        way = f"{'Correct or remove' if astray else 'Remove or mend'} them, or {skipping}"
+        if len(self.problems) == 1:
+            way = way.replace("them", "it").replace("their cells", "its cells")
+        lines.append(f'{way} with --on-error skip (in Python on_error="skip").')
         if besides:
             lines.append(f"Besides: {besides}")
         super().__init__("\n".join(lines))
@@ -111,6 +125,14 @@ class UnusableMapsError(InputError):
 
     def __reduce__(self) -> tuple[type[UnusableMapsError], tuple[list[MapError], int, str, str]]:
         return type(self), (list(self.problems), self.total, self.besides, self.skipping)
+
+    def _what(self) -> str:
+        """Say how many there are: of maps, or of paths that lead to none."""
+        bad, astray = len(self.problems), sum(isinstance(problem, NoMapError) for problem in self.problems)
+        if astray == bad:
+            return f"{plural(bad, 'path')} {'leads' if bad == 1 else 'lead'} to no map"
+        of = plural(self.total, "map") if not astray else f"{integer(self.total)} maps and paths"
+        return f"{integer(bad)} of {of} cannot be used"
 
 
 class ResourceError(NiicorrError, OSError):

@@ -1,4 +1,4 @@
-"""Numbers in words: counts, shares, values, correlations and p-values as people read them. Imports no numpy."""
+"""Numbers in words, as people read and write them: counts, shares, correlations, p-values. Imports no numpy."""
 
 from __future__ import annotations
 
@@ -10,6 +10,29 @@ if TYPE_CHECKING:
 
 NARROW = "\u00a0"
 """A space at which no line breaks, as in 31 021."""
+
+
+def number(text: str) -> float | None:
+    """Read a number, ``nan`` and ``inf`` among them; None where the text is none.
+
+    Every number that users write is read here or by `whole`: Python's ``float`` also takes ``1_0``, and the digits of
+    every script.
+    """
+    plain = text.strip()
+    if "_" in plain or not plain.isascii():
+        return None
+    try:
+        return float(plain)
+    except ValueError:
+        return None
+
+
+def whole(text: str) -> int | None:
+    """Read a whole number; None where the text is none, or one of thousands of digits."""
+    try:
+        return int(text) if text.isascii() and text.removeprefix("-").isdecimal() else None
+    except ValueError:
+        return None
 
 
 def integer(value: int) -> str:

@@ -115,3 +115,15 @@ def test_the_matrix_is_left_alone():
     before = matrix.copy()
     average_linkage(matrix)
     np.testing.assert_array_equal(matrix, before)
+
+
+@pytest.mark.parametrize("unit", [1e-300, 1e-150, 1e-9, 1e9, 1e150, 1e307])
+def test_the_unit_of_the_values_changes_no_order(unit):
+    matrix = np.random.default_rng(0).uniform(-1, 1, (12, 12))
+    matrix[3, 4] = np.nan
+    with np.errstate(over="raise", divide="raise"):
+        found, wanted = average_linkage(matrix * unit), average_linkage(matrix)
+    np.testing.assert_array_equal(found.order, wanted.order)
+    np.testing.assert_array_equal(found.linkage[:, [0, 1, 3]], wanted.linkage[:, [0, 1, 3]])
+    np.testing.assert_allclose(found.linkage[:, 2] / found.linkage[-1, 2], wanted.linkage[:, 2] / wanted.linkage[-1, 2],
+                               atol=1e-5)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from nilearn import signal
+from scipy.interpolate import CubicSpline
 
 from niicorr.errors import InputError, MapError, UsageError
 from niicorr.images.confounds import STRATEGIES, Cleaning, Confounds, clean, read_confounds
@@ -110,7 +111,10 @@ def test_what_is_no_fitting_table_is_refused(tmp_path):
         read_confounds(table(tmp_path / "f.tsv", more={"gaps": gaps}), N, ["gaps"])
     with pytest.raises(MapError, match="column word holds 'high' in row 1"):
         read_confounds(table(tmp_path / "g.tsv", more={"word": ["high"] * N}), N, ["word"])
-    with pytest.raises(MapError, match="cannot be read"):
+    for odd in ("٣", "1_0"):
+        with pytest.raises(MapError, match=f"column word holds '{odd}' in row 2"):
+            read_confounds(table(tmp_path / "g.tsv", more={"word": ["1", odd] * (N // 2)}), N, ["word"])
+    with pytest.raises(MapError, match="no such file or folder"):
         read_confounds(str(tmp_path / "none.tsv"), N)
     (tmp_path / "bare.tsv").write_text("1\t2\n3\t4\n")
     with pytest.raises(MapError, match="no names in the first row"):
@@ -152,9 +156,14 @@ def test_cleaning_is_that_of_nilearn_and_its_matrix_does_the_same(plan, with_con
     regressors = np.random.default_rng(2).standard_normal((N, 3)).cumsum(axis=0)
     chosen = regressors if with_confounds else np.empty((N, 0))
     found = clean(values, Confounds("c.tsv", ("a", "b", "c")[: chosen.shape[1]], chosen, kept), cleaning)
+    mask, theirs = np.flatnonzero(kept) if scrubbed else None, values
+    if scrubbed and cleaning.filters:
+        # Filled in before, since nilearn does not fill volumes whose mirror image in time is left out, too.
+        theirs, regressors = (CubicSpline(mask, a[mask])(np.arange(1, N - 1)) for a in (values, regressors))
+        mask = mask - 1
     wanted = signal.clean(
-        values, detrend=cleaning.detrend, standardize="zscore_sample" if cleaning.standardize else None,
-        sample_mask=np.flatnonzero(kept) if scrubbed else None, confounds=regressors if with_confounds else None,
+        theirs, detrend=cleaning.detrend, standardize="zscore_sample" if cleaning.standardize else None,
+        sample_mask=mask, confounds=regressors if with_confounds else None,
         low_pass=cleaning.low_pass, high_pass=cleaning.high_pass, t_r=2.0, extrapolate=False,
         filter="butterworth" if cleaning.filters else False)
     np.testing.assert_allclose(found.series, wanted, atol=1e-9)
@@ -163,6 +172,136 @@ def test_cleaning_is_that_of_nilearn_and_its_matrix_does_the_same(plan, with_con
     if cleaning.standardize:
         same = (same - same.mean(axis=0)) / same.std(axis=0, ddof=1)
     np.testing.assert_allclose(found.series, same, atol=1e-9)
+
+
+@pytest.mark.parametrize("gone", [[0, N - 1], [30, N - 31], [0, 1, 40, N - 2, N - 1], [7]])
+@pytest.mark.parametrize("plan", PLANS)
+def test_volumes_that_are_left_out_count_for_nothing(plan, gone):
+    kept = np.ones(N, dtype=bool)
+    kept[gone] = False
+    regressors, found = np.random.default_rng(2).standard_normal((N, 2)), []
+    for spike in (0.0, 1e6, 1e250):
+        values, given = series(), regressors.copy()
+        values[~kept] += spike
+        given[~kept] -= spike
+        found.append(clean(values, Confounds("c.tsv", ("a", "b"), given, kept), PLANS[plan]))
+    for other in found[1:]:
+        np.testing.assert_array_equal(other.operator, found[0].operator)
+        np.testing.assert_allclose(other.series, found[0].series, rtol=1e-12, atol=1e-12)
+    assert not found[0].operator[:, ~kept].any()
+
+
+def residuals(values, *regressors):
+    """What least squares in long double leave, and the rank of what was taken off (twice, by Gram and Schmidt)."""
+    basis = []
+    for column in np.column_stack(regressors).astype(np.longdouble).T:
+        left = column - column[0]
+        left = size = left - left.mean()
+        for other in basis * 2:
+            left = left - other * (other @ left)
+        if (left @ left) > 1e-26 * (size @ size) and size.any():
+            basis.append(left / np.sqrt(left @ left))
+    left = values.astype(np.longdouble)
+    left = left - left[0]
+    left = left - left.mean(axis=0)
+    for other in basis * 2:
+        left = left - np.outer(other, other @ left)
+    return left, len(basis)
+
+
+def r_of(values):
+    scaled = values / np.abs(values).max(axis=0)
+    return np.asarray(scaled.T @ scaled / np.sqrt(np.outer((scaled**2).sum(0), (scaled**2).sum(0))), dtype=float)
+
+
+ODD = {
+    "as they are": lambda c: c, "1e-17": lambda c: c * [1, 1e-17], "all 1e-300": lambda c: c * 1e-300,
+    "1e154": lambda c: c * [1e154, 1], "1e300": lambda c: c * [1, 1e300], "all 1e306": lambda c: c * 1e306,
+    "offset 1e12": lambda c: c + 1e12, "offset 1e13": lambda c: c + np.array([0, 1e13]),
+    "offset 1e14": lambda c: c + 1e14,
+    "offset of series": lambda c: c, "series 1e300": lambda c: c, "series 1e-300": lambda c: c,
+    "a cell of 1e308": lambda c: np.where(c == c[0, 0], 1e308, c),
+    "cells of 1e308 and their negative": lambda c: np.where(c == c[0, 0], 1.7e308, np.where(c == c[5, 0], -1.7e308, c)),
+    "sums": lambda c: np.column_stack([c, c.sum(axis=1), 3 * c[:, 0] + c[:, 1] - 7]),
+    "a trend": lambda c: np.column_stack([c, 0.7 * np.arange(N) + 3]),
+}
+
+
+@pytest.mark.parametrize("detrend", [False, True])
+@pytest.mark.parametrize("name", ODD)
+def test_confounds_of_any_unit_and_offset_are_regressed_out(name, detrend):
+    slow = np.random.default_rng(4).standard_normal(N).cumsum()
+    values = series() + 5 * slow[:, None]
+    values = values * {"series 1e300": 1e300, "series 1e-300": 1e-300}.get(name, 1)
+    values = values + 1e13 * (name == "offset of series")
+    given = ODD[name](np.random.default_rng(5).standard_normal((N, 2)) * 0.1 + np.column_stack([slow, np.zeros(N)]))
+    confounds = Confounds("c.tsv", tuple("abcd"[: given.shape[1]]), given, np.ones(N, dtype=bool))
+    with np.errstate(over="raise", divide="raise", invalid="raise"):
+        found = clean(values, confounds, Cleaning(detrend=detrend))
+    lines = [np.arange(N)] if detrend else []
+    left, rank = residuals(values, *lines, given)
+    np.testing.assert_allclose(r_of(found.centred - found.centred.mean(axis=0)), r_of(left), atol=1e-12)
+    assert found.spent == pytest.approx(rank, abs=1e-9)
+    said = found.decisions[0].text
+    independent = rank - detrend
+    assert (f", {independent} of them independent" in said) is (independent < given.shape[1])
+
+
+@pytest.mark.parametrize("power", [-1000, -60, 60, 900])
+@pytest.mark.parametrize("plan", PLANS)
+def test_cleaning_does_not_depend_on_units(plan, power):
+    regressors = np.random.default_rng(2).standard_normal((N, 3)).cumsum(axis=0)
+    kept = np.ones(N, dtype=bool)
+    found, scaled = (clean(np.ldexp(series(), by), Confounds("c.tsv", ("a", "b", "c"), np.ldexp(regressors, by), kept),
+                           PLANS[plan]) for by in (0, power))
+    np.testing.assert_array_equal(scaled.operator, found.operator)
+    by = 0 if PLANS[plan].standardize else power
+    np.testing.assert_array_equal(scaled.centred, np.ldexp(found.centred, by))
+    np.testing.assert_array_equal(scaled.series, np.ldexp(found.series, by))
+    assert scaled.decisions == found.decisions
+
+
+@pytest.mark.parametrize("plan", [plan for plan in PLANS if plan != "standardize"])
+def test_of_what_cleaning_takes_off_no_rounding_is_left(plan):
+    slow = np.random.default_rng(2).standard_normal((N, 1)).cumsum(axis=0)
+    values = np.column_stack([series(regions=1), 3 * slow + 900, np.full(N, 900.1)])
+    found = clean(values, Confounds("c.tsv", ("a",), slow, np.ones(N, dtype=bool)), PLANS[plan])
+    assert (np.ptp(found.series, axis=0) > 0).tolist() == [True, False, False]
+    assert not found.centred[:, 1:].any()
+
+
+def test_a_confound_of_which_nothing_is_in_the_band_is_no_rounding_regressed_out():
+    confounds = Confounds("c.tsv", ("trend",), np.arange(N)[:, None] * 0.3, np.ones(N, dtype=bool))
+    found, without = clean(series(), confounds, Cleaning(detrend=True)), clean(series(), None, Cleaning(detrend=True))
+    np.testing.assert_allclose(found.series, without.series, atol=1e-12)
+    assert found.spent == pytest.approx(1)
+    assert "1 confound regressed out (trend), 0 of them independent" in found.decisions[0].text
+
+
+def test_cleaned_series_beyond_the_largest_number_are_refused():
+    values = np.where(np.arange(N)[:, None] % 2, 1.7e308, -1.7e308) * np.array([1, 0.9])
+    values[:5] *= -1
+    with pytest.raises(InputError, match=r"beyond 1.8e\+308, the largest number: give them in larger units"):
+        clean(values + 0.0, cleaning=Cleaning(high_pass=0.2, t_r=2.0))
+    standard = clean(values, cleaning=Cleaning(high_pass=0.2, t_r=2.0, standardize=True))
+    np.testing.assert_allclose(standard.series.std(axis=0, ddof=1), 1)
+
+
+@pytest.mark.parametrize("cell", ["inf", "-Infinity", "1e400"])
+@pytest.mark.parametrize("row", [0, 5])
+def test_an_infinity_is_refused_by_name(tmp_path, cell, row):
+    cells = [str(k % 7) for k in range(N)]
+    cells[row] = cell
+    with pytest.raises(MapError, match=rf"column odd holds '{cell}' in row {row + 1}: infinite"):
+        read_confounds(table(tmp_path / "c.tsv", more={"odd": cells}), N, ["odd"])
+
+
+def test_what_is_constant_but_for_rounding_is_said_to_be_so(tmp_path):
+    cells = [str(10**16 + 2 * (k % 2)) for k in range(N)]
+    with pytest.raises(MapError, match="the same number in every row, but for rounding: odd"):
+        read_confounds(table(tmp_path / "c.tsv", more={"odd": cells}), N, ["odd"])
+    cells = [repr((-1.0) ** k * 1.7e308) for k in range(N)]
+    assert read_confounds(table(tmp_path / "d.tsv", more={"odd": cells}), N, ["odd"]).names == ("odd",)
 
 
 def test_degrees_of_freedom_spent():

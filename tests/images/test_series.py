@@ -260,7 +260,9 @@ def test_tables_that_are_none_are_refused(tmp_path):
 
     refused("a.csv", b"L,R\n1,2\n3\n", "has 2 columns, and 1 in row 2")
     refused("b.csv", b"L,R\n1,2\n3,big\n", "holds 'big' in row 2, column 2")
-    refused("c.csv", b"L,R\n1,2\n", "holds 1 rows and 2 columns")
+    refused("b.csv", "L,R\n1,2\n3,٣\n".encode(), "holds '٣' in row 2, column 2")
+    refused("b.csv", b"L,R\n1,2\n3,1_0\n", "holds '1_0' in row 2, column 2")
+    refused("c.csv", b"L,R\n1,2\n", "holds 1 row and 2 columns")
     refused("d.csv", b"# nothing\n", "holds no numbers")
     refused("e.csv", b"\xff\xfe\x00", "is no text")
     refused("f.npy", b"\x93NUMPY and then nothing", "not an array that numpy saved")

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 OPTIMAL_UP_TO = 1000
 """Leaves are ordered optimally up to this many rows; the cost grows faster than the square."""
 
+ORDER_ONE = (-9, 10)
+"""Powers of two just above the largest magnitude of values that are clustered as they are."""
+
 
 @dataclass(frozen=True, eq=False)
 class Tree:
@@ -41,18 +44,23 @@ def average_linkage(matrix: Float64Array) -> Tree:
     Parameters
     ----------
     matrix : ndarray, shape (rows, columns), float64
-        Values of order one, such as correlations; anything not finite counts as missing.
+        Anything not finite counts as missing.
 
     Returns
     -------
     Tree
-        Linkage and order of the leaves, for any number of rows from none on.
+        Linkage and order of the leaves, for any number of rows from none on. Heights are in the unit of the values
+        where these are of order one, such as correlations, and in a power of two of it else.
 
     See Also
     --------
     row_distances : what two rows are compared by.
     """
     present = np.isfinite(matrix)
+    exponent = int(np.frexp(np.abs(matrix).max(where=present, initial=0.0))[1])
+    if not ORDER_ONE[0] <= exponent <= ORDER_ONE[1]:
+        # Distances are rounded to so many decimals, and their squares leave the range of numbers.
+        matrix = np.ldexp(matrix, -exponent)
     filled = np.flatnonzero(present.any(axis=1))
     empty = np.flatnonzero(~present.any(axis=1))
     if empty.size:

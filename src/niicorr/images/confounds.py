@@ -14,15 +14,18 @@ import io
 import warnings
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from niicorr.errors import InputError, MapError, UsageError
-from niicorr.folder import read_regular
+from niicorr.deviations import deviations
+from niicorr.errors import NOWHERE, InputError, MapError, NoMapError, UsageError
+from niicorr.folder import SAVE_IT, NotRegularError, read_regular
 from niicorr.images.series import is_index
+from niicorr.numerals import integer, number, plural
 from niicorr.records import Decision
+from niicorr.spelling import advised
 from niicorr.tables import brief, path_text
 from niicorr.typing import BoolArray, Float64Array, FloatArray
 
@@ -52,6 +55,9 @@ LARGEST_TABLE = 256 * 2**20
 
 COMPARED = 1000
 """So many names are looked at for one that is spelled alike."""
+
+LEFT = 1e-12
+"""What is left of a series or a confound, if it is a smaller share than this, is the rounding of the cleaning."""
 
 _NOT_A_NUMBER = ("", "n/a", "na", "nan", "none")
 _SEPARATORS = {"\t": "tabs", ",": "commas", ";": "semicolons"}
@@ -118,6 +124,9 @@ class Cleaned:
     ----------
     series : ndarray, shape (time points kept, regions), float64
         NaN for regions that have no series.
+    centred : ndarray, shape (time points kept, regions), float64
+        The same where nothing was done; else less the mean before cleaning, in which digits of a small signal would
+        be lost. All 0 where cleaning left nothing.
     operator : ndarray, shape (time points kept, time points), or None
         The cleaning as a matrix, standardising apart; None where nothing was done.
     spent : float
@@ -127,6 +136,7 @@ class Cleaned:
     """
 
     series: Float64Array
+    centred: Float64Array
     operator: Float64Array | None
     spent: float
     decisions: tuple[Decision, ...]
@@ -157,7 +167,8 @@ def read_confounds(path: str, n: int, chosen: Sequence[str] = ()) -> Confounds:
     shown = path_text(path)
     rows = len(next(iter(table.values())))
     if rows != n:
-        raise MapError(shown, f"has {rows} rows, and the run {n} volumes", "give the table of this run")
+        raise MapError(shown, f"has {plural(rows, 'row')}, and the run {plural(n, 'volume')}",
+                       "give the table of this run")
     decisions: list[Decision] = []
     if not chosen and len(names) > 1 and _is_index(names[0], table[names[0]]):
         decisions.append(Decision("confounds", f"{shown}: the first column ({brief(names[0]) or 'without a name'}) "
@@ -166,14 +177,14 @@ def read_confounds(path: str, n: int, chosen: Sequence[str] = ()) -> Confounds:
     columns = _choose(shown, names, chosen)
     values = np.empty((n, len(columns)))
     filled: list[str] = []
-    constant: list[str] = []
     for k, name in enumerate(columns):
-        column, first = _numbers(shown, name, table[name])
-        values[:, k] = column
+        values[:, k], first = _numbers(shown, name, table[name])
         filled += [name] * first
-        constant += [name] * bool(np.ptp(column) == 0)
-    if constant:
-        raise MapError(shown, f"the same number in every row: {_listed(constant)}", "leave that column out")
+    flat = np.flatnonzero(~deviations(values).varies)
+    if flat.size:
+        same = (values[:, flat] == values[0, flat]).all()
+        raise MapError(shown, f"the same number in every row{'' if same else ', but for rounding'}: "
+                       f"{_listed([columns[k] for k in flat])}", "leave that column out")
     if filled:
         decisions.append(Decision("confounds", f"{shown}: no number in the first row of {_listed(filled)} (a "
                                   "difference to the volume before): 0 there"))
@@ -206,23 +217,65 @@ def clean(series: FloatArray, confounds: Confounds | None = None, cleaning: Clea
     regressors = confounds.values if confounds is not None and confounds.values.shape[1] else None
     kept = np.ones(n, dtype=np.bool_) if confounds is None else confounds.kept
     if regressors is None and kept.all() and not (plan.detrend or plan.filters or plan.standardize):
-        return Cleaned(values, None, 0.0, (Decision("cleaning", "none: series are used as they are"),))
+        return Cleaned(values, values, None, 0.0, (Decision("cleaning", "none: series are used as they are"),))
     _check(plan, n, kept, regressors)
-    usable = np.isfinite(values).all(axis=0)
-    operator = _nilearn(np.eye(n), regressors, kept, replace(plan, standardize=False))
-    out = np.full((len(operator), values.shape[1]), np.nan)
+    rows, mask = _bridged(n, kept) if plan.filters and not kept.all() else (np.eye(n), kept)
+    basis = np.empty((len(rows), 0)) if regressors is None else _basis(regressors, kept, rows, mask, plan)
+    operator = _nilearn(rows, basis, mask, plan)
     # The mean of a region is hundreds of times its signal: without it the product keeps its digits.
-    mean = values[:, usable].mean(axis=0)
-    out[:, usable] = operator @ (values[:, usable] - mean) + np.outer(operator.sum(axis=1), mean)
+    given = deviations(values[kept])
+    moved: Float64Array = operator[:, kept] @ given.values
+    centred = moved - moved.mean(axis=0)
+    moved[:, np.abs(centred).max(axis=0) <= np.maximum(given.rounding, LEFT)] = 0.0
+    exponents, level = given.exponents, given.means
     if plan.standardize:
-        centred = out[:, usable] - out[:, usable].mean(axis=0)
         spread = centred.std(axis=0, ddof=1)
-        out[:, usable] = np.divide(centred, spread, out=np.zeros_like(centred), where=spread > 0)
+        moved = np.where(moved.any(axis=0), centred / np.where(spread > 0, spread, 1.0), 0.0)
+        exponents, level = np.zeros_like(exponents), 0 * level
+    with np.errstate(over="ignore"):
+        out: Float64Array = np.ldexp(moved, exponents)
+    # What is done to a constant leaves it or takes it off.
+    series = out + float(np.rint(operator.sum(axis=1).mean())) * level
+    if np.isinf(series).any() or np.isinf(out).any():
+        raise InputError(f"cleaned series reach beyond {np.finfo(float).max:.2g}, the largest number: give them in "
+                         "larger units, or standardize them")
     left = float(np.sum((operator - operator.mean(axis=0)) ** 2))
-    return Cleaned(out, operator, n - 1 - left, (Decision("cleaning", _said(plan, confounds, n, len(out), left)),))
+    said = Decision("cleaning", _said(plan, confounds, basis.shape[1], n, len(out), left))
+    return Cleaned(series, out + 0 * level, operator, n - 1 - left, (said,))
 
 
-def _nilearn(values: Float64Array, regressors: Float64Array | None, kept: BoolArray, plan: Cleaning) -> Float64Array:
+def _bridged(n: int, kept: BoolArray) -> tuple[Float64Array, BoolArray]:
+    """Return the matrix that fills volumes left out from their neighbours, and which of its rows are kept.
+
+    A filter needs volumes at equal steps. nilearn fills them in, too, but for those whose mirror image in time is
+    left out as well, and takes the wrong rows where these are the first and the last.
+    """
+    from scipy.interpolate import CubicSpline
+
+    times = np.flatnonzero(kept)
+    inside = np.arange(times[0], times[-1] + 1)
+    return np.asarray(CubicSpline(times, np.eye(n)[times])(inside)), kept[inside]
+
+
+def _basis(
+    regressors: Float64Array, kept: BoolArray, rows: Float64Array, mask: BoolArray, plan: Cleaning
+) -> Float64Array:
+    """Return independent columns that span the confounds, each of equal size once the rest of the plan is done.
+
+    nilearn cuts by absolute numbers: it takes confounds of a small unit for rounding, and the rounding of others for
+    a confound.
+    """
+    columns = np.zeros_like(regressors)
+    columns[kept] = deviations(regressors[kept]).values
+    columns /= np.maximum(np.linalg.norm(columns, axis=0), 0.5)  # 0 where nothing varies in what is kept
+    columns = rows @ columns
+    seen = _nilearn(columns, np.empty((len(columns), 0)), mask, plan)
+    _, size, directions = np.linalg.svd(seen - seen.mean(axis=0), full_matrices=False)
+    there = size > LEFT
+    return np.asarray(columns @ (directions[there].T / size[there]))
+
+
+def _nilearn(values: Float64Array, regressors: Float64Array, kept: BoolArray, plan: Cleaning) -> Float64Array:
     from nilearn import signal
 
     # nilearn shifts the indices that it is given.
@@ -232,7 +285,8 @@ def _nilearn(values: Float64Array, regressors: Float64Array | None, kept: BoolAr
         warnings.simplefilter("ignore")
         try:
             cleaned = signal.clean(
-                values, detrend=plan.detrend, standardize=None, sample_mask=mask, confounds=regressors,
+                values, detrend=plan.detrend, standardize=None, sample_mask=mask,
+                confounds=regressors if regressors.shape[1] else None,
                 standardize_confounds=True, filter="butterworth" if plan.filters else False,
                 low_pass=plan.low_pass, high_pass=plan.high_pass, t_r=plan.t_r, extrapolate=False)
         except ValueError as error:
@@ -261,17 +315,17 @@ def _check(plan: Cleaning, n: int, kept: BoolArray, regressors: Float64Array | N
                              "the high pass is the lower of the two")
     left = int(np.count_nonzero(kept))
     if left < 3:
-        raise InputError(f"scrubbing leaves {left} of {n} volumes")
+        raise InputError(f"scrubbing leaves {left} of {integer(n)} volumes")
     spent = (0 if regressors is None else regressors.shape[1]) + plan.detrend + 1
     if spent >= left - 1:
-        raise InputError(f"{spent} regressors (the mean among them) leave nothing of {left} time points: choose fewer "
-                         "confounds")
+        raise InputError(f"{plural(spent, 'regressor')} (the mean among them) {'leaves' if spent == 1 else 'leave'} "
+                         f"nothing of {plural(left, 'time point')}: choose fewer confounds")
 
 
-def _said(plan: Cleaning, confounds: Confounds | None, n: int, kept: int, left: float) -> str:
+def _said(plan: Cleaning, confounds: Confounds | None, rank: int, n: int, kept: int, left: float) -> str:
     steps = []
     if confounds is not None and not confounds.kept.all():
-        steps.append(f"{n - int(np.count_nonzero(confounds.kept))} of {n} volumes left out")
+        steps.append(f"{integer(n - int(np.count_nonzero(confounds.kept)))} of {integer(n)} volumes left out")
     if plan.detrend:
         steps.append("straight lines taken off")
     if plan.filters:
@@ -279,17 +333,19 @@ def _said(plan: Cleaning, confounds: Confounds | None, n: int, kept: int, left: 
         steps.append(f"{band} (TR {plan.t_r:g} s)")
     if confounds is not None and confounds.names:
         count = len(confounds.names)
-        steps.append(f"{count} confound{'s' if count > 1 else ''} regressed out ({_listed(confounds.names)})")
+        steps.append(f"{plural(count, 'confound')} regressed out ({_listed(confounds.names)})" + (
+            f", {integer(rank)} of them independent of each other and of what else is taken off" if rank < count
+            else ""))
     if plan.standardize:
         steps.append("standardized")
-    return f"{', '.join(steps)}; {left:.4g} of {n - 1} degrees of freedom are left" + (
-        f" in {kept} time points" if kept != n else "")
+    return f"{', '.join(steps)}; {left:.4g} of {integer(n - 1)} degrees of freedom are left" + (
+        f" in {integer(kept)} time points" if kept != n else "")
 
 
 def _choose(path: str, names: tuple[str, ...], chosen: Sequence[str]) -> tuple[str, ...]:
     if not chosen:
         if "trans_x" in names and len(names) > len(STRATEGIES["motion24"]):
-            raise UsageError(f"{path} has {len(names)} columns: say which to regress out, by strategy "
+            raise UsageError(f"{path} has {integer(len(names))} columns: say which to regress out, by strategy "
                              f"({', '.join(STRATEGIES)}), by name or by pattern")
         return names
     columns: dict[str, None] = {}
@@ -321,9 +377,9 @@ def _scrub(path: str, table: dict[str, list[str]], decisions: list[Decision]) ->
         out |= _numbers(path, name, table[name])[0] > limit
     for name in fnmatch.filter(table, "non_steady_state_outlier*"):
         out |= _numbers(path, name, table[name])[0] > 0
-    decisions.append(Decision("confounds", f"{path}: {int(out.sum())} of {out.size} volumes left out (framewise "
-                              f"displacement above {SCRUB_MM} mm, standardised DVARS above {SCRUB_DVARS}, or not in "
-                              "the steady state)"))
+    decisions.append(Decision("confounds", f"{path}: {integer(int(out.sum()))} of {integer(out.size)} volumes left out "
+                              f"(framewise displacement above {SCRUB_MM} mm, standardised DVARS above {SCRUB_DVARS}, "
+                              "or not in the steady state)"))
     return ~out
 
 
@@ -332,12 +388,17 @@ def _numbers(path: str, name: str, cells: list[str]) -> tuple[Float64Array, bool
     values = np.empty(len(cells))
     for i, cell in enumerate(cells):
         text = cell.strip()
-        try:
-            values[i] = np.nan if text.lower() in _NOT_A_NUMBER else float(text)
-        except ValueError:
+        value = np.nan if text.lower() in _NOT_A_NUMBER else number(text)
+        if value is None:
             raise MapError(path, f"column {brief(name)} holds {brief(text)!r} in row {i + 1}",
-                           "a confound is a column of numbers") from None
-    bad = np.flatnonzero(~np.isfinite(values))
+                           "a confound is a column of numbers")
+        values[i] = value
+    infinite = np.flatnonzero(np.isinf(values))
+    if infinite.size:
+        i = int(infinite[0])
+        raise MapError(path, f"column {brief(name)} holds {brief(cells[i].strip())!r} in row {i + 1}: infinite, or "
+                       "beyond the largest number", "give a finite number, or n/a in a first row without one")
+    bad = np.flatnonzero(np.isnan(values))
     if bad.size and (bad.size > 1 or bad[0] != 0):
         raise MapError(path, f"column {brief(name)} holds no number in {bad.size} of {len(cells)} rows (such as "
                        f"row {bad[-1] + 1})", "fill them in or leave the column out")
@@ -356,6 +417,10 @@ def _read_table(path: str) -> dict[str, list[str]]:
                            "give confounds as tab-separated values, a row for each volume")
         file = io.StringIO(content.decode("utf-8-sig"), newline="")
         rows: list[list[str]] = [row for row in csv.reader(file, delimiter=_delimiter(path)) if any(row)]
+    except FileNotFoundError:
+        raise advised(NoMapError(shown, NOWHERE, "check the path")) from None
+    except NotRegularError as error:
+        raise MapError(shown, str(error), SAVE_IT) from None
     except OSError as error:
         raise MapError(shown, f"cannot be read ({error.strerror or error})", "check the path") from None
     except (UnicodeDecodeError, csv.Error):
@@ -387,11 +452,7 @@ def _delimiter(path: str) -> str:
 
 
 def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+    return number(text) is not None
 
 
 def _listed(names: Sequence[Any]) -> str:

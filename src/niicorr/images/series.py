@@ -22,6 +22,7 @@ from niicorr.errors import MapError
 from niicorr.images.header import ImageHeader, image_suffix, pair_halves
 from niicorr.images.load import FileFacts, volumes
 from niicorr.images.stream import ByteStream
+from niicorr.numerals import integer, number, plural
 from niicorr.records import Decision
 from niicorr.tables import brief, path_text, printable
 from niicorr.typing import BoolArray, Float64Array, IntArray
@@ -129,12 +130,20 @@ def region_series(
     n_valid = np.bincount(region[active], minlength=n_regions + 1)[1:]
     with np.errstate(invalid="ignore", divide="ignore"):
         values = np.where(n_valid > 0, sums / n_valid, np.nan)
+    demand_finite(path, sums)
     decisions = _missing(n_voxels, n_valid, int(np.count_nonzero(~finite)))
     seconds = t_r
     if seconds is None:
         seconds, said = repetition_time(header)
         decisions += said
     return RegionSeries(path, values, None, seconds, n_voxels, n_valid, tuple(decisions), facts.size, facts.blake2b)
+
+
+def demand_finite(path: str, sums: Float64Array) -> None:
+    """Refuse voxels so large that their sum over a region is no number."""
+    if not np.isfinite(sums).all():
+        raise MapError(path, f"voxels of a region add up to more than {np.finfo(float).max:.2g}, the largest number",
+                       "give the run in a larger unit")
 
 
 def repetition_time(header: ImageHeader) -> tuple[float | None, list[Decision]]:
@@ -222,11 +231,11 @@ def read_series(path: str) -> RegionSeries:
         values, names, said = _from_text(shown, content, lower)
     rows, columns = values.shape
     if rows < 2 or columns < 1:
-        raise MapError(shown, f"holds {rows} rows and {columns} columns of numbers",
+        raise MapError(shown, f"holds {plural(rows, 'row')} and {plural(columns, 'column')} of numbers",
                        "series have one row per time point and one column per region")
     if rows < columns:
-        said.append(Decision("series", f"{rows} rows and {columns} columns: rows are taken for time points, columns "
-                             "for regions"))
+        said.append(Decision("series", f"{integer(rows)} rows and {integer(columns)} columns: rows are taken for time "
+                             "points, columns for regions"))
     return RegionSeries(shown, values, names, t_r, decisions=tuple(said), size=size, blake2b=digest)
 
 
@@ -253,11 +262,14 @@ def _missing(n_voxels: IntArray, n_valid: IntArray, n_dropped: int) -> list[Deci
     """Say which voxels were left out, over all regions."""
     decisions = []
     if n_dropped:
-        decisions.append(Decision("missing", f"{n_dropped} voxels of the regions are NaN or infinite in some volume: "
-                                  "left out of all"))
+        are = "is" if n_dropped == 1 else "are"
+        decisions.append(Decision("missing", f"{plural(n_dropped, 'voxel')} of the regions {are} NaN or infinite in "
+                                  "some volume: left out of all"))
     zero = int(n_voxels.sum() - n_valid.sum()) - n_dropped
     if zero:
-        decisions.append(Decision("missing", f"{zero} voxels of the regions are 0 in every volume: left out"))
+        are = "is" if zero == 1 else "are"
+        decisions.append(Decision("missing", f"{plural(zero, 'voxel')} of the regions {are} 0 in every volume: left "
+                                  "out"))
     return decisions
 
 
@@ -336,7 +348,8 @@ def _from_text(shown: str, content: bytes, lower: str) -> tuple[Float64Array, tu
     # Before room is made: a long first line over many short ones would take all there is.
     for i, row in enumerate(body):
         if len(row) != width:
-            raise MapError(shown, f"has {width} columns, and {len(row)} in row {i + 1}", "mend the table")
+            raise MapError(shown, f"has {plural(width, 'column')}, and {integer(len(row))} in row {i + 1}",
+                           "mend the table")
     values = np.empty((len(body), width))
     for i, row in enumerate(body):
         for k, cell in enumerate(row):
@@ -358,8 +371,9 @@ def _from_text(shown: str, content: bytes, lower: str) -> tuple[Float64Array, tu
     unique = _unique([printable(name) for name in names])
     changed = [f"{was} is {now}" for was, now in zip(map(printable, names), unique, strict=True) if was and was != now]
     if changed:
-        said.append(Decision("series", f"{len(changed)} names not unique, told apart: {', '.join(changed[:5])}"
-                             + (f" and {len(changed) - 5} more" if len(changed) > 5 else "")))
+        more = f" and {integer(len(changed) - 5)} more" if len(changed) > 5 else ""
+        said.append(Decision("series", f"{plural(len(changed), 'name')} not unique, told apart: "
+                             f"{', '.join(changed[:5])}{more}"))
     return values, unique, said
 
 
@@ -402,15 +416,13 @@ def _number(cell: str) -> float | None:
     text = cell.strip()
     if text.lower() in _NOT_A_NUMBER:
         return float("nan")
-    try:
-        return None if "_" in text else float(text)  # 1_0 is a number to Python only
-    except ValueError:
-        return None
+    return number(text)
 
 
 def _counts(column: Float64Array) -> bool:
-    steps = np.diff(column)
-    return bool(steps.size and np.isfinite(column).all() and steps[0] > 0
+    with np.errstate(over="ignore", invalid="ignore"):
+        steps = np.diff(column)
+    return bool(steps.size and np.isfinite(steps).all() and steps[0] > 0
                 and np.allclose(steps, steps[0], rtol=1e-3, atol=0))
 
 

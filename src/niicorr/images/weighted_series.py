@@ -14,7 +14,7 @@ import numpy as np
 from niicorr.errors import MapError
 from niicorr.images.header import ImageHeader
 from niicorr.images.load import FileFacts, volumes
-from niicorr.images.series import RegionSeries, repetition_time
+from niicorr.images.series import RegionSeries, demand_finite, repetition_time
 from niicorr.records import Decision
 from niicorr.tables import path_text
 from niicorr.typing import BoolArray, Float64Array, FloatArray, IntArray
@@ -68,6 +68,7 @@ def weighted_series(
     with np.errstate(invalid="ignore", divide="ignore"):
         values = np.where(valid > 0, sums / valid, np.nan)
         coverage = np.where(total > 0, valid / total, 0.0)
+    demand_finite(path, sums)
     n_valid = (matrix > 0).astype(np.int64) @ active.astype(np.int64)
     decisions = []
     if dropped := int(np.count_nonzero(~finite)):

@@ -20,27 +20,32 @@ from typing import Any, Literal
 import numpy as np
 
 from niicorr.analysis import silent
-from niicorr.connectivity import CONSTANT, LEAST_FITTED, LEAST_POINTS, Kind, connect
+from niicorr.connectivity import LEAST_FITTED, LEAST_POINTS, Kind, connect
+from niicorr.deviations import ROUNDED, deviations
 from niicorr.errors import DomainWarning, IndependenceWarning, InputError, MapError, UsageError, told_on
 from niicorr.images.atlas import Atlas, read_atlas
 from niicorr.images.confounds import Confounds, clean, read_confounds
 from niicorr.images.header import MAX_MAP_SIZE
 from niicorr.images.mapset import parse_volumes
-from niicorr.images.region_names import count, listed
+from niicorr.images.region_names import listed
 from niicorr.images.region_runs import RegionRuns, RunSignal, region_runs
 from niicorr.images.regions import MIN_COVERAGE
 from niicorr.images.runs import RunSource, find_runs, read_runs
 from niicorr.machine import default_jobs, versions
+from niicorr.numerals import NARROW, integer, percent, plural
 from niicorr.records import Decision
 from niicorr.result import CorrelationResult, RunSeries
 from niicorr.rois.options import RoiOptions, checked
-from niicorr.rois.outcome import INDEPENDENT, CleanedRun, outcome
+from niicorr.rois.outcome import INDEPENDENT, CleanedRun, named_runs, outcome
 from niicorr.tables import path_text
-from niicorr.typing import Alternative, Fdr, Float64Array, Progress
+from niicorr.typing import Alternative, BoolArray, Fdr, Progress
 from niicorr.words import ATLASES, SeriesNull
 
 _ENTITIES = ("sub", "ses", "task", "acq", "run")
 """What in a BIDS name must agree between a run and its confounds."""
+
+FAINT = 1e-9
+"""Series whose deviations are a smaller share of their level are named."""
 
 
 @told_on("docs/tutorials/regions.md")
@@ -90,7 +95,8 @@ def correlate_rois(
         ``scrub``, columns or patterns; all columns of small tables without it.
     kind : 'correlation', 'partial correlation' (or 'partial'), 'covariance' or 'tangent'
         What is computed. Correlation is Pearson's r of the series as they are; the others come from nilearn, with
-        the Ledoit–Wolf estimate of the covariance. ``tangent`` compares several runs with their mean.
+        the Ledoit–Wolf estimate of the covariance, whose shrinkage depends on how the units of the series compare:
+        ``standardize`` makes them equal. ``tangent`` compares several runs with their mean.
     detrend : bool
         Whether a straight line is taken off each series.
     standardize : bool
@@ -170,8 +176,11 @@ def correlate_rois(
     found = replace(found, warnings=(*found.warnings, *_repeated(tables)))
     runs = [_cleaned(signal, found, tables[k] if tables else None, options) for k, signal in enumerate(found.signals)]
     cleaned = time.perf_counter()
-    connectivity = connect([run.series.values for run in runs], options.kind, null=options.null, fdr=options.fdr,
-                           operators=[run.operator for run in runs], alternative=options.alternative)
+    try:
+        connectivity = connect([run.centred for run in runs], options.kind, null=options.null, fdr=options.fdr,
+                               operators=[run.operator for run in runs], alternative=options.alternative)
+    except InputError as error:
+        raise InputError(f"{named_runs(runs)}: {error}") from None
     result = outcome(found, runs, connectivity, options)
     ended = time.perf_counter()
     timings = {"read": read - start, "clean": cleaned - read, "correlate": ended - cleaned, "total": ended - start}
@@ -205,7 +214,7 @@ def _confound_tables(given: Any, sources: Sequence[RunSource]) -> list[str]:
         path = os.path.expanduser(os.fsdecode(item))
         paths += sorted(glob.glob(path)) if glob.has_magic(path) and not os.path.lexists(path) else [path]
     if len(paths) != len(sources):
-        raise UsageError(f"{count(len(paths), 'table')} of confounds for {count(len(sources), 'run')}: give one for "
+        raise UsageError(f"{plural(len(paths), 'table')} of confounds for {plural(len(sources), 'run')}: give one for "
                          "each run, in the order of the runs")
     for path, source in zip(paths, sources, strict=True):
         _demand_same_run(path, source.path)
@@ -215,7 +224,7 @@ def _confound_tables(given: Any, sources: Sequence[RunSource]) -> list[str]:
 def _repeated(tables: Sequence[str]) -> list[str]:
     """Question a table that is given for several runs: it can be that of one only."""
     counts = Counter(map(os.path.realpath, tables))
-    return [f"{path_text(path)} cleans {counts[os.path.realpath(path)]} runs: give each run its own table"
+    return [f"{path_text(path)} cleans {integer(counts[os.path.realpath(path)])} runs: give each run its own table"
             for path in dict.fromkeys(tables) if counts[os.path.realpath(path)] > 1]
 
 
@@ -241,7 +250,7 @@ def _read(sources: Sequence[RunSource], options: RoiOptions, progress: Progress)
                          "compare it with")
     for signal in found.signals:
         if len(signal.volumes) < LEAST_POINTS:
-            raise MapError(signal.run.path, f"{count(len(signal.volumes), 'volume')}: a correlation needs at least "
+            raise MapError(signal.run.path, f"{plural(len(signal.volumes), 'volume')}: a correlation needs at least "
                            f"{LEAST_POINTS}, a p-value {LEAST_FITTED}", "give more of the run")
     return found, time.perf_counter()
 
@@ -255,15 +264,21 @@ def _cleaned(signal: RunSignal, found: RegionRuns, table: str | None, options: R
         low = np.flatnonzero((signal.coverage < options.min_coverage) & (signal.coverage > 0))
         values[:, low] = np.nan
         if low.size:
-            names = listed(f"{found.regions[k].name} ({int(100 * signal.coverage[k])}%)" for k in low)
-            said.append(Decision("regions", f"{count(low.size, 'region')} of which less than "
-                                 f"{options.min_coverage:.0%} has data, left out: {names}"))
-    if len(found.signals) > 1:
-        said += _lacking(values, found, options)
+            names = listed(f"{found.regions[k].name} ({int(100 * signal.coverage[k])}{NARROW}%)" for k in low)
+            said.append(Decision("regions", f"{plural(low.size, 'region')} of which less than "
+                                 f"{percent(options.min_coverage)} has data, left out: {names}"))
     confounds = None
     if table is not None:
         confounds = _of_volumes(read_confounds(table, run.length, options.strategy), signal)
         said += confounds.decisions
+    before = deviations(values if confounds is None else values[confounds.kept])
+    faint = np.flatnonzero(before.varies & (before.rounding > ROUNDED / FAINT))
+    if faint.size:
+        said.append(Decision("regions", f"{plural(faint.size, 'region')} of which the series deviates by less than "
+                             f"{FAINT:g} of its level, which may be rounding: "
+                             f"{listed(found.regions[k].name for k in faint)}"))
+    if len(found.signals) > 1:
+        said += _lacking(before.varies, found, options)
     plan = replace(options.cleaning, t_r=series.t_r)
     if plan.filters and plan.t_r is None:
         why = next((d.text.removesuffix(": not used") for d in series.decisions if d.topic == "t_r"),
@@ -277,20 +292,22 @@ def _cleaned(signal: RunSignal, found: RegionRuns, table: str | None, options: R
         raise UsageError(f"{run.path}: {error}") from None
     if cleaned.operator is not None:
         said += cleaned.decisions
+        gone = np.flatnonzero(before.varies & ~cleaned.centred.any(axis=0))
+        if gone.size:
+            said.append(Decision("cleaning", f"nothing is left of {plural(gone.size, 'region')}: "
+                                 f"{listed(found.regions[k].name for k in gone)}"))
     kept = signal.volumes if confounds is None else signal.volumes[confounds.kept]
-    return CleanedRun(signal, RunSeries(run.label, run.path, cleaned.series, kept, series.t_r), cleaned.operator,
-                       tuple(said))
+    return CleanedRun(signal, RunSeries(run.label, run.path, cleaned.series, kept, series.t_r),
+                      cleaned.centred, cleaned.operator, tuple(said))
 
 
-def _lacking(values: Float64Array, found: RegionRuns, options: RoiOptions) -> list[Decision]:
+def _lacking(varies: BoolArray, found: RegionRuns, options: RoiOptions) -> list[Decision]:
     """Name the regions that this run leaves to the others."""
-    whole = np.isfinite(values).all(axis=0)
-    filled = np.where(whole, values, 0.0)
-    none = np.flatnonzero(~whole | (np.ptp(filled, axis=0) <= CONSTANT * np.abs(filled).max(axis=0)))
+    none = np.flatnonzero(~varies)
     if not none.size:
         return []
     rest = "; the others count" if options.kind == "correlation" else f"; a {options.kind} leaves them out of all runs"
-    return [Decision("regions", f"{count(none.size, 'region')} without a series that varies in this run"
+    return [Decision("regions", f"{plural(none.size, 'region')} without a series that varies in this run"
                      f"{rest}: {listed(found.regions[k].name for k in none)}")]
 
 
@@ -299,7 +316,7 @@ def _of_volumes(confounds: Confounds, signal: RunSignal) -> Confounds:
     if len(signal.volumes) == len(confounds.kept):
         return confounds
     values, kept = confounds.values[signal.volumes], confounds.kept[signal.volumes]
-    varies = np.ptp(values, axis=0) > 0
+    varies = deviations(values).varies
     names = tuple(name for name, here in zip(confounds.names, varies, strict=True) if here)
     said = list(confounds.decisions)
     if not varies.all():

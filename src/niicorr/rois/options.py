@@ -16,6 +16,7 @@ from niicorr.images.confounds import Cleaning
 from niicorr.images.header import MAX_MAP_SIZE
 from niicorr.images.mapset import parse_volumes
 from niicorr.images.regions import MIN_COVERAGE
+from niicorr.limits import demand_whole
 from niicorr.tables import path_text
 from niicorr.typing import Alternative, Fdr
 from niicorr.words import SeriesNull
@@ -70,8 +71,8 @@ def checked(options: RoiOptions) -> RoiOptions:
             raise UsageError(f"{name} is a number above 0 ({'seconds' if name == 't_r' else 'Hz'}), not {value!r}")
     for name in ("jobs", "memory", "max_map_size"):
         value = getattr(options, name)
-        if value is not None and (not isinstance(value, Integral) or value < 1):
-            raise UsageError(f"{name} is a whole number from 1 on, not {value!r}")
+        if value is not None:
+            demand_whole(name, value, 1)
     for name in ("detrend", "standardize"):
         if not isinstance(getattr(options, name), bool | np.bool_):
             raise UsageError(f"{name} is True or False, not {getattr(options, name)!r}")

@@ -10,8 +10,9 @@ import numpy as np
 from niicorr.connectivity import Connectivity
 from niicorr.errors import InputError
 from niicorr.images.atlas_fit import Fit, fit_warning
-from niicorr.images.region_names import count, listed
+from niicorr.images.region_names import listed
 from niicorr.images.region_runs import RegionRuns, RunSignal
+from niicorr.numerals import integer, plural
 from niicorr.records import Decision, MapRecord, Provenance
 from niicorr.result import CorrelationResult, Parcellation, RunSeries
 from niicorr.rois.options import METHODS, RoiOptions
@@ -30,10 +31,11 @@ UNCLEANED = ("none: regional means as they are, with the drifts, head motion and
 
 @dataclass(frozen=True, eq=False)
 class CleanedRun:
-    """One run, ready to be compared."""
+    """One run, ready to be compared; ``centred`` is what is compared, its series without the digits of a mean."""
 
     signal: RunSignal
     series: RunSeries
+    centred: Float64Array
     operator: FloatArray | None
     decisions: tuple[Decision, ...]
 
@@ -76,16 +78,22 @@ def outcome(
 
 def _no_number(runs: Sequence[CleanedRun], reasons: Sequence[str]) -> InputError:
     """Say of which runs no pair has a number, why, and what to do."""
-    more = "" if len(runs) == 1 else " and 1 other run" if len(runs) == 2 else f" and {len(runs) - 1} other runs"
     text = "; ".join(reasons)
     if "values are missing" in text:
         advice = "Choose time points that have them all with --volumes, or fill them in"
     elif "constant" in text:
         cleaned = any(run.operator is not None for run in runs)
         advice = "The cleaning leaves nothing: ask for less of it" if cleaned else "Check that these are time series"
+    elif "no average" in text:
+        advice = "Correlate the runs one by one"
     else:
         advice = "Check that the atlas fits the runs"
-    return InputError(f"{runs[0].series.path}{more}: no pair of regions has a number: {text}. {advice}")
+    return InputError(f"{named_runs(runs)}: no pair of regions has a number: {text}. {advice}")
+
+
+def named_runs(runs: Sequence[CleanedRun]) -> str:
+    """Name the first run, and count the others."""
+    return runs[0].series.path + (f" and {plural(len(runs) - 1, 'other run')}" if len(runs) > 1 else "")
 
 
 def _missing_regions(found: RegionRuns, runs: Sequence[CleanedRun], options: RoiOptions) -> dict[int, str]:
@@ -105,7 +113,8 @@ def _missing_regions(found: RegionRuns, runs: Sequence[CleanedRun], options: Roi
             why[k] = "a region has no data: 0 or missing in every voxel"
         else:
             # Rounded down: 49.6 % is not 50 %.
-            why[k] = f"a region has data in {int(100 * most)} % of its voxels, less than {options.min_coverage:.0%}"
+            why[k] = (f"a region has data in {int(100 * most)} % of its voxels, less than "
+                      f"{100 * options.min_coverage:g} %")
     return why
 
 
@@ -128,8 +137,9 @@ def _said_of_regions(found: RegionRuns, n_valid: IntArray) -> list[Decision]:
     if not small:
         return []
     verb = "has" if len(small) == 1 else "have"
-    return [Decision("regions", f"{len(small)} of {len(found.regions)} {verb} fewer than {SMALL} voxels, so that noise "
-                     f"weighs in {'its' if len(small) == 1 else 'their'} series: {listed(small)}")]
+    return [Decision("regions", f"{integer(len(small))} of {integer(len(found.regions))} {verb} fewer than {SMALL} "
+                     f"voxels, so that noise weighs in {'its' if len(small) == 1 else 'their'} series: "
+                     f"{listed(small)}")]
 
 
 def _region_records(found: RegionRuns, n_valid: IntArray, missing: dict[int, str]) -> tuple[MapRecord, ...]:
@@ -141,7 +151,7 @@ def _region_records(found: RegionRuns, n_valid: IntArray, missing: dict[int, str
         if k in missing:
             said.append(Decision("region", missing[k]))
         elif known and 0 < n_valid[k] < SMALL:
-            said.append(Decision("region", f"small: {count(int(n_valid[k]), 'voxel')}"))
+            said.append(Decision("region", f"small: {plural(int(n_valid[k]), 'voxel')}"))
         groups = {"hemisphere": region.hemisphere, "network": region.network}
         metadata = {**{name: text for name, text in groups.items() if text}, **region.metadata}
         record = MapRecord(region.name, found.path or found.signals[0].run.path, n_voxels=int(n_valid[k]),

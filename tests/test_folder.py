@@ -15,7 +15,15 @@ import pytest
 
 from niicorr import folder as module
 from niicorr.errors import InputError, ResourceError, UsageError
-from niicorr.folder import OutputFolder, hidden_folder, is_result, resource_text
+from niicorr.folder import (
+    OutputFolder,
+    UmaskError,
+    hidden_folder,
+    is_result,
+    make_folder,
+    make_folders,
+    resource_text,
+)
 from niicorr.result.saved import load
 
 
@@ -350,6 +358,34 @@ def test_a_parent_that_another_run_makes_meanwhile_will_do(out, monkeypatch):
     monkeypatch.setattr(os, "mkdir", late)
     write(out, a_csv="1")
     assert set(contents(out)) == {"a.csv", "run.json"}
+
+
+def test_folders_are_made_as_far_as_they_are_missing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for path in ("a", os.path.join("a", "b", "c"), os.path.join("a", "b", "c"), str(tmp_path / "d" / "e")):
+        make_folders(path)
+        assert os.path.isdir(path)
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError):
+        make_folders(os.path.join("file", "below"))
+    with pytest.raises(FileExistsError):
+        make_folders("file")
+    assert sorted(os.listdir()) == ["a", "d", "file"]
+
+
+def test_what_is_not_usable_is_not_left(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda _path, _mode: False)
+    before = os.umask(0o277)
+    try:
+        with pytest.raises(UmaskError, match="the umask 0277 takes from you"):
+            make_folder(str(tmp_path / "new"))
+        os.umask(0o022)  # then something else is the cause
+        with pytest.raises(UmaskError, match="Permission denied"):
+            make_folders(str(tmp_path / "new" / "below"))
+    finally:
+        os.umask(before)
+    assert os.listdir(tmp_path) == []
+    assert str(resource_text("x", UmaskError(errno.EACCES, "the umask"))) == "x: the umask"
 
 
 def test_of_two_runs_at_once_the_second_replaces_the_first(tmp_path, monkeypatch):

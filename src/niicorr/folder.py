@@ -21,6 +21,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from niicorr.errors import TOO_MANY_FILES, ResourceError, UsageError, told_on
+from niicorr.numerals import integer
+from niicorr.record_text import parsed
 
 RECORD = "run.json"
 REPLACING = "replacing"
@@ -103,7 +105,7 @@ class OutputFolder:
                     self._make_parents(parent)
                 sweep(parent)
                 self.work = hidden_place(parent)
-                os.mkdir(self.work)
+                make_folder(self.work)
         except BaseException:
             self._clean()
             raise
@@ -208,15 +210,49 @@ class OutputFolder:
             parent = os.path.dirname(parent)
         for folder in reversed(missing):
             with contextlib.suppress(FileExistsError):  # another run was there first
-                os.mkdir(folder)
+                make_folder(folder)
                 self._created.append(folder)
+
+
+class UmaskError(PermissionError):
+    """What was made may not be used by whoever made it."""
+
+
+def make_folder(path: str) -> None:
+    """Make a folder to work in; raises `OSError`, and leaves none that this process could not use then."""
+    os.mkdir(path)
+    demand_usable(path)
+
+
+def make_folders(path: str) -> None:
+    """Make a folder, unless it is there, and those above it; as `make_folder`."""
+    if os.path.isdir(path):
+        return
+    parent = os.path.dirname(path)
+    if parent and not os.path.exists(parent):
+        make_folders(parent)
+    try:
+        make_folder(path)
+    except FileExistsError:
+        if not os.path.isdir(path):  # else another process was there first
+            raise
+
+
+def demand_usable(path: str) -> None:
+    """Remove what was made just now if the umask took its owner's own rights to it; `UmaskError` says so."""
+    if os.access(path, os.R_OK | os.W_OK | (os.X_OK if os.path.isdir(path) else 0)):
+        return
+    _removed(path)
+    mask = _umask()
+    raise UmaskError(errno.EACCES, f"the umask {mask:04o} takes from you the rights to what you make: set another "
+                     "first, such as umask 022" if mask & 0o700 else os.strerror(errno.EACCES), path)
 
 
 def hidden_folder(parent: str) -> str:
     """Make a folder for a run to work in, and remove those of killed runs; raises `OSError`."""
     sweep(parent)
     path = hidden_place(parent)
-    os.mkdir(path)
+    make_folder(path)
     return path
 
 
@@ -277,15 +313,23 @@ def sync_folder(path: str) -> None:
             os.close(folder)
 
 
+class NotRegularError(OSError):
+    """A pipe or a device, which may never end."""
+
+
+NOT_REGULAR = "not a regular file but a pipe or a device, as <(…) of a shell gives"
+SAVE_IT = "save the table as a file, and name that"
+
+
 def read_regular(path: str, most: int) -> bytes:
-    """Read a file, of a larger one so many bytes; raises `OSError` for a pipe or a device, which may never end."""
+    """Read a file, of a larger one so many bytes; raises `OSError`, for what is none `NotRegularError`."""
     number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     try:
         mode = os.fstat(number).st_mode
         if stat.S_ISDIR(mode):
             raise IsADirectoryError(errno.EISDIR, "it is a folder", path)
         if not stat.S_ISREG(mode):
-            raise OSError("not a regular file: save it as a file first")
+            raise NotRegularError(NOT_REGULAR)
         with open(number, "rb", closefd=False) as file:
             return file.read(most)
     finally:
@@ -300,6 +344,8 @@ def machine_mark() -> str:
 def _removed(place: str) -> None:
     if os.path.isdir(place) and not os.path.islink(place):
         shutil.rmtree(place, ignore_errors=True)
+        with contextlib.suppress(OSError):  # one that may not be looked into can go all the same if nothing is in it
+            os.rmdir(place)
     else:
         with contextlib.suppress(OSError):
             os.remove(place)
@@ -330,17 +376,35 @@ def written_note(path: str, what: str = "the result in") -> str:
 
 
 def is_result(path: str) -> bool:
-    """Whether a folder holds niicorr's ``run.json``."""
+    """Whether a folder holds niicorr's ``run.json``; raises `ResourceError` where that may not be looked at."""
     return _read_record(path).get("program") == PROGRAM
 
 
 def is_library(path: str) -> bool:
-    """Whether a folder holds the ``library.json`` of ``niicorr index``."""
+    """Whether a folder holds the ``library.json`` of ``niicorr index``; as `is_result`."""
     return _read_record(path, LIBRARY).get("program") == PROGRAM
+
+
+def unreadable(place: str) -> ResourceError:
+    """Return what to raise where a file or a folder may not be read, which says nothing of what is in it."""
+    return ResourceError(f"{place}: no permission to read it: ask its owner or change its mode")
+
+
+def reachable(path: str) -> bool:
+    """Whether this process may look whether something is there."""
+    try:
+        os.lstat(path)
+    except PermissionError:
+        return False
+    except (OSError, ValueError):  # what is not there may be looked for
+        pass
+    return True
 
 
 def resource_text(path: str, error: OSError) -> str:
     """Say what a failed write means and what to do."""
+    if isinstance(error, UmaskError):
+        return f"{path}: {error.strerror}"
     known = {
         errno.ENOSPC: "no room left on the disk: free some, or name another folder with -o",
         errno.EDQUOT: "the disk quota is used up: free some, or name another folder with -o",
@@ -366,18 +430,45 @@ def _written_before(path: str) -> set[str]:
             and not n.startswith(".")}
 
 
-def _read_record(path: str, name: str = RECORD) -> dict[str, Any]:
-    """Read a folder's ``run.json``, or another; empty where it is none that niicorr could have written."""
+def read_record(path: str, name: str = RECORD, *, most: int = LARGEST_RECORD) -> dict[str, Any]:
+    """Read a folder's ``run.json``, or another, of so many bytes at most.
+
+    Raises
+    ------
+    ResourceError
+        Where it may not be looked at.
+    OSError
+        Where there is none, or a folder or a pipe.
+    ValueError
+        Where it is no JSON object, or too large; the text says which.
+    """
     place = os.path.join(path, name)
     try:
-        facts = os.stat(place)
-        if not stat.S_ISREG(facts.st_mode) or facts.st_size > LARGEST_RECORD:
-            return {}
-        with open(place, encoding="utf-8") as file:
-            record = json.load(file)
-    except (OSError, ValueError, RecursionError):
+        data = read_regular(place, min(most, os.stat(place).st_size) + 1)  # room is made for as much as is asked for
+    except PermissionError:
+        raise unreadable(place if os.access(path, os.X_OK) else path) from None
+    if len(data) > most:
+        raise ValueError(f"it is larger than {integer(most >> 20)} MiB")
+    record = parsed(data)
+    if not isinstance(record, dict):
+        raise ValueError("it is no JSON object")
+    return record
+
+
+def _read_record(path: str, name: str = RECORD) -> dict[str, Any]:
+    """Read a folder's ``run.json``, or another; empty where it is none that niicorr could have written.
+
+    Raises
+    ------
+    ResourceError
+        Where it may not be looked at.
+    """
+    try:
+        return read_record(path, name)
+    except ResourceError:
+        raise
+    except (OSError, ValueError):
         return {}
-    return record if isinstance(record, dict) else {}
 
 
 def alive(pid: int) -> bool:

@@ -29,7 +29,7 @@ import numpy as np
 
 from niicorr._version import __version__
 from niicorr.errors import InputError, ResourceError, UsageError
-from niicorr.folder import PROGRAM, resource_text, sync_folder
+from niicorr.folder import PROGRAM, make_folder, resource_text, sync_folder, unreadable
 from niicorr.matrix import Features, MapMatrix
 from niicorr.record_fields import MAP, demand, map_fields, map_record
 from niicorr.space import Grid, affine_fault
@@ -88,7 +88,7 @@ def write_matrix(folder: str, matrix: MapMatrix, *, named: str | None = None) ->
     parent, name = os.path.split(os.path.abspath(folder))
     work = os.path.join(parent, f".{name}-{os.getpid()}-{secrets.token_hex(4)}")
     try:
-        os.mkdir(work)
+        make_folder(work)
         for stem, array in _arrays(matrix).items():
             write_synced(os.path.join(work, f"{stem}.npy"), array)
         write_json(os.path.join(work, RECORD), _record(matrix))
@@ -118,6 +118,8 @@ def open_matrix(folder: str) -> MapMatrix:
     ------
     InputError
         Where something is missing, damaged, or of a newer niicorr; it names the file.
+    ResourceError
+        Where there is no permission to read it.
     """
     record = read_json(os.path.join(folder, RECORD), _KINDS, KIND, SCHEMA)
     labels, entries, told = tuple(record["labels"]), record["records"], record["features"]
@@ -184,6 +186,8 @@ def read_array(
         if array.dtype.str not in dtypes or not fits or not array.flags.c_contiguous:
             wanted = " × ".join("any" if n is None else str(n) for n in shape)
             raise ValueError(f"it holds {array.dtype} of shape {array.shape}, not {dtypes[0][1:]} of {wanted}")
+    except PermissionError:
+        raise unreadable(path_text(path)) from None
     except (OSError, *NO_ARRAY) as error:
         why = "it is missing" if isinstance(error, FileNotFoundError) else str(error) or type(error).__name__
         raise InputError(f"{path_text(path)} is damaged: {why}") from None
@@ -249,6 +253,8 @@ def read_json(path: str, kinds: dict[str, Any], kind: str, schema: int) -> dict[
                 demand_all(fields[name], wanted, name)
     except InputError:
         raise
+    except PermissionError:
+        raise unreadable(place) from None
     except (OSError, ValueError, RecursionError) as error:
         why = "it is missing" if isinstance(error, FileNotFoundError) else str(error)
         raise InputError(f"{place} is damaged: {why}") from None

@@ -6,13 +6,14 @@ import errno
 import os
 import resource
 import shutil
+import signal
 import sys
 import time
 
 import pytest
 from every_command import COMMANDS, NAMED, Running, contents, forked, hidden
 from failing_disks import can_break, moments, outputs, tried
-from random_signals import Signals
+from random_signals import DOINGS, Signals, _count
 
 from niicorr.folder import machine_mark
 
@@ -24,6 +25,60 @@ def test_twenty_signals_at_random_moments(bench):
     for _ in range(20):
         what, faults = signals.round()
         assert not faults, (what, faults)
+
+
+@pytest.mark.parametrize(("name", "kind", "code"), [
+    (name, *[(signal.SIGINT, 130), (signal.SIGTERM, 143)][k % 2])
+    for k, name in enumerate(("run", "check --cache", "rois", "index", "search", "report", "calibrate"))])
+def test_signals_that_go_on_until_the_process_has_gone_leave_the_code_of_the_first(bench, name, kind, code):
+    """From the middle of the work on, the other one among them, while it tidies up and once it has."""
+    command = NAMED[name]
+    before, _ = bench.expected(command)
+    bench.lay(command)
+    counted = bench.folder / "counted"
+    assert forked(command.line, bench.place, lambda: _count(counted)).code == 0
+    left = counted.stat().st_size // 2
+    other = signal.SIGTERM if kind == signal.SIGINT else signal.SIGINT
+
+    def going_on():
+        came = 0
+
+        def hook(event, _arguments):
+            nonlocal left, came
+            left -= event in DOINGS
+            if left <= 0 and event in (*DOINGS, "sys.exit"):
+                came += 1
+                os.kill(os.getpid(), kind if came == 1 or event == "sys.exit" else other)
+
+        sys.addaudithook(hook)
+        sys.exit = _leaving(lambda: hook("sys.exit", ()))
+
+    bench.lay(command)
+    ended = forked(command.line, bench.place, going_on)
+    assert ended.code == code, ended
+    assert hidden(bench.place) == []
+    assert command.grows or contents(bench.place) == before
+
+
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_when_all_is_done_and_said_changes_nothing(bench, kind):
+    command = NAMED["index"]
+    _, after = bench.expected(command)
+    bench.lay(command)
+    last = _leaving(lambda: os.kill(os.getpid(), kind))
+    ended = forked(command.line, bench.place, lambda: setattr(sys, "exit", last))
+    assert ended.code == 0, ended
+    assert contents(bench.place) == after
+
+
+def _leaving(first):
+    """Do something, and give it a moment, before a program ends."""
+    def leave(code):
+        first()
+        time.sleep(0.05)
+        raise SystemExit(code)
+
+    return leave
 
 
 @pytest.mark.parametrize("command", [c for c in QUICK if c.argv[0] != "cache"], ids=lambda command: command.name)

@@ -128,6 +128,47 @@ def test_an_interrupt_that_python_cannot_pass_on_comes_again():
     assert "Exception ignored" not in done.stderr
 
 
+def ended(demo, then):
+    """How a program ends whose command is this, and that does the other thing when Python clears its modules."""
+    start = (
+        "import atexit, os, sys, time\n"
+        "import niicorr.cli.commands as commands\n"
+        "class Last:\n"
+        "    def __del__(self, kill=os.kill, pid=os.getpid(), sleep=time.sleep):\n"
+        f"        {then}\n"
+        "sys.last = Last()\n"
+        f"def demo(*_): {demo}\n"
+        "commands.demo = demo\n"
+        "sys.argv = ['niicorr', 'demo']\n"
+        "from niicorr.__main__ import program\n"
+        "program()\n"
+    )
+    return subprocess.run([sys.executable, "-c", start], capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.mark.parametrize(("demo", "code"), [("return 0", 0), ("os.kill(os.getpid(), 15); time.sleep(9)", 143)])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_while_python_clears_its_modules_changes_no_code(demo, code, number):
+    done = ended(demo, f"kill(pid, {int(number)}); sleep(0.05)")
+    assert done.returncode == code, done
+    assert "Traceback" not in done.stderr
+
+
+def test_an_interrupt_that_leaves_an_exec_ends_with_a_code(tmp_path):
+    """As those of dataclasses and named tuples: Python remembers it, and kills itself in the end if run as a module."""
+    (tmp_path / "started.py").write_text(
+        "import os, sys, time\n"
+        "import niicorr.cli.commands as commands\n"
+        "commands.demo = lambda *_: exec('os.kill(os.getpid(), 2); time.sleep(9)')\n"
+        "sys.argv = ['niicorr', 'demo']\n"
+        "from niicorr.__main__ import program\n"
+        "program()\n")
+    done = subprocess.run([sys.executable, "-m", "started"], cwd=tmp_path, capture_output=True, text=True, timeout=60,
+                          check=False)
+    assert done.returncode == 130, done
+    assert "interrupted; nothing was written" in done.stderr
+
+
 @pytest.mark.parametrize("doing", [30, 60, 90])
 def test_whoever_presses_twice_leaves_nothing_half_done_either(tmp_path, paths, doing):
     """Here every thing that is done to files from some moment on is preceded by one more interrupt."""

@@ -10,7 +10,7 @@ import sys
 
 import numpy as np
 import pytest
-from faulty_runs import Forked, hidden, run
+from faulty_runs import Forked, hidden, run, without_rights
 
 import niicorr as nc
 from interrupted_runs import contents, write_maps
@@ -83,22 +83,10 @@ def test_a_disk_that_is_really_full(tmp_path, few):
     assert "out\n" not in done.stdout.replace(".out", "")
 
 
-def without_rights():
-    """Give up the right of root to pass over rights, for this process."""
-    if os.geteuid() == 0:
-        os.setgroups([])
-        os.setgid(65534)
-        os.setuid(65534)
-
-
 @pytest.mark.parametrize(("out", "options", "code"), [("locked/out", (), 4), ("locked/out", ("--resume",), 4),
                                                       ("out", ("--cache", "locked/cache"), 0)])
 def test_a_folder_that_may_only_be_read(tmp_path, few, monkeypatch, out, options, code):
     paths, *_ = few
-    ours = [folder for folder in tmp_path.parents if "pytest-of-" in str(folder)]
-    for folder in (tmp_path, *tmp_path.parents[:2], *ours, *(os.path.dirname(path) for path in paths[:1])):
-        os.chmod(folder, 0o777)
-    os.chmod(os.path.dirname(os.path.dirname(paths[0])), 0o777)
     (tmp_path / "locked").mkdir()
     os.chmod(tmp_path / "locked", 0o555)
     monkeypatch.chdir(tmp_path)

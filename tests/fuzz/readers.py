@@ -28,9 +28,11 @@ from niicorr.images.mapset import read_maps
 from niicorr.images.sampling import choose_sampling
 from niicorr.images.series import read_series
 from niicorr.images.survey import survey
+from niicorr.library.checksums import ARRAYS, CHECKSUMS, checksums
 from niicorr.library.layout import seal
-from niicorr.matrix_folder import open_matrix
+from niicorr.matrix_folder import open_matrix, read_array
 from niicorr.plot.picture import prepare
+from niicorr.record_fields import map_record
 from niicorr.result.saved import write_result
 from niicorr.resume.pieces import HASH
 from niicorr.webpage.packing import json_text
@@ -189,20 +191,14 @@ def read_library(folder: str, names: tuple[str, ...]) -> bool:
     library = nc.open_library(place)
     _demand_affine(library.features.grid.affine)
     _demand(len(library.records) == len(library), "maps without a record")
-    refused: NiicorrError | None = None
-    try:
-        library.verify()
-    except NiicorrError as error:
-        refused = error
     found = _searched(library)
-    if refused is not None:
-        raise refused
     for hit in found:
         _demand(not (abs(hit.r) > 1 or hit.n < 0 or hit.n_effective < 0), f"r of {hit.r}, n of {hit.n}")
         _demand(not any(not 0 <= p <= 1 for p in (hit.p, hit.p_fdr) if p == p), "no probability")
     if kind == "library":
         told = [(hit.record.label, hit.r, hit.n, hit.n_effective, hit.p, hit.p_fdr, hit.note) for hit in found]
         _demand(repr(told) == _right_hits(), "hits that the maps do not give")
+    library.verify()
     return True
 
 
@@ -220,7 +216,8 @@ def _right_hits() -> str:
 
 
 def _seal_library(place: str) -> None:
-    """Write down hashes of what is there now, as far as the records can be read."""
+    """Write down checksums and hashes of what is there now, as far as the records can be read."""
+    _sum_up(os.path.join(place, "shard-000001"))
     for path in (os.path.join(place, "library.json"), os.path.join(place, "shard-000001", "shard.json")):
         try:
             fields = json.loads(_content(path))
@@ -233,6 +230,17 @@ def _seal_library(place: str) -> None:
             continue
         with open(path, "w", encoding="ascii") as file:
             json.dump(fields, file)
+
+
+def _sum_up(shard: str) -> None:
+    try:
+        told = json.loads(_content(os.path.join(shard, "maps", "maps.json")))
+        arrays = {name: read_array(os.path.join(shard, "maps" if name == "rows" else "", f"{name}.npy"),
+                                   ("<f4", "<f8", "|i1"), (None, None)) for name in ARRAYS}
+        found = checksums([map_record(fields) for fields in told["records"]], arrays)
+    except (ValueError, TypeError, OSError, LookupError, AttributeError, RecursionError):
+        return
+    np.save(os.path.join(shard, CHECKSUMS), found)
 
 
 def read_kept(folder: str, names: tuple[str, ...]) -> bool:

@@ -182,7 +182,7 @@ def test_one_map_makes_a_library(tmp_path):
     ({"zeros": "data"}, "read with zeros auto, not data"),
     ({"interpolation": "nearest"}, "read with interpolation auto"),
     ({"resample": "never"}, "read with resample auto"),
-    ({"mask": "none"}, "a mask of 1480 voxels, and the one asked for has 4032; 2552 voxels differ"),
+    ({"mask": "none"}, "a mask of 1.480 voxels, and the one asked for has 4.032; 2.552 voxels differ"),
     ({"grid": (np.zeros((3, 3, 3)), AFFINE)}, "has 16×18×14 voxels"),
     ({"method": "pearson"}, "takes no option 'method'"),
     ({"null": "none"}, "takes no option 'null'"),

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import niicorr as nc
+from niicorr.library.checksums import ARRAYS, CHECKSUMS, checksums
 from niicorr.library.layout import seal
 
 
@@ -92,13 +93,18 @@ def test_files_without_a_hash_do_not_pass_for_verified(library, capsys):
 
 
 def changed_array(library, name, change):
-    """Change an array, and write down the hash that it has then."""
-    shard = library / "shard-000001"
+    """Change an array, and write down the checksums and hashes that it has then."""
+    shard, stem = library / "shard-000001", os.path.basename(name).removesuffix(".npy")
     array = np.load(shard / name)
     change(array)
     np.save(shard / name, array)
-    digest = hashlib.blake2b((shard / name).read_bytes(), digest_size=16).hexdigest()
-    changed(shard / "shard.json", lambda f: f["digests"].update({name: digest}))
+    if stem in ARRAYS:
+        found, column = np.load(shard / CHECKSUMS), ARRAYS.index(stem)
+        found[:, column] = checksums(nc.open_library(str(library)).records, {stem: array})[:, column]
+        np.save(shard / CHECKSUMS, found)
+    for each in (name, CHECKSUMS):
+        digest = hashlib.blake2b((shard / each).read_bytes(), digest_size=16).hexdigest()
+        changed(shard / "shard.json", lambda f, each=each, digest=digest: f["digests"].update({each: digest}))
 
 
 def to_nan(array):
@@ -111,7 +117,7 @@ def to_nan(array):
 ])
 def test_numbers_that_no_map_has_are_refused(library, name, change, jobs):
     changed_array(library, name, change)
-    with pytest.raises(nc.InputError, match=r"shard-000001 is damaged: it holds numbers that no map has.*--verify"):
+    with pytest.raises(nc.InputError, match=r"shard-000001 is damaged: it holds numbers that no map has\. Remove this"):
         nc.search(str(library.parent / "m0.nii"), str(library), jobs=jobs)
 
 
@@ -121,7 +127,7 @@ def test_numbers_that_no_map_has_are_refused(library, name, change, jobs):
 ])
 def test_hits_whose_rows_are_no_scores_are_refused(library, change):
     changed_array(library, "maps/rows.npy", change)
-    with pytest.raises(nc.InputError, match=r"the values of m\d are no standard scores; search with --verify"):
+    with pytest.raises(nc.InputError, match=r"the values of m\d are no standard scores\. Remove the folder of its"):
         nc.search(str(library.parent / "m0.nii"), str(library))
 
 

@@ -15,7 +15,7 @@ from niicorr._version import __version__
 from niicorr.analysis import silent
 from niicorr.compute.similarity import MIN_COMMON
 from niicorr.errors import DomainWarning, InputError, ResourceError, UsageError, told_on
-from niicorr.folder import PROGRAM, hidden_folder, remove, resource_text, sync_folder
+from niicorr.folder import PROGRAM, hidden_folder, make_folders, remove, resource_text, sync_folder
 from niicorr.images.extract import extract
 from niicorr.images.sampling import Sampling, choose_sampling, one_header
 from niicorr.images.write import write_volume
@@ -252,7 +252,8 @@ class _Adding:
         """Leave out what correlates with nothing, and give names that are new in the library."""
         useless = (whole.scale[places] == 0) | (whole.n_valid[places] < MIN_COMMON)
         for i in places[useless]:
-            why = "constant" if whole.n_valid[i] >= MIN_COMMON else f"{whole.n_valid[i]} voxels with data"
+            why = "constant" if whole.n_valid[i] >= MIN_COMMON else (
+                f"{plural(int(whole.n_valid[i]), 'voxel')} with data")
             self._left_out.append(replace(whole.records[i], error=f"{why} in the mask: it correlates with nothing"))
         used = places[~useless]
         matrix = whole.part(used)
@@ -285,7 +286,7 @@ class _Home:
         if self._new:
             place = os.path.abspath(self._path)
             try:
-                os.makedirs(os.path.dirname(place), exist_ok=True)
+                make_folders(os.path.dirname(place))
                 self.folder = hidden_folder(os.path.dirname(place))
             except OSError as error:
                 raise ResourceError(resource_text(path_text(self._path), error)) from None
@@ -358,8 +359,9 @@ def _demand_mask(library: Library, given: dict[str, Any], found: NewMaps) -> Non
     other = choose_sampling(found.survey, mask=mask, grid=library.sampling_options()["grid"]).mask
     differ = int(np.count_nonzero(own != other))
     if differ:
-        raise UsageError(f"the library {path_text(library.path)} has a mask of {int(own.sum())} voxels, and the one "
-                         f"asked for has {int(other.sum())}; {differ} voxels differ: a library has one mask; make "
+        raise UsageError(f"the library {path_text(library.path)} has a mask of {integer(int(own.sum()))} voxels, and "
+                         f"the one asked for has {integer(int(other.sum()))}; {plural(differ, 'voxel')} "
+                         f"{'differs' if differ == 1 else 'differ'}: a library has one mask; make "
                          "another library, or leave the option out")
 
 

@@ -28,6 +28,9 @@ from niicorr.typing import BitArray, BoolArray, Float64Array, FloatArray, IntArr
 NO_MAPS_NUMBERS = "it holds numbers that no map has"
 """What is wrong where NaN, infinities or sums beyond floats turn up in arrays that niicorr writes without."""
 
+LARGE_FEATURES = ("directions", "windows", "squares")
+"""Arrays that stay on the disk, named as fields of `MapFeatures` and of `niicorr.nulls.robust.Traits`."""
+
 VERSION = 1
 """To be raised whenever the null model would find other features in the same map (a test watches that)."""
 

@@ -16,18 +16,20 @@ from niicorr.compute.similarity import MIN_COMMON, Correlation, Similarity
 from niicorr.errors import LISTED_PROBLEMS, InputError, UsageError, told_on
 from niicorr.images.extract import extract
 from niicorr.inference import benjamini_hochberg, pvalues
-from niicorr.library.features import NO_MAPS_NUMBERS, MapFeatures
+from niicorr.library.features import LARGE_FEATURES, NO_MAPS_NUMBERS, MapFeatures
 from niicorr.library.layout import READING, background_of
 from niicorr.library.null import LibraryNull
 from niicorr.library.opened import Library, key_of, open_library
 from niicorr.library.reading import PER_CALL, NewMaps, demand_options, read_new
-from niicorr.library.shards import Shard
+from niicorr.library.shards import REMEDY, Shard
+from niicorr.limits import demand_whole
 from niicorr.machine import default_jobs, memory_budget, one_blas_thread, versions
 from niicorr.matrix import MapMatrix
 from niicorr.nulls.effective import EffectiveSize, unknown_sizes
 from niicorr.numerals import integer, plural
 from niicorr.options import options_of
 from niicorr.records import FEW, MapRecord
+from niicorr.result.same_files import ROUNDING, same_values
 from niicorr.significance import LEAST_VOXELS, UNEVEN
 from niicorr.tables import path_text
 from niicorr.threads import in_order
@@ -260,16 +262,16 @@ def _demand_scores(library: Library, maps: MapMatrix) -> None:
         wrong = np.flatnonzero(~(np.abs(squares / np.maximum(maps.n_valid, 1) - 1) < STANDARD))
     if wrong.size:
         raise InputError(f"{path_text(library.path)} is damaged: the values of {path_text(maps.labels[wrong[0]])} are "
-                         "no standard scores; search with --verify names the file")
+                         "no standard scores. Remove the folder of its shard and index its maps again")
 
 
 def _unsound(path: str) -> InputError:
-    return InputError(f"{path_text(path)} is damaged: {NO_MAPS_NUMBERS}; search with --verify names the file")
+    return InputError(f"{path_text(path)} is damaged: {NO_MAPS_NUMBERS}. {REMEDY}")
 
 
 def _check_call(top: Any, method: str, null: str, alternative: str, sort: str | None) -> None:
-    if top is not None and (isinstance(top, bool) or not isinstance(top, int | np.integer) or top < 1):
-        raise UsageError(f"top is a whole number from 1 on, not {top!r}")
+    if top is not None:
+        demand_whole("top", top, 1)
     if method in _NEED:
         raise UsageError(f"a library cannot be searched by {method}, which needs {_NEED[method]}: take pearson, cosine "
                          "or concordance, or compare the files with niicorr run")
@@ -303,9 +305,10 @@ class _Compared:
         start = 0
         for k, places in enumerate(self._library.places):
             matrix, shard = self._library.matrix(k), self._library.shards[k]
+            shard.demand_rows(matrix, self._jobs)  # all of them: a damaged map that should have won would be missed
             with _sound(shard.folder):
                 found = self._similarity(self._x, matrix, jobs=self._jobs, memory=self._memory)
-            # Rows are not read to find out whether they are whole; those of which nothing came are.
+            # Rows are not looked through for what is no number; those of which nothing came are.
             lost = ~np.isfinite(found.r) & ~found.x_constant & ~found.y_constant & (found.n >= MIN_COMMON)
             _demand_numbers(shard, [matrix.rows[i] for i in np.flatnonzero(lost.any(axis=1))])
             rows = slice(start, start + len(places))
@@ -325,7 +328,10 @@ class _Compared:
 
             def size(cut: slice, shard: Shard = shard, features: MapFeatures = features,
                      n: IntArray = n) -> EffectiveSize:
-                _demand_numbers(shard, [a[cut] for a in (features.directions, features.windows, features.squares)])
+                arrays = {name: getattr(features, name) for name in LARGE_FEATURES}
+                for name, array in arrays.items():
+                    shard.demand(name, array, cut)
+                _demand_numbers(shard, [array[cut] for array in arrays.values()])
                 with _sound(shard.folder):
                     return null.size(shard, features, cut, n[cut])
 
@@ -341,7 +347,7 @@ class _Compared:
         """Rank the library's maps for each new map."""
         library, x = self._library, self._x
         tested = np.isfinite(self._r)
-        same = self._same_files()
+        same = self._same_maps()
         tested &= ~same
         n_effective = p = q = np.full(self._r.shape, np.nan)
         if self._sizes is not None:
@@ -360,6 +366,18 @@ class _Compared:
         return SearchResult(path_text(library.path), len(library), library.features.n, x.records, tuple(hits),
                             self._similarity.method, null, alternative, sort,
                             tuple(np.count_nonzero(~np.isfinite(self._r), axis=0).tolist()), versions())
+
+    def _same_maps(self) -> BoolArray:
+        """Which pairs are of one and the same file, or of two that hold the same values."""
+        same = self._same_files()
+        near = np.flatnonzero(((self._r > 1 - ROUNDING) & ~same).any(axis=1))
+        for cut in cuts(near.size, AT_ONCE) if near.size else ():
+            at = near[cut]
+            maps = self._library.maps(at)
+            _demand_scores(self._library, maps)
+            for i, j in same_values(self._x, maps, self._r[at], same[at], same_set=False):
+                same[at[i], j] = True
+        return same
 
     def _same_files(self) -> BoolArray:
         same = np.zeros(self._r.shape, dtype=np.bool_)

@@ -12,10 +12,11 @@ from typing import Any, get_args
 
 from niicorr import folder
 from niicorr.errors import InputError, ResourceError, UsageError
-from niicorr.folder import LIBRARY, resource_text, sync_folder
+from niicorr.folder import LIBRARY, reachable, resource_text, sync_folder, unreadable
 from niicorr.images.inspect import BackgroundOption
 from niicorr.matrix_folder import GRID, read_json
 from niicorr.record_fields import DECISION
+from niicorr.spelling import hint
 from niicorr.tables import brief, path_text
 from niicorr.typing import Interpolation, Resample, Zeros
 
@@ -43,8 +44,20 @@ _KINDS = {
 
 
 def has_record(path: str) -> bool:
-    """Whether a folder holds ``library.json``, be it a good one or not (as `niicorr.folder.is_library` asks)."""
-    return os.path.lexists(os.path.join(path, RECORD))
+    """Whether a folder holds ``library.json``, be it a good one or not (as `niicorr.folder.is_library` asks).
+
+    Raises
+    ------
+    ResourceError
+        Where the folder may not be looked into.
+    """
+    try:
+        os.lstat(os.path.join(path, RECORD))
+    except PermissionError:
+        raise unreadable(path_text(path)) from None
+    except OSError:
+        return False
+    return True
 
 
 def judge_place(path: str) -> bool:
@@ -77,11 +90,17 @@ def library_record(path: str) -> dict[str, Any]:
     ------
     InputError
         Where there is no such folder, it is no library, a damaged one, or one of a newer niicorr.
+    ResourceError
+        Where there is no permission to read it.
     """
+    if not reachable(path):
+        raise unreadable(path_text(path))
     if "\0" in path or not os.path.isdir(path):
         if "\0" not in path and os.path.lexists(path):
             raise InputError(f"{path_text(path)} is a file: name the folder of a library, which niicorr index makes")
-        raise InputError(f"{path_text(path)}: there is no such folder")
+        near = hint(path)
+        raise InputError(f"{path_text(path)}: there is no such folder"
+                         f"{near or ': name a library with --in, or make one with niicorr index'}")
     if not has_record(path):
         raise InputError(f"{path_text(path)} is no library of niicorr (no {RECORD} in it): make one with niicorr index")
     record = read_json(os.path.join(path, RECORD), _KINDS, KIND, SCHEMA)
@@ -162,5 +181,7 @@ def _of_this_machine(name: str) -> bool:
 def _entries(path: str) -> list[str]:
     try:
         return os.listdir(path)
+    except PermissionError:
+        raise unreadable(path_text(path)) from None
     except OSError as error:
         raise ResourceError(resource_text(path_text(path), error)) from None

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from niicorr.errors import InputError, UsageError, told_on
+from niicorr.folder import unreadable
 from niicorr.images.sampling import GivenGrid
 from niicorr.library.features import MapFeatures, bare, null_of_mask
 from niicorr.library.layout import MASK, MASK_HASH, RECORD, file_hash, library_record, shard_names
@@ -171,6 +172,8 @@ def _verify_mask(place: str, digest: str) -> None:
     try:
         demand_file(place)
         fault = "" if file_hash(place) == digest else "its hash is not the one that was written down"
+    except PermissionError:
+        raise unreadable(path_text(place)) from None
     except OSError as error:
         fault = "it is missing" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
     if fault:
@@ -196,6 +199,8 @@ def open_library(path: str | os.PathLike[str]) -> Library:
     ------
     InputError
         Where the folder is no library, one of a newer niicorr, or damaged: the message names what to remove.
+    ResourceError
+        Where there is no permission to read it.
     UsageError
         Where ``path`` is no path.
     """

@@ -4,6 +4,8 @@ Beside the matrix (`niicorr.matrix_folder`) and the features of the null model a
 are float32: what rounding took from them, in 254ths of a unit in the last place. Pairs that vary little over the
 voxels they share are computed from these, as a run computes them from the files. ``zeros.npy`` and ``zeros_of.npy``
 tell where maps are zero whose zeros were read by rule, so that a search can say what the other reading would make of r.
+``checksums.npy`` has a checksum of every row of the large arrays (`niicorr.library.checksums`): shards of before have
+none, and are checked as a whole against the hashes of their files when they are opened.
 """
 
 from __future__ import annotations
@@ -19,8 +21,18 @@ import numpy as np
 
 from niicorr._version import __version__
 from niicorr.errors import InputError, ResourceError
-from niicorr.folder import PROGRAM, hidden_place, remove, resource_text, signals_held, sync_folder
-from niicorr.library.features import VERSION, MapFeatures, read_features, write_features
+from niicorr.folder import (
+    PROGRAM,
+    hidden_place,
+    make_folder,
+    remove,
+    resource_text,
+    signals_held,
+    sync_folder,
+    unreadable,
+)
+from niicorr.library.checksums import CHECKSUMS, Checksums, checksums, read_checksums
+from niicorr.library.features import LARGE_FEATURES, VERSION, MapFeatures, read_features, write_features
 from niicorr.library.layout import MAPS, SHARD_RECORD, file_hash, put_in_place
 from niicorr.matrix import Features, MapMatrix, OwnValues, same_place
 from niicorr.matrix_folder import (
@@ -44,8 +56,8 @@ PARTS = 254
 
 _KINDS = {"program": str, "kind": str, "schema": int, "version": str, "features": int, "digests": {...: str}}
 
-LARGE = ("rows.npy", "fine.npy", "zeros.npy", "directions.npy", "windows.npy", "squares.npy")
-"""Files whose hash is checked only when asked for: a search does not read all of them to their end."""
+LARGE = ("rows.npy", "fine.npy", *(f"{name}.npy" for name in LARGE_FEATURES))
+"""Files whose rows are checked as they are used; their hash is only when asked for."""
 
 REMEDY = "Remove this shard's folder and index its maps again; the library's other maps are not touched"
 
@@ -72,6 +84,8 @@ class Shard:
         The voxels of the library's mask.
     dtype : str
         Of the rows.
+    checksums : Checksums or None
+        Of the rows of large arrays; None where the files were checked as a whole.
     """
 
     folder: str
@@ -83,6 +97,7 @@ class Shard:
     support_of: IntArray
     features: Features
     dtype: str
+    checksums: Checksums | None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -108,6 +123,7 @@ class Shard:
         fine = read_array(os.path.join(self.folder, "fine.npy"), ("|i1",), (len(self), n), mapped=True)
 
         def exact(index: int) -> Float64Array:
+            self.demand("fine", fine, slice(index, index + 1))
             row = rows[index]
             scores = row.astype(np.float64) + np.spacing(np.abs(row)).astype(np.float64) * fine[index] / PARTS
             return np.asarray(scores * self.scale[index] + self.center[index])
@@ -126,6 +142,18 @@ class Shard:
         if ((of < 0) | (of >= [len(self), len(_READINGS)])).any():
             raise InputError(f"{path_text(os.path.join(self.folder, 'zeros_of.npy'))} is damaged: it names no map")
         return {int(i): (_READINGS[reading], row) for (i, reading), row in zip(of, bits, strict=True)}
+
+    def demand_rows(self, matrix: MapMatrix, jobs: int) -> None:
+        """Refuse the shard where a row of its matrix is not what was written."""
+        if self.checksums is not None:
+            with _remedy_told():
+                self.checksums.demand_all("rows", matrix.rows, jobs)
+
+    def demand(self, name: str, array: np.ndarray[Any, Any], places: slice) -> None:
+        """Refuse the shard where one of these rows of an array is not what was written."""
+        if self.checksums is not None:
+            with _remedy_told():
+                self.checksums.demand(name, array, places)
 
     def null_features(self, null: EffectiveNull) -> MapFeatures:
         """Return what the null model knows of the maps; ``null`` is that of the library's mask."""
@@ -170,7 +198,7 @@ def write_shard(
     named = library if named is None else named
     work = hidden_place(library)
     try:
-        os.mkdir(work)
+        make_folder(work)
         write_matrix(os.path.join(work, MAPS), matrix, named=named)
         of = [(i, _READINGS.index(reading)) for i, (reading, _) in matrix.zeros.items()]
         write_synced(os.path.join(work, "zeros_of.npy"), np.array(of, dtype=np.int64).reshape(-1, 2))
@@ -179,6 +207,9 @@ def write_shard(
         write_features(work, features)
         if fine is not None:
             write_synced(os.path.join(work, "fine.npy"), fine)
+        large = {"rows": matrix.rows, **{name: getattr(features, name) for name in LARGE_FEATURES}}
+        write_synced(os.path.join(work, CHECKSUMS),
+                     checksums(matrix.records, large if fine is None else {**large, "fine": fine}))
         write_json(os.path.join(work, SHARD_RECORD), {
             "program": PROGRAM, "kind": KIND, "schema": SCHEMA, "version": __version__, "features": VERSION,
             "digests": {name: _digest(os.path.join(work, *name.split("/"))) for name in sorted(_files(work))}})
@@ -195,7 +226,10 @@ def write_shard(
 
 
 def open_shard(folder: str, features: Features) -> Shard:
-    """Open a shard of a library whose mask has these voxels; all but its large arrays are checked against their hash.
+    """Open a shard of a library whose mask has these voxels; its files are checked against their hashes.
+
+    Of large arrays the rows are checked when they are used. A shard of before, which has no checksums of them, is read
+    to its end.
 
     Raises
     ------
@@ -207,24 +241,25 @@ def open_shard(folder: str, features: Features) -> Shard:
         if record["features"] != VERSION:
             raise InputError(f"{path_text(folder)} was made for another version of the null model "
                              f"({record['features']}, and this niicorr has {VERSION})")
+        _demand_hashes(folder, record["digests"])
+        by_row = CHECKSUMS in record["digests"]
         for name, digest in record["digests"].items():
-            if os.path.basename(name) not in LARGE:
+            if not (by_row and os.path.basename(name) in LARGE):
                 _demand_digest(folder, name, digest)
         matrix = open_matrix(os.path.join(folder, MAPS))
         if matrix.features.n != features.n or not same_place(matrix.features, features):
             raise InputError(f"{path_text(folder)} is damaged: its maps have other voxels than the library's mask")
+        found = read_checksums(folder, matrix.records) if by_row else None
     return Shard(folder, matrix.labels, matrix.records, matrix.center, matrix.scale,
-                 np.packbits(matrix.supports, axis=1), matrix.support_of, features, matrix.rows.dtype.str)
+                 np.packbits(matrix.supports, axis=1), matrix.support_of, features, matrix.rows.dtype.str,
+                 found)
 
 
 def verify_shard(shard: Shard) -> None:
     """Check every byte of a shard against its hash; `InputError` names the file that is not what was written."""
     with _remedy_told():
         record = read_json(os.path.join(shard.folder, SHARD_RECORD), _KINDS, KIND, SCHEMA)
-        unhashed = sorted(set(_files(shard.folder)) - {SHARD_RECORD} - set(record["digests"]))
-        if unhashed:
-            raise InputError(f"{path_text(os.path.join(shard.folder, SHARD_RECORD))} is damaged: it has no hash of "
-                             f"{path_text(unhashed[0])}")
+        _demand_hashes(shard.folder, record["digests"])
         for name, digest in record["digests"].items():
             _demand_digest(shard.folder, name, digest)
 
@@ -238,12 +273,22 @@ def _remedy_told() -> Iterator[None]:
         raise InputError(f"{error}. {REMEDY}") from None
 
 
+def _demand_hashes(folder: str, digests: dict[str, str]) -> None:
+    """Refuse a record that leaves out a file: nobody would know what became of it."""
+    unhashed = sorted(set(_files(folder)) - {SHARD_RECORD} - set(digests))
+    if unhashed:
+        raise InputError(f"{path_text(os.path.join(folder, SHARD_RECORD))} is damaged: it has no hash of "
+                         f"{path_text(unhashed[0])}")
+
+
 def _demand_digest(folder: str, name: str, digest: str) -> None:
     place = os.path.join(folder, *name.split("/"))
     if os.path.isabs(name) or ".." in name.split("/") or "\0" in name or not name.isascii():
         raise InputError(f"{path_text(os.path.join(folder, SHARD_RECORD))} is damaged: it names {name!r}")
     try:
         found = _digest(place)
+    except PermissionError:
+        raise unreadable(path_text(place)) from None
     except OSError as error:
         why = "it is missing" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
         raise InputError(f"{path_text(place)} is damaged: {why}") from None
@@ -252,13 +297,22 @@ def _demand_digest(folder: str, name: str, digest: str) -> None:
 
 
 def _files(folder: str) -> Iterator[str]:
-    """Name the files of a shard, with / between folder and file."""
-    for name in os.listdir(folder):
+    """Name the files of a shard, with / between folder and file; what a system puts there (``.DS_Store``) is none."""
+    for name in _listed(folder):
         place = os.path.join(folder, name)
         if os.path.isdir(place):
-            yield from (f"{name}/{below}" for below in os.listdir(place))
+            yield from (f"{name}/{below}" for below in _listed(place))
         else:
             yield name
+
+
+def _listed(folder: str) -> list[str]:
+    try:
+        return [name for name in os.listdir(folder) if not name.startswith(".")]
+    except PermissionError:
+        raise unreadable(path_text(folder)) from None
+    except OSError as error:  # it goes at this moment, or the disk fails
+        raise InputError(f"{path_text(folder)} is damaged: {error.strerror or error}") from None
 
 
 def _digest(path: str) -> str:

@@ -8,7 +8,18 @@ from typing import Any
 
 from niicorr._version import __version__
 from niicorr.errors import ResourceError, UsageError
-from niicorr.folder import PROGRAM, RECORD, hidden_place, remove, resource_text, signals_held, sweep, written_note
+from niicorr.folder import (
+    PROGRAM,
+    RECORD,
+    demand_usable,
+    hidden_place,
+    remove,
+    resource_text,
+    signals_held,
+    sweep,
+    unreadable,
+    written_note,
+)
 from niicorr.library.finding import COLUMNS, SearchResult
 from niicorr.record_fields import map_fields, write_record
 from niicorr.tables import cell_text, path_text, write_tsv
@@ -28,6 +39,8 @@ def judge_table(path: str) -> None:
             raise OSError
         with open(path, encoding="utf-8", errors="replace") as file:
             ours = file.readline(len(_HEAD) + 1).rstrip("\n").startswith(_HEAD)
+    except PermissionError:
+        raise unreadable(path_text(path)) from None
     except OSError:
         ours = False
     if not ours:
@@ -43,6 +56,7 @@ def write_table(path: str, result: SearchResult) -> None:
         try:
             sweep(parent)
             write_tsv(hidden, [cell_text(name) for name in result.columns], result.rows())
+            demand_usable(hidden)
             with signals_held():
                 os.replace(hidden, path)
                 placed = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
 import io
@@ -19,6 +20,8 @@ import numpy as np
 from nibabel.freesurfer.mghformat import MGHHeader
 from nibabel.nifti1 import Nifti1Header
 from nibabel.nifti2 import Nifti2Header
+
+from niicorr.images.cache.fields import written
 
 FLOATS = (0.0, -0.0, -1.0, 1.0, 0.5, 2.0, nan, inf, -inf, 1e38, -1e38, 1e-38, 3.4e38, 1e308, -1e308, 5e-324, 1e-4, 1e3,
           1e5, 2.0**31, 2.0**53, 2.0**63)
@@ -62,7 +65,7 @@ def ways(name: str) -> tuple[Damage, ...]:
     if name.endswith((".nii", ".hdr")):
         return (*blind, *[set_field] * 6, set_voxels)
     if name.startswith("cache/"):
-        return blind
+        return (*blind, *[exchange] * 4) if name.endswith(".jsonl") else blind
     if name.endswith(".jsonl"):
         return (*blind, *[reseal] * 5)
     if name.endswith(".npz"):
@@ -237,9 +240,36 @@ def reseal(rng: Random, data: bytes) -> bytes:
                           key + b"+"))
     else:
         text = set_value(rng, text)
+    if rng.random() < 0.9:  # as if niicorr had written it
+        with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):
+            fields = json.loads(text)
+            del fields["bound"]
+            text = written(fields, key.decode("ascii")).encode("ascii")
     body = b" ".join((kind, key, text))
     lines[at] = hashlib.blake2b(body, digest_size=8).hexdigest().encode() + b" " + body
     return b"\n".join(lines) + b"\n"
+
+
+def exchange(rng: Random, data: bytes) -> bytes:
+    """Exchange what two lines of a cache's index tell, whole or some fields, and make their checksums right."""
+    parts = [each.split(b" ", 3) for each in data.splitlines()]
+    kind = rng.choice((b"map", b"file"))
+    alike = [part for part in parts if len(part) == 4 and part[1] == kind]
+    if len(alike) < 2:
+        return swap(rng, data)
+    one, other = rng.sample(alike, 2)
+    if rng.random() < 0.3:
+        one[3], other[3] = other[3], one[3]
+    else:
+        try:
+            tells = [json.loads(part[3]) for part in (one, other)]
+            for name in rng.sample(sorted(tells[0]), rng.randint(1, 5)):
+                tells[0][name], tells[1][name] = tells[1][name], tells[0][name]
+        except (ValueError, KeyError, TypeError, RecursionError):  # damaged before
+            return swap(rng, data)
+        one[3], other[3] = (json.dumps(each, separators=(",", ":")).encode() for each in tells)
+    bodies = [b" ".join(part[1:]) for part in parts]
+    return b"".join(hashlib.blake2b(body, digest_size=8).hexdigest().encode() + b" " + body + b"\n" for body in bodies)
 
 
 def set_npy(rng: Random, data: bytes) -> bytes:

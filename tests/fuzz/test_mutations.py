@@ -15,6 +15,7 @@ from .mutations import (
     _header_kind,
     damaged,
     double_member,
+    exchange,
     flip_bits,
     inside_gzip,
     reseal,
@@ -89,6 +90,21 @@ def test_lines_of_an_index_have_a_right_checksum(seeds):
             checksum, _, body = line.partition(b" ")
             assert checksum == hashlib.blake2b(body, digest_size=8).hexdigest().encode()
     assert changed > 100
+
+
+def test_exchanged_lines_of_an_index_have_a_right_checksum_and_are_bound_to_others(seeds):
+    files = seeds["cache cache"]
+    (data,) = (content for name, content in files.items() if name.endswith(".jsonl"))
+    lines, changed, moved = set(data.splitlines()), 0, 0
+    for k in SEEDS:
+        others = set(exchange(Random(k), data).splitlines()) - lines
+        changed += bool(others)
+        for line in others:
+            checksum, _, body = line.partition(b" ")
+            assert checksum == hashlib.blake2b(body, digest_size=8).hexdigest().encode()
+            moved += body.split(b" ", 2)[2] in {each.split(b" ", 3)[3] for each in lines}
+    assert changed > 100
+    assert moved > 30
 
 
 def test_json_stays_json_and_an_archive_an_archive(seeds):

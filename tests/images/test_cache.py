@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
+import json
 import os
 import shutil
 from dataclasses import replace
@@ -19,9 +21,10 @@ from niicorr.images import header as headers
 from niicorr.images import load
 from niicorr.images import survey as survey_module
 from niicorr.images.cache import additions, facts, files
-from niicorr.images.cache.index import read_index
-from niicorr.images.cache.layout import INDEX, SHARD, new_stem, ours, stem_of
+from niicorr.images.cache.index import line, read_index
+from niicorr.images.cache.layout import INDEX, MARKER, SHARD, new_stem, ours, stem_of
 from niicorr.images.cache.store import open_cache
+from niicorr.images.cache.upkeep import cache_info, clear_cache
 from niicorr.images.inspect import inspect
 from niicorr.images.mapset import read_maps
 from niicorr.images.survey import survey
@@ -380,7 +383,8 @@ def test_a_folder_of_somebody_else_is_refused(tmp_path, monkeypatch, what, words
 
 
 @pytest.mark.parametrize(("marker", "words"), [
-    ('{"program": "niicorr", "kind": "cache", "format": 2}', "format 2, and this niicorr knows format 1"),
+    ('{"program": "niicorr", "kind": "cache", "format": 3}', "format 3 of a newer niicorr"),
+    ('{"program": "niicorr", "kind": "cache", "format": 0}', "damaged"),
     ('{"program": "niicorr", "kind": "cache", "format": "1"}', "damaged"),
     ('{"program": "other", "kind": "cache", "format": 1}', "damaged"), ("", "damaged"), ("[" * 900, "damaged"),
     ("[]", "damaged"), (None, "cannot be read")])
@@ -396,6 +400,78 @@ def test_a_cache_that_is_not_understood_is_left_alone_and_said(paths, tmp_path, 
     assert f"{folder} was not used: " in sentences(cache)
     assert words in sentences(cache)
     assert os.listdir(folder) == ["niicorr-cache.json"]
+
+
+def aged(folder):
+    """Make a cache one of format 1, whose lines are not bound to their keys."""
+    for name in os.listdir(folder):
+        path = Path(folder, name)
+        if name == MARKER:
+            path.write_text('{"program": "niicorr", "kind": "cache", "format": 1}\n')
+        elif name.endswith(INDEX):
+            lines = [each.split(b" ", 3)[1:] for each in path.read_bytes().splitlines()]
+            for each in lines:
+                del (fields := json.loads(each[2]))["bound"]
+                each[2] = json.dumps(fields).encode()
+            path.write_bytes(b"".join(line(kind, key.decode(), text) for kind, key, text in lines))
+
+
+def test_a_cache_of_an_older_niicorr_is_emptied_and_filled_anew(paths, folder):
+    read(paths[:3], folder)
+    aged(folder)
+    Path(folder, "mine.txt").write_text("mine")
+    left = set(os.listdir(folder))
+    with pytest.raises(UsageError, match="format 1 of an older niicorr, and this one knows format 2; the next run with "
+                                         "--cache empties it and fills it anew"):
+        cache_info(folder)
+    assert set(os.listdir(folder)) == left
+    made = read(paths, cache := open_cache(folder))
+    assert (told(made), voxels(made)) == (told(read(paths)), voxels(read(paths)))
+    assert sentences(cache) == (f"{folder} was emptied, to be filled anew: it has format 1 of an older niicorr, and "
+                                f"this one knows format 2; none of {N} maps came from {folder}, {N} were added to it")
+    assert set(os.listdir(folder)) & left == {MARKER, "mine.txt"}
+    assert (cache_info(folder).maps, cache_info(folder).damaged_lines) == (N, 0)
+    read(paths, cache := open_cache(folder))
+    assert sentences(cache) == f"all {N} maps came from {folder}"
+
+
+def test_a_cache_of_an_older_niicorr_can_be_cleared(paths, folder):
+    read(paths[:3], folder)
+    aged(folder)
+    assert clear_cache(folder)[0] == 2
+    assert os.listdir(folder) == [MARKER]
+
+
+def test_a_cache_of_an_older_niicorr_that_cannot_be_emptied_is_not_used(paths, folder, monkeypatch):
+    read(paths[:3], folder)
+    aged(folder)
+
+    def refused(path):
+        raise PermissionError(errno.EACCES, "Permission denied", path)
+
+    monkeypatch.setattr(os, "remove", refused)
+    cache = open_cache(folder)
+    assert told(read(paths, cache)) == told(read(paths))
+    assert sentences(cache) == (f"{folder} was not used: it has format 1 of an older niicorr, and this one knows "
+                                "format 2, and cannot be emptied (Permission denied)")
+
+
+def test_what_another_run_keeps_in_a_cache_that_it_has_just_emptied_stays(paths, folder, monkeypatch):
+    """Both saw that it was of an older format; the other was faster."""
+    read(paths[:3], folder)
+    aged(folder)
+    listdir = os.listdir
+
+    def slow(path):
+        names = listdir(path)
+        monkeypatch.setattr(os, "listdir", listdir)
+        read(paths[:3], folder)
+        return names
+
+    monkeypatch.setattr(os, "listdir", slow)
+    read(paths[:3], cache := open_cache(folder))
+    assert sentences(cache) == f"none of 5 maps came from {folder}, 5 were added to it"
+    assert (cache_info(folder).shards, cache_info(folder).damaged_lines) == (2, 0)
 
 
 def test_hidden_files_of_a_desktop_do_not_matter(paths, tmp_path):
@@ -455,7 +531,7 @@ def test_reading_finds_what_it_found_when_the_cache_was_given_its_version(tmp_pa
                                 r.by_rule, r.inside_bits.tobytes())).encode())
         for i, shape, bits, zero_bits, rest_is_zero, dtype, *rest in voxels(made):
             digest.update(repr((i, shape, bits, zero_bits, rest_is_zero, dtype.str, *rest)).encode())
-    assert (facts.INSPECTION, digest.hexdigest()) == (1, "efe81fc09cfbbdbf")
+    assert (facts.INSPECTION, digest.hexdigest()) == (2, "932fb008ad397653")
 
 
 def test_gzip_members_and_padding_are_part_of_what_a_file_is_known_by(paths, folder, tmp_path):

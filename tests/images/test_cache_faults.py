@@ -12,13 +12,14 @@ import zlib
 from contextlib import contextmanager
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
-from cached_maps import NAMES, matrix, read, sentences, told, voxels, write_maps
+from cached_maps import AFFINE, NAMES, SHAPE, ball, matrix, read, sentences, told, voxels, write_maps
 
 from niicorr.errors import MapError, UsageError
 from niicorr.images.cache import files, index, layout, shards
-from niicorr.images.cache.fields import digest
+from niicorr.images.cache.fields import BOUND, digest, written
 from niicorr.images.cache.index import read_index
 from niicorr.images.cache.store import open_cache
 from niicorr.images.cache.upkeep import cache_info, clear_cache
@@ -374,7 +375,7 @@ def test_a_folder_that_cannot_be_made(paths, tmp_path, monkeypatch):
     def refused(*_args, **_kwargs):
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(os, "makedirs", refused)
+    monkeypatch.setattr("niicorr.images.cache.layout.make_folders", refused)
     cache = open_cache(tmp_path / "cache")
     assert found(read(paths, cache)) == found(read(paths))
     assert f"{tmp_path / 'cache'} cannot be written (Permission denied)" in sentences(cache)
@@ -495,14 +496,48 @@ def test_fewer_values_than_the_support_has_are_not_believed(paths, folder):
     assert "damaged or gone" in sentences(cache)
 
 
-def forged(folder, change):
+def forged(folder, change, *, bound=True):
     """Rewrite every line about a map with a right checksum."""
     for path in named(folder, ".jsonl"):
         lines = Path(path).read_bytes().splitlines()
         with open(path, "wb") as file:
             for each in lines:
                 _, kind, key, text = each.split(b" ", 3)
-                file.write(index.line(kind, key.decode(), change(kind, text)))
+                text, key = change(kind, text), key.decode()
+                fields = json.loads(text)
+                if bound and fields.pop(BOUND, None):
+                    text = written(fields, key).encode()
+                file.write(index.line(kind, key, text))
+
+
+@pytest.mark.parametrize("what", [("offset", "crc32"), ("offset", "crc32", "bits"), "all of a map", "all of a file"])
+def test_lines_that_were_swapped_and_sealed_again_are_not_believed(folder, tmp_path, what):
+    """What lies at a place is bound to what it is found by: no map gets the bytes, or the facts, of another."""
+    paths = []
+    for k, background in enumerate((0.0, 0.0, -1.0)):  # alike in all that is checked otherwise
+        values = np.where(ball(), np.random.default_rng(k).standard_normal(SHAPE) + 5, background)
+        paths.append(str(tmp_path / f"{k}.nii"))
+        nib.save(nib.Nifti1Image(values.astype(np.float32), AFFINE), paths[-1])
+    expected = found(read(paths))
+    read(paths, folder)
+    (lines,) = named(folder, ".jsonl")
+    kind = b"file" if what == "all of a file" else b"map"
+    known = [each.split(b" ", 3) for each in Path(lines).read_bytes().splitlines()]
+    first, second, third = (json.loads(text) for _, of, _, text in known if of == kind)
+    if isinstance(what, str):
+        first, second, third = second, third, first
+    else:
+        for name in what:
+            first[name], second[name] = second[name], first[name]
+    swapped = iter((first, second, third))
+    forged(folder, lambda of, text: json.dumps(next(swapped)).encode() if of == kind else text, bound=False)
+    cache = open_cache(folder)
+    assert found(read(paths, cache)) == expected
+    assert "damaged lines, passed over" in sentences(cache)
+    assert cache_info(folder).maps == 3
+    cache = open_cache(folder)
+    assert found(read(paths, cache)) == expected
+    assert f"all 3 maps came from {folder}" in sentences(cache)
 
 
 HOSTILE = [None, True, -1, 2**70, 1.5, "x" * 3000, "../../etc/passwd", [[]], {}, "nan", "\x1b[31m", 1e308]

@@ -40,9 +40,9 @@ def size(folder):
 
 def test_what_a_cache_holds(paths, folder):
     make(str(folder))
-    assert cache_info(str(folder)) == CacheReport(str(folder), 1, 0, 0, 0, size(folder), 0, 0, 0, 0, 0)
+    assert cache_info(str(folder)) == CacheReport(str(folder), 2, 0, 0, 0, size(folder), 0, 0, 0, 0, 0)
     read(paths, str(folder))
-    assert cache_info(str(folder)) == CacheReport(str(folder), 1, N, len(NAMES), 1, size(folder), 0, 0, 0, 0, 0)
+    assert cache_info(str(folder)) == CacheReport(str(folder), 2, N, len(NAMES), 1, size(folder), 0, 0, 0, 0, 0)
     read(paths, str(folder))
     assert cache_info(str(folder)).maps == N
     read(paths, str(folder), zeros="data")

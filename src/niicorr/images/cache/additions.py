@@ -151,7 +151,7 @@ class Additions:
 
     def keep(self, shard: ShardWriter, key: str, facts: MapFacts) -> None:
         """Let a map that was appended be found."""
-        text = map_text(facts).encode("ascii")
+        text = map_text(facts, key).encode("ascii")
         with self._lock:
             if self.lost(shard.stem):
                 return

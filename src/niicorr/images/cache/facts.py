@@ -31,7 +31,7 @@ from niicorr.records import Decision
 from niicorr.space import Grid, affine_fault
 from niicorr.typing import ZeroReading, Zeros
 
-INSPECTION = 1
+INSPECTION = 2
 """To be raised whenever `inspect` or `volumes` would find anything else in the same bytes (a test watches that)."""
 
 VALUES = ("<f4", "<f8")
@@ -131,14 +131,14 @@ def facts_of(
         bool(found.outline), trailing, found.decisions)
 
 
-def map_text(facts: MapFacts) -> str:
-    """Write the facts of a map as JSON."""
+def map_text(facts: MapFacts, key: str) -> str:
+    """Write the facts of a map as JSON, bound to its key."""
     background = None if facts.background is None else repr(float(facts.background))  # JSON has no NaN
-    return written({**asdict(facts), "background": background, "decisions": decision_fields(facts.decisions)})
+    return written({**asdict(facts), "background": background, "decisions": decision_fields(facts.decisions)}, key)
 
 
-def map_facts(text: bytes) -> MapFacts:
-    """Read the facts of a map; raises `UnbelievableError`."""
+def map_facts(text: bytes, key: str) -> MapFacts:
+    """Read the facts of the map of this key; raises `UnbelievableError`."""
 
     def take(fields: dict[str, Any]) -> MapFacts:
         shape = _shape(fields["shape"])
@@ -161,7 +161,7 @@ def map_facts(text: bytes) -> MapFacts:
             decisions=decisions(fields["decisions"]),
         )
 
-    return believed(text, take)
+    return believed(text, key, take)
 
 
 def file_key(paths: tuple[bytes, ...], stats: tuple[tuple[int, ...], ...]) -> str:
@@ -169,8 +169,8 @@ def file_key(paths: tuple[bytes, ...], stats: tuple[tuple[int, ...], ...]) -> st
     return digest(repr((paths, stats)).encode())
 
 
-def file_text(known: KnownFile) -> str:
-    """Write what is known of a file as JSON."""
+def file_text(known: KnownFile, key: str) -> str:
+    """Write what is known of a file as JSON, bound to its key."""
     header, content = known.header, known.content
     return written({
         "size": content.size, "blake2b": content.blake2b, "max_map_size": known.max_map_size,
@@ -178,11 +178,11 @@ def file_text(known: KnownFile) -> str:
         "slope": float(header.slope), "inter": float(header.inter), "affine": header.grid.affine.tolist(),
         "known": header.grid.known, "mni": header.grid.mni, "space_code": header.grid.space_code,
         "decisions": decision_fields(header.decisions),
-        "time_series": header.time_series, "big_endian": header.big_endian, "trailer": header.trailer})
+        "time_series": header.time_series, "big_endian": header.big_endian, "trailer": header.trailer}, key)
 
 
-def known_file(text: bytes, path: str, data_path: str) -> KnownFile:
-    """Read what is known of the file of this name; raises `UnbelievableError`."""
+def known_file(text: bytes, key: str, path: str, data_path: str) -> KnownFile:
+    """Read what is known of the file of this key and name; raises `UnbelievableError`."""
 
     def take(fields: dict[str, Any]) -> KnownFile:
         shape, limit = _shape(fields["shape"]), whole(fields["max_map_size"], 1)
@@ -198,8 +198,7 @@ def known_file(text: bytes, path: str, data_path: str) -> KnownFile:
             offset=whole(fields["offset"]),
             slope=number(fields["slope"]),
             inter=number(fields["inter"]),
-            # Older caches do not tell the code.
-            grid=Grid(shape, affine, flag(fields["known"]), flag(fields["mni"]), whole(fields.get("space_code", 0))),
+            grid=Grid(shape, affine, flag(fields["known"]), flag(fields["mni"]), whole(fields["space_code"])),
             decisions=decisions(fields["decisions"]),
             time_series=flag(fields["time_series"]),
             big_endian=flag(fields["big_endian"]),
@@ -207,7 +206,7 @@ def known_file(text: bytes, path: str, data_path: str) -> KnownFile:
         )
         return KnownFile(Content(whole(fields["size"], 1), hexadecimal(fields["blake2b"])), header, limit)
 
-    return believed(text, take)
+    return believed(text, key, take)
 
 
 def _shape(value: Any) -> Unit:

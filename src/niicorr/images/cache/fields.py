@@ -15,6 +15,9 @@ from niicorr.records import Decision
 
 MOST_DECISIONS, LONGEST = 20, 2000
 
+BOUND = "bound"
+"""The field that binds the others, where bytes lie and their checksums among them, to the key of their line."""
+
 T = TypeVar("T")
 
 
@@ -22,19 +25,28 @@ class UnbelievableError(ValueError):
     """A line of the index says what niicorr cannot have written."""
 
 
-def believed(text: bytes, take: Callable[[dict[str, Any]], T]) -> T:
+def believed(text: bytes, key: str, take: Callable[[dict[str, Any]], T]) -> T:
     """Take a JSON object apart; whatever goes wrong in doing so makes it `UnbelievableError`."""
     try:
         fields = json.loads(text)
-        if isinstance(fields, dict):
+        if isinstance(fields, dict) and fields.pop(BOUND) == bound(fields, key):
             return take(fields)
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         pass
     raise UnbelievableError
 
 
-def written(fields: dict[str, Any]) -> str:
-    """Write a JSON object on one line of plain ASCII."""
+def written(fields: dict[str, Any], key: str) -> str:
+    """Write a JSON object on one line of plain ASCII, bound to the key that it is found by."""
+    return _json({**fields, BOUND: bound(fields, key)})
+
+
+def bound(fields: dict[str, Any], key: str) -> str:
+    """Return what binds fields to their key: neither under another key nor beside other fields is it believed."""
+    return digest(key.encode("ascii"), _json(fields).encode("ascii"))
+
+
+def _json(fields: dict[str, Any]) -> str:
     return json.dumps(fields, separators=(",", ":"), allow_nan=False)
 
 

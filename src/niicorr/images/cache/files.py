@@ -62,10 +62,11 @@ class Files:
             return read_header(path, max_map_size=max_map_size)
         if seen is not None and seen.stats == stats and seen.max_map_size <= max_map_size:
             return seen.header  # of the other set
-        text = self._index.files.get(_key(halves, stats))
+        key = _key(halves, stats)
+        text = self._index.files.get(key)
         if text is not None:
             try:
-                known = known_file(text, path, halves[-1])
+                known = known_file(text, key, path, halves[-1])
             except UnbelievableError:
                 self._index.damaged += 1
             else:
@@ -106,7 +107,8 @@ class Files:
             if halves is not None and seen.content is not None and seen.lasting and not seen.written:
                 self._seen[path] = replace(seen, written=True)
                 known = KnownFile(seen.content, seen.header, seen.max_map_size)
-                yield line(FILE, _key(halves, seen.stats), file_text(known).encode("ascii"))
+                key = _key(halves, seen.stats)
+                yield line(FILE, key, file_text(known, key).encode("ascii"))
 
 
 def _halves(path: str) -> tuple[str, ...] | None:

@@ -78,6 +78,8 @@ def read_index(folder: str, names: list[str]) -> Index:
             with opened(os.path.join(folder, name)) as file:
                 size = os.fstat(file.fileno()).st_size
                 lines = file.read(size).splitlines() if size <= LARGEST else [b""]
+        except FileNotFoundError:  # somebody emptied the cache meanwhile
+            continue
         except OSError:
             index.damaged += 1
             continue

@@ -13,12 +13,16 @@ from contextlib import contextmanager, suppress
 from typing import IO
 
 from niicorr.errors import UsageError, told_on
-from niicorr.folder import PROGRAM, alive, left_behind
+from niicorr.folder import PROGRAM, alive, left_behind, make_folders
 from niicorr.images import stream
+from niicorr.spelling import hint
 from niicorr.tables import path_text
 
-FORMAT = 1
-"""Of the folder; one of another format is left alone."""
+FORMAT = 2
+"""Of the folder; one of an older format is emptied, one of a newer format left alone.
+
+1: lines of the index that were not bound to their keys.
+"""
 
 MARKER, KIND = "niicorr-cache.json", "cache"
 SHARD, INDEX = ".npy", ".jsonl"
@@ -83,9 +87,50 @@ def judge(path: str) -> str:
 
 def make(path: str) -> None:
     """Make a folder a cache, unless it is one; raises `OSError`."""
-    os.makedirs(path, exist_ok=True)
-    if os.path.lexists(os.path.join(path, MARKER)):
-        return
+    make_folders(path)
+    if not os.path.lexists(os.path.join(path, MARKER)):
+        _mark(path)
+
+
+def outdated(path: str) -> int:
+    """Return the format of a cache that an older niicorr made; 0 of all others."""
+    found = 0
+    with suppress(OSError, ValueError):
+        found = _format(path)
+    return found if found < FORMAT else 0
+
+
+def of_older(found: int) -> str:
+    """Say that a cache was made by an older niicorr."""
+    return f"it has format {found} of an older niicorr, and this one knows format {FORMAT}"
+
+
+def renew(path: str, names: list[str]) -> None:
+    """Empty a cache of an older format and make it one of ours; raises `OSError`.
+
+    Parameters
+    ----------
+    path : str
+        The folder.
+    names : list of str
+        What was in it before its format was looked at: what others keep in it once it is one of ours stays.
+    """
+    for name in contents(names):
+        with suppress(FileNotFoundError):
+            os.remove(os.path.join(path, name))
+    _mark(path)
+
+
+def contents(names: list[str]) -> list[str]:
+    """Return what a cache holds beside its marker, in the order in which it is to be removed.
+
+    An index goes before its shard: whoever opens the cache meanwhile finds less, not something damaged.
+    """
+    return sorted((name for name in names if ours(name) and name != MARKER),
+                  key=lambda name: (not name.endswith(INDEX), name))
+
+
+def _mark(path: str) -> None:
     hidden = os.path.join(path, f".{new_stem()}{INDEX}")  # which tells whose it is
     try:
         with open(hidden, "xb") as file:
@@ -98,14 +143,17 @@ def make(path: str) -> None:
 
 
 @told_on("docs/tutorials/thousands.md")
-def demand(path: str) -> None:
-    """Raise `UsageError` where a folder is no cache of this format."""
+def demand(path: str, *, older: bool = False) -> None:
+    """Raise `UsageError` where a folder is no cache of this format, nor (if ``older``) of an older one."""
     if "\0" in path or not os.path.isdir(path):
-        raise UsageError(f"{path_text(path)}: no such folder")
+        raise UsageError(f"{path_text(path)}: no such folder{hint(path)}")
     if not os.path.lexists(os.path.join(path, MARKER)):
         raise UsageError(f"{path_text(path)} is no cache of niicorr (no {MARKER} in it)")
     if fault := _fault(path):
         raise UsageError(f"{path_text(path)}: {fault}")
+    if not older and (found := outdated(path)):
+        raise UsageError(f"{path_text(path)}: {of_older(found)}; the next run with --cache empties it and fills it "
+                         "anew")
 
 
 @contextmanager
@@ -138,15 +186,26 @@ def sweep(path: str, names: list[str]) -> None:
 
 
 def _fault(path: str) -> str:
-    """Say what is wrong with the marker; empty where nothing is."""
+    """Say what is wrong with the marker; empty where nothing is, or the format is an older one."""
+    try:
+        found = _format(path)
+    except OSError as error:
+        return f"its {MARKER} cannot be read ({error.strerror or error})"
+    except ValueError:
+        return f"its {MARKER} is damaged; remove the folder, or name another"
+    return "" if found <= FORMAT else (
+        f"it has format {found} of a newer niicorr, and this one knows format {FORMAT}; name another folder")
+
+
+def _format(path: str) -> int:
+    """Return the format that the marker tells; raises `OSError`, or `ValueError` where it is damaged."""
     try:
         with opened(os.path.join(path, MARKER)) as file:
             marker = json.loads(file.read(1000))
-        if marker["program"] != PROGRAM or marker["kind"] != KIND or type(marker["format"]) is not int:
-            raise ValueError
-    except OSError as error:
-        return f"its {MARKER} cannot be read ({error.strerror or error})"
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return f"its {MARKER} is damaged; remove the folder, or name another"
-    return "" if marker["format"] == FORMAT else (
-        f"it has format {marker['format']}, and this niicorr knows format {FORMAT}")
+        if marker["program"] == PROGRAM and marker["kind"] == KIND and type(marker["format"]) is int:
+            found: int = marker["format"]
+            if found > 0:
+                return found
+    except (KeyError, TypeError, RecursionError):
+        pass
+    raise ValueError(MARKER)

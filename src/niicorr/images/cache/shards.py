@@ -28,7 +28,7 @@ HEAD = 128
 ALIGNED = 64
 """Entries begin at multiples of this, so that they can be looked at in place."""
 
-crc32: Callable[[Any], int] = zlib.crc32
+crc32: Callable[..., int] = zlib.crc32
 with suppress(ImportError):  # the same number, a tenth of the time
     crc32 = import_module("zlib_ng.zlib_ng").crc32
 

@@ -21,7 +21,7 @@ from niicorr.images.cache.facts import MapFacts, Part, map_facts, map_key
 from niicorr.images.cache.fields import UnbelievableError, digest
 from niicorr.images.cache.files import Files
 from niicorr.images.cache.index import Index, read_index
-from niicorr.images.cache.layout import judge, sweep
+from niicorr.images.cache.layout import judge, of_older, outdated, renew, sweep
 from niicorr.images.cache.shards import as_values, crc32, read_bytes
 from niicorr.images.header import ImageHeader
 from niicorr.images.inspect import BackgroundOption
@@ -63,6 +63,13 @@ def open_cache(path: str | os.PathLike[str]) -> Cache:
         names = []
     except OSError as error:
         return Cache(folder, Index(), unusable=f"it cannot be read ({error.strerror or error})")
+    if older := outdated(folder):
+        try:
+            renew(folder, names)
+        except OSError as error:
+            return Cache(folder, Index(), unusable=f"{of_older(older)}, and cannot be emptied "
+                                                   f"({error.strerror or error})")
+        return Cache(folder, Index(), was=older)
     sweep(folder, names)
     return Cache(folder, read_index(folder, names))
 
@@ -78,10 +85,12 @@ class Cache:
         What is there.
     unusable : str
         Why it is neither read nor written; empty where it is.
+    was : int
+        Its format before it was emptied; 0 where it was not.
     """
 
-    def __init__(self, folder: str, index: Index, *, unusable: str = "") -> None:
-        self.folder = folder
+    def __init__(self, folder: str, index: Index, *, unusable: str = "", was: int = 0) -> None:
+        self.folder, self._was = folder, was
         self._index, self._files, self._unusable = index, Files(index), unusable
         self._additions = Additions(folder, index, self._files, unusable)
         self._lock = threading.Lock()
@@ -181,7 +190,7 @@ class Cache:
         folder, fault, added = path_text(self.folder), self._additions.fault, self._additions.count
         if self._unusable:
             return (Decision("cache", f"{folder} was not used: {self._unusable}"),)
-        texts = []
+        texts = [f"{folder} was emptied, to be filled anew: {of_older(self._was)}"] if self._was else []
         if self._asked:
             maps, served = plural(self._asked, "map"), self._served.total()
             found = {0: f"none of {maps}", self._asked: f"all {maps}" if self._asked > 1 else "the map"}
@@ -203,7 +212,7 @@ class Cache:
             if (stem, key) in self._index.dead:
                 continue
             try:
-                facts = map_facts(text)
+                facts = map_facts(text, key)
                 if facts.shape != header.shape:
                     continue
                 supports = self._supports_of(stem, facts)

@@ -11,7 +11,7 @@ from niicorr.errors import ResourceError
 from niicorr.images.cache.facts import MapFacts, map_facts
 from niicorr.images.cache.fields import UnbelievableError, digest
 from niicorr.images.cache.index import read_index
-from niicorr.images.cache.layout import FORMAT, INDEX, MARKER, SHARD, demand, ours, stem_of
+from niicorr.images.cache.layout import FORMAT, INDEX, SHARD, contents, demand, ours, stem_of
 from niicorr.images.cache.shards import crc32, read_bytes
 from niicorr.tables import path_text
 
@@ -79,7 +79,7 @@ def cache_info(path: str) -> CacheReport:
             if (stem, key) in index.dead:
                 continue
             try:
-                facts = map_facts(text)
+                facts = map_facts(text, key)
             except UnbelievableError:
                 unreadable += 1
                 continue
@@ -107,16 +107,13 @@ def clear_cache(path: str) -> tuple[int, int]:
     Raises
     ------
     UsageError
-        Where the folder is no cache of this format.
+        Where the folder is no cache of this format or an older one.
     ResourceError
         Where something cannot be removed.
     """
-    demand(path)
-    # An index goes before its shard: whoever opens the cache meanwhile finds less, not something damaged.
-    names = sorted((name for name in _names(path) if ours(name) and name != MARKER),
-                   key=lambda name: not name.endswith(INDEX))
+    demand(path, older=True)
     removed = freed = 0
-    for name in names:
+    for name in contents(_names(path)):
         size = _size(path, name)
         try:
             os.remove(os.path.join(path, name))

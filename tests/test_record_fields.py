@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from niicorr.record_fields import map_fields, write_record
+from niicorr.record_fields import map_fields, map_record, write_record
 from niicorr.records import Decision, MapRecord
 from strategies import MODEST
 
@@ -45,3 +45,14 @@ def test_what_json_cannot_tell_leaves_no_file(tmp_path):
     with pytest.raises(ValueError, match="JSON"):
         write_record(str(tmp_path / "run.json"), {"a": [float("inf")]})
     assert not (tmp_path / "run.json").exists()
+
+
+@pytest.mark.parametrize(("change", "told"), [
+    ({"zzz": 1}, "a has an unknown field 'zzz'"), ({"shape": None}, "a has no shape"),
+    ({"decisions": [{"topic": "zeros"}]}, r"a\.decisions\[0\] has no text"),
+    ({"decisions": [{"topic": "zeros", "text": "", "why": ""}]}, r"a\.decisions\[0\] has an unknown field 'why'"),
+])
+def test_fields_of_a_map_are_refused_by_name(change, told):
+    fields = {**map_fields(MapRecord("a", "a.nii")), **change}
+    with pytest.raises(ValueError, match=f"^{told}"):
+        map_record({name: value for name, value in fields.items() if value is not None or name != "shape"})

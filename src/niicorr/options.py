@@ -12,7 +12,9 @@ import numpy as np
 from niicorr.errors import UsageError
 from niicorr.images.header import MAX_MAP_SIZE
 from niicorr.images.inspect import BackgroundOption
+from niicorr.limits import demand_whole
 from niicorr.records import NullModel
+from niicorr.spelling import demand_word
 from niicorr.tables import path_text
 from niicorr.typing import (
     Alternative,
@@ -25,6 +27,9 @@ from niicorr.typing import (
     Resample,
     Zeros,
 )
+
+MASKS, GRIDS = ("auto", "none", "mni152"), ("auto", "x", "y")
+"""What ``mask`` and ``grid`` may be besides a file."""
 
 
 @dataclass(frozen=True)
@@ -77,8 +82,11 @@ def options_of(options: dict[str, Any], masker: Any) -> Options:
     if masker is not None:
         options = {**options, **_of_masker(masker, options)}
     value = options.get("background", "auto")
-    if isinstance(value, Real):
-        options = {**options, "background": float(value)}
+    if isinstance(value, Real) and not isinstance(value, bool):
+        try:
+            options = {**options, "background": float(value)}
+        except OverflowError:
+            raise UsageError("background is a number that float64 holds, up to 1.8e308 in size") from None
     elif not isinstance(value, str) or value not in ("auto", "none"):
         raise UsageError(f"background is auto, none or a number, not {value!r}")
     chosen = Options(**options)
@@ -101,10 +109,6 @@ def _of_masker(masker: Any, options: dict[str, Any]) -> dict[str, Any]:
     return {"mask": image}
 
 
-def _whole(value: Any) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool)
-
-
 def _check_values(options: Options) -> None:
     for name, kind in (("zeros", Zeros), ("resample", Resample), ("interpolation", Interpolation),
                        ("method", Method), ("null", Null), ("fdr", Fdr), ("alternative", Alternative),
@@ -112,16 +116,17 @@ def _check_values(options: Options) -> None:
         value = getattr(options, name)
         if not isinstance(value, str) or value not in get_args(kind):
             raise UsageError(f"{name} is one of {', '.join(get_args(kind))}, not {value!r}")
+    demand_word("--mask", options.mask, MASKS)
+    demand_word("--grid", options.grid, GRIDS)
     for name in ("jobs", "memory", "max_map_size"):
         value = getattr(options, name)
-        if value is not None and (not _whole(value) or value < 1):
-            raise UsageError(f"{name} is a whole number from 1 on, not {value!r}")
-    if not _whole(options.n_surrogates) or options.n_surrogates < 1:
-        raise UsageError(f"n_surrogates is a whole number from 1 on, not {options.n_surrogates!r}: without random maps "
-                         "there is no p-value (null='none' leaves it out)")
-    if not _whole(options.seed) or options.seed < 0:
-        raise UsageError(f"seed is a whole number from 0 on, not {options.seed!r}")
-    if not isinstance(options.threshold, Real) or not 0 <= options.threshold < float("inf"):
+        if value is not None:
+            demand_whole(name, value, 1)
+    demand_whole("n_surrogates", options.n_surrogates, 1,
+                 ": without random maps there is no p-value (null='none' leaves it out)")
+    demand_whole("seed", options.seed, 0)
+    value = options.threshold
+    if not isinstance(value, Real) or isinstance(value, bool) or not 0 <= value < float("inf"):
         raise UsageError(f"threshold is a number from 0 on, not {options.threshold!r}")
     if options.threshold and options.method != "dice":
         raise UsageError(f"threshold is for method dice, not for {options.method}")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from math import isfinite
 from typing import Any
 
 from niicorr.records import Decision, MapRecord
+from niicorr.tables import brief
 
 NUMBER = (int, float)
 OPTIONAL_TEXT = (str, type(None))
@@ -19,6 +21,9 @@ MAP = {
 }
 """A type, or several; ``[kind]`` for a list of it; keys with their kinds, ``...`` for any key. What is missing, and
 what is unknown, is not judged here."""
+
+_NEEDED = ("label", "path", "shape", "voxel_mm", "background", "decisions")
+"""Of the fields of a map; the others may be those of a later niicorr."""
 
 
 def demand(value: Any, kind: Any, where: str) -> None:
@@ -47,8 +52,24 @@ def map_fields(record: MapRecord) -> dict[str, Any]:
             "decisions": [vars(decision) for decision in record.decisions]}
 
 
+def demand_names(fields: dict[str, Any], known: Iterable[str], needed: Iterable[str], where: str) -> None:
+    """Refuse an object in which a field is missing or unknown; ValueError names it."""
+    if missing := [name for name in needed if name not in fields]:
+        raise ValueError(f"{where} has no {missing[0]}")
+    if unknown := set(fields).difference(known):
+        raise ValueError(f"{where} has an unknown field {_told(min(unknown))}")
+
+
+def demand_map(fields: dict[str, Any], where: str) -> None:
+    """Refuse the record of a map whose fields are not those of `MAP`; ValueError names the first."""
+    demand_names(fields, MAP, _NEEDED, where)
+    for k, decision in enumerate(fields["decisions"]):
+        demand_names(decision, DECISION, DECISION, f"{where}.decisions[{k}]")
+
+
 def map_record(fields: dict[str, Any]) -> MapRecord:
-    """Read the record of a map from fields that are of the kinds of `MAP`."""
+    """Read the record of a map from fields that are of the kinds of `MAP`; ValueError where one is not known."""
+    demand_map(fields, brief(str(fields.get("label", "a map"))))
     value = fields["background"]
     return MapRecord(**{**fields, "background": None if value is None else float(value),
                         "shape": tuple(fields["shape"]), "voxel_mm": tuple(fields["voxel_mm"]),

@@ -103,7 +103,18 @@ WRONG = (
     (("x_maps", 0, "error"), True), (("grid", "shape"), [2, 3]), (("grid", "shape"), [2, 3, 0]),
     (("grid", "affine"), 5), (("grid", "affine"), [[1]]), (("grid", "affine"), [[float("nan")] * 4] * 4),
     (("sensitivity", "every_kth_voxel"), "x"), (("notes",), [{"y": 0, "x": 99, "note": "far"}]),
-    (("notes",), [{"y": -1, "x": 0, "note": "far"}]),
+    (("notes",), [{"y": -1, "x": 0, "note": "far"}]), (("notes",), [{"y": 0, "x": 0, "note": "a"}] * 2),
+    (("notes",), [{"y": 0, "x": 0}]), (("method",), "evil"), (("method",), "dice"), (("null", "model"), "evil"),
+    (("null", "model"), "gsm"), (("null",), {}), (("options", "alternative"), "zzz"), (("options", "zeros"), ["auto"]),
+    (("options", "seed"), "x"), (("options", "seed"), -1), (("options", "n_surrogates"), 0),
+    (("x_maps", 0, "label"), ""), (("x_maps", 0, "label"), "L" * 10**6),
+    (("x_maps", 0, "coverage"), 7), (("x_maps", 0, "coverage"), -0.1), (("x_maps", 0, "n_voxels"), -5),
+    (("x_maps", 0, "shape"), [-1, 2, 3]), (("x_maps", 0, "voxel_mm"), [-1.0]),
+    (("x_maps", 0, "voxel_mm"), [1e308] * 3), (("x_maps", 0, "background"), "abc"),
+    (("x_maps", 0, "zzz"), 1), (("x_maps", 0, "decisions"), [{"topic": "a"}]),
+    (("x_maps", 0, "decisions"), [{"topic": "a", "text": "b", "more": 1}]), (("x_maps", 0), {"label": "x0"}),
+    (("sensitivity", "every_kth_voxel"), 0), (("sensitivity", "cells"), -1), (("sensitivity",), {}),
+    (("grid",), {}), (("mask",), {"file": "mask.nii.gz"}), (("version",), None),
 )
 
 
@@ -117,8 +128,9 @@ def test_a_record_edited_by_hand_is_refused_where_it_is_wrong(saved, place, valu
         at.append(value)
     else:
         at[place[-1]] = value
-    with pytest.raises(ValueError, match=str(place[0])):
+    with pytest.raises(ValueError, match=str(place[0])) as refused:
         demand_types(record)
+    assert len(str(refused.value)) < 200
 
 
 def test_one_pair_carries_its_note(result):
@@ -134,3 +146,51 @@ def test_maps_of_one_name_keep_it_in_their_figure():
     assert "(1)" not in title
     x_name, y_name = title.split(" × ")
     assert (figure.axes[0].get_xlabel(), figure.axes[0].get_ylabel()) == (x_name, y_name)
+
+
+@pytest.mark.parametrize("name", ["x_maps", "y_maps", "options", "null", "same_set", "grid", "warnings", "timings"])
+def test_a_record_from_which_a_part_is_gone(out, capsys, name):
+    record = json.loads((out / "run.json").read_text(encoding="utf-8"))
+    del record[name]
+    (out / "run.json").write_text(json.dumps(record), encoding="utf-8")
+    assert f"run.json is damaged (it has no {name})" in refusal(out, capsys)
+
+
+def test_a_mask_of_other_voxels_than_are_told(out, capsys):
+    record = json.loads((out / "run.json").read_text(encoding="utf-8"))
+    with_record(out, mask=record["mask"] | {"n_voxels": record["mask"]["n_voxels"] - 1})
+    assert "mask.n_voxels is" in refusal(out, capsys)
+
+
+def test_a_second_set_that_is_none(out, capsys):
+    with_record(out, y_maps=None)
+    assert "y_maps is None, and same_set is False" in refusal(out, capsys)
+
+
+def test_one_name_twice_in_the_record(out, capsys):
+    text = (out / "run.json").read_text(encoding="utf-8").rstrip()[:-1]
+    (out / "run.json").write_text(f'{text}, "method": "dice"}}', encoding="utf-8")
+    assert "'method' stands there twice" in refusal(out, capsys)
+
+
+def test_a_version_is_shown_as_text(out, capsys):
+    with_record(out, schema=99, version="\x1b[2J" + "v" * 500)
+    said = refusal(out, capsys)
+    assert "\x1b" not in said
+    assert len(said) < 300
+
+
+def test_a_record_is_parsed_once_to_be_loaded(out, monkeypatch):
+    parsed = []
+    monkeypatch.setattr("niicorr.folder.parsed", lambda data: parsed.append(len(data)) or json.loads(data))
+    nc.load(out)
+    assert len(parsed) == 1
+    assert main(["report", str(out), "-q", "--no-figures"]) == 0
+    assert len(parsed) <= 5  # to be loaded, to be looked at, and twice at the moment that files are replaced
+
+
+def test_two_maps_of_one_label(out, capsys):
+    record = json.loads((out / "run.json").read_text(encoding="utf-8"))
+    record["x_maps"][1]["label"] = record["x_maps"][0]["label"]
+    with_record(out, x_maps=record["x_maps"])
+    assert "run.json is damaged (x_maps[1].label is that of x_maps[0], " in refusal(out, capsys)

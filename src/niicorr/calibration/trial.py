@@ -14,7 +14,6 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import replace
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -25,9 +24,11 @@ from niicorr.calibration.rates import Calibration, TriedNull
 from niicorr.errors import DomainWarning, InputError, NiicorrWarning, UsageError, told_on
 from niicorr.extraction import Extracted, extracted
 from niicorr.inference import pvalues
+from niicorr.limits import demand_whole
 from niicorr.machine import default_jobs, memory_budget
 from niicorr.matrix import MapMatrix, same_place
 from niicorr.nulls.effective import EffectiveNull, effective_null
+from niicorr.numerals import NARROW, integer, plural
 from niicorr.options import Options, options_of
 from niicorr.records import NullModel
 from niicorr.significance import LEAST_VOXELS, infer
@@ -65,8 +66,8 @@ def calibrate(
     x, y
         Maps, as for `correlate`; without ``y`` random maps like x are compared with others like x.
     repeats : int, optional
-        Blocks of random maps, one for each map of x and y, at least 2; without it as many as give 4 000 pairs, at
-        least 5 and at most 50.
+        Blocks of random maps, one for each map of x and y, from 2 to 100 000; without it as many as give 4 000 pairs,
+        at least 5 and at most 50.
     masker, command, progress, warn
         As for `correlate`.
     **options
@@ -98,8 +99,8 @@ def calibrate(
     """
     if found := sorted(set(options) & set(_NOT_HERE)):
         raise UsageError(f"{found[0]} is no option of calibrate: {_NOT_HERE[found[0]]}")
-    if repeats is not None and (not isinstance(repeats, Integral) or repeats < 2):
-        raise UsageError(f"repeats is a whole number from 2 on, not {repeats!r}: one block has no standard error")
+    if repeats is not None:
+        demand_whole("repeats", repeats, 2, ": one block has no standard error")
     chosen = replace(options_of(options, masker), n_surrogates=SURROGATES)
     start = time.perf_counter()
     maps = extracted(x, y, chosen, command=command, progress=progress or silent, naive=False)
@@ -177,8 +178,8 @@ def _check(maps: Extracted) -> None:
     if y is None and len(x) < 2:
         raise InputError("a calibration needs pairs of maps, and there is one map: give more, or a second set (-y)")
     if x.features.n < LEAST_VOXELS:
-        raise InputError(f"the mask holds {x.features.n} voxels; null models need {LEAST_VOXELS} to be tried: give a "
-                         "larger one (--mask)")
+        raise InputError(f"the mask holds {plural(x.features.n, 'voxel')}; null models need {LEAST_VOXELS} to be "
+                         "tried: give a larger one (--mask)")
 
 
 def _by_formula(
@@ -231,21 +232,23 @@ def _failing(nulls: tuple[TriedNull, ...]) -> Iterator[str]:
     other = nulls[-1]
     way_out = "do not rely on p-values near .05"
     if other is not used and other.verdict in ("holds", "careful"):
-        way_out = f"--null surrogate does better here ({100 * other.rate(0.05)[0]:.1f} %)"
-    yield (f"the null model {used.null} calls {100 * rate:.1f} % (± {100 * error:.1f}) of unrelated maps related at "
-           f".05: its p-values are too small for maps such as these; {way_out}")
+        way_out = f"--null surrogate does better here ({100 * other.rate(0.05)[0]:.1f}{NARROW}%)"
+    yield (f"the null model {used.null} calls {100 * rate:.1f}{NARROW}% (± {100 * error:.1f}) of unrelated maps "
+           f"related at .05: its p-values are too small for maps such as these; {way_out}")
 
 
 def _text(maps: Extracted, blocks: int, n_x: int, n_y: int) -> str:
     """Say what was simulated, and what was not."""
 
     def those(size: int, matrix: MapMatrix, name: str) -> str:
-        return f"those of {name}" if size == len(matrix) else f"{size} of the {len(matrix)} of {name}"
+        return f"those of {name}" if size == len(matrix) else (
+            f"{integer(size)} of the {integer(len(matrix))} of {name}")
 
     others = "others like them" if maps.y is None else f"like {those(n_y, maps.y, 'y')}"
-    return (f"{blocks} times, {n_x} random map{'s' * (n_x > 1)} like {those(n_x, maps.x, 'x')} were compared with "
-            f"{n_y} {others}: independent fields, stationary and isotropic, with the maps' fitted autocovariances, "
-            "their masks and their values. Unevenness that real maps share is not simulated.")
+    return (f"{integer(blocks)} times, {plural(n_x, 'random map')} like {those(n_x, maps.x, 'x')} "
+            f"{'was' if n_x == 1 else 'were'} compared with {integer(n_y)} {others}: independent fields, "
+            "stationary and isotropic, with the maps' fitted autocovariances, their masks and their values. Unevenness "
+            "that real maps share is not simulated.")
 
 
 def _seed(seed: int, *key: int) -> int:

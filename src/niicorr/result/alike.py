@@ -23,7 +23,7 @@ _NUMBER = re.compile(
 )
 
 
-_NAMES = re.compile(r"regions (?:missing|hold|lie|keep)\b")
+_NAMES = re.compile(r"regions? (?:missing|holds?|lies?|keeps?)\b")
 """Sentences that list regions: the numbers in them are names, of which no range can be made."""
 
 

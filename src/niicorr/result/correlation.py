@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from niicorr.numerals import integer, plural
 from niicorr.records import Decision, MapRecord, Measure, Provenance, measure_of
 from niicorr.result.largest import largest_cells
 from niicorr.result.notes import Notes
@@ -221,12 +222,13 @@ class CorrelationResult:
         if self.null in ("moran", "variogram"):
             text += "; the larger p of two, with the maps of x and with those of y randomised"
             if isinstance(n := self.provenance.options.get("n_surrogates"), int):
-                text += f"; {n} draws each, so p is at least 1/{n + 1}"
+                text += f"; {plural(n, 'draw')} each, so p is at least 1/{integer(n + 1)}"
             return text
         if self.null == "surrogate" and isinstance(n := self.provenance.options.get("n_surrogates"), int):
             if not self.same_set:
                 text += " of x, the smaller set" if len(self.x_maps) < len(self.y_maps) else " of y"
-            text += f"; unevenness that both share is not seen; {n} draws, so p is at least 1/{n + 1}"
+            text += f"; unevenness that both share is not seen; {plural(n, 'draw')}, so p is at least "
+            text += f"1/{integer(n + 1)}"
         return text
 
     @property

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from niicorr.numerals import integer, listed
+from niicorr.numerals import NARROW, integer, listed
 from niicorr.records import FEW
 from niicorr.tables import printable
 
@@ -91,15 +91,24 @@ class Facts:
         return [decision.text for record in self.maps for decision in record.decisions if decision.topic == topic]
 
 
+COUNT = "([0-9][0-9\N{NO-BREAK SPACE}]*)"
+"""A number in what was decided; older results have it without spaces."""
+
+
+def counted(text: str) -> int:
+    """Return the number that `COUNT` found."""
+    return int(text.replace(NARROW, ""))
+
+
 def covariates_of(facts: Facts) -> list[str]:
     """Name the covariate maps; ``<map>`` stands for one that has no name of its own."""
     given = facts.options.get("partial") or []
     names = [given] if isinstance(given, str) else [str(name) for name in given]
     told = " ".join(decision.text for decision in facts.result.decisions if decision.topic == "partial")
-    counted = re.search(r"(\d+) covariate maps? regressed out", told)
-    if counted and int(counted[1]) != len(names):
+    found = re.search(f"{COUNT} covariate maps? regressed out", told)
+    if found and counted(found[1]) != len(names):
         # A folder or a pattern stands for several.
-        return ["<map>"] * int(counted[1])
+        return ["<map>"] * counted(found[1])
     return names
 
 

@@ -12,8 +12,10 @@ from niicorr._version import __version__
 from niicorr.numerals import integer, listed, plural
 from niicorr.records import NO_OUTLINE
 from niicorr.result.methods_facts import (
+    COUNT,
     NAMED,
     Facts,
+    counted,
     covariates_of,
     file_name,
     some,
@@ -88,18 +90,20 @@ def _grid(facts: Facts) -> Iterator[str]:
         return
     what = facts.result.grid.describe().replace("???", "orientation unknown")
     how = facts.decided("grid")
-    several = re.match(r"the maps(?: of set ([xy]))? come on (\d+) grids; compared on (.+?)( that covers all)?:", how)
+    several = re.match(rf"the maps(?: of set ([xy]))? come on {COUNT} grids; compared on (.+?)( that covers all)?:",
+                       how)
     whose = re.match(r"that of the (mask|atlas)|that of (.+) \(--grid\)|"
-                     r"(?:all \d+ maps|that of the one map) of set ([xy])\b", how)
+                     rf"(?:all {COUNT} maps|that of the one map) of set ([xy])\b", how)
     if several:
         which = {"the one that most maps have": "the most common", "the first of them": "the first"}
-        yield (f"The maps{f' of set {several[1]}' if several[1] else ''} came on {several[2]} grids and were compared "
-               f"on {which.get(several[3], several[3])}{' that covers all maps' if several[4] else ''}: {what}.")
+        yield (f"The maps{f' of set {several[1]}' if several[1] else ''} came on {integer(counted(several[2]))} "
+               f"grids and were compared on {which.get(several[3], several[3])}"
+               f"{' that covers all maps' if several[4] else ''}: {what}.")
     elif whose:
-        of = f"of set {whose[3]}" if whose[3] else f"of {file_name(whose[2])}, as specified" if whose[2] else (
+        of = f"of set {whose[4]}" if whose[4] else f"of {file_name(whose[2])}, as specified" if whose[2] else (
             f"of the {whose[1]}")
         yield f"Maps were compared on the grid {of}: {what}."
-    elif re.match(r"all \d+ maps are on one grid", how):
+    elif re.match(f"all {COUNT} maps are on one grid", how):
         yield f"All maps were on one grid: {what}."
     else:
         yield f"Maps were compared on a grid of {what}."
@@ -132,16 +136,16 @@ def _mask(facts: Facts) -> Iterator[str]:
         return
     held, of = int(np.count_nonzero(mask)), grid.size
     narrowed = next((match for decision in facts.result.decisions if (match := re.match(
-        r"(\d+) of the mask's (\d+) voxels do not count: their (.+)", decision.text))), None)
-    left, held = held, int(narrowed[2]) if narrowed else held
+        f"{COUNT} of the mask's {COUNT} voxels do(?:es)? not count: (?:its|their) (.+)", decision.text))), None)
+    left, held = held, counted(narrowed[2]) if narrowed else held
     voxels = f"all {integer(of)} voxels of the grid" if held == of else (
         f"{integer(held)} of the grid's {integer(of)} voxels")
     how = facts.decided("mask")
-    half = re.search(r"inside at least half of (?:the (\d+) of (\d+) maps that|(.+)$)", how)
-    given = re.match(r"as given: (.+) \(\d+ voxels\)", how)
+    half = re.search(rf"inside at least half of (?:the {COUNT} of {COUNT} maps that|(.+)$)", how)
+    given = re.match(rf"as given: (.+) \({COUNT} voxels?\)", how)
     if half and half[1]:
-        yield (f"The mask held {voxels}: those inside at least half of the {half[1]} maps (of {half[2]}) that show an "
-               "outline.")
+        yield (f"The mask held {voxels}: those inside at least half of the {integer(counted(half[1]))} maps (of "
+               f"{integer(counted(half[2]))}) that show an outline.")
     elif half:
         inside = "the map" if half[3] == "the one map" else f"at least half of {half[3]}"
         yield f"The mask held {voxels}: those inside {inside}."
@@ -161,7 +165,9 @@ def _mask(facts: Facts) -> Iterator[str]:
         yield f"The mask held {voxels}."
     if narrowed:
         why = narrowed[3].replace(" is ", " was ").replace(" are ", " were ")
-        yield f"Of these, {integer(int(narrowed[1]))} did not count because their {why}, which left {integer(left)}."
+        of_these = counted(narrowed[1])
+        yield (f"Of these, {integer(of_these)} did not count because {'its' if of_these == 1 else 'their'} {why}, "
+               f"which left {integer(left)}.")
 
 
 def _regions(facts: Facts) -> Iterator[str]:
@@ -208,7 +214,7 @@ def _zeros(facts: Facts) -> Iterator[str]:
     texts = facts.decided_on_maps("zeros")
     read: dict[str, Counter[str]] = {}
     for text in texts:
-        match = re.search(r"zeros are (data|missing)\b(.*)", text)
+        match = re.search(r"zeros? (?:is|are) (data|missing)\b(.*)", text)
         if match:
             reason = next((said for words, said in ZERO_REASONS.items() if words in match[2]), "")
             read.setdefault(match[1], Counter())[reason] += 1

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from niicorr.numerals import integer, listed, plural
-from niicorr.result.methods_facts import Facts, file_name, some, was
+from niicorr.result.methods_facts import COUNT, Facts, counted, file_name, some, was
 from niicorr.result.methods_maps import software
 from niicorr.result.methods_nulls import adjusted, effective_range, how_sure, intervals, p_values
 
@@ -66,9 +66,9 @@ def _grid(facts: Facts) -> Iterator[str]:
         yield "The atlas was brought to the grid of the run by linear interpolation of its probabilities."
     elif "nothing interpolated" in told:
         yield "The atlas was brought to the grid of the run by whole voxels, without interpolation."
-    small = re.match(r"(\d+) of \d+ ha(?:s|ve) fewer than (\d+) voxels", facts.decided("regions"))
+    small = re.match(f"{COUNT} of {COUNT} ha(?:s|ve) fewer than {COUNT} voxels", facts.decided("regions"))
     if small:
-        yield f"{plural(int(small[1]), 'region')} had fewer than {small[2]} voxels."
+        yield f"{plural(counted(small[1]), 'region')} had fewer than {small[3]} voxels."
 
 
 def _missing(facts: Facts) -> Iterator[str]:
@@ -89,7 +89,7 @@ def _cleaning(facts: Facts) -> Iterator[str]:
         return
     steps = list(dict.fromkeys(text.partition(";")[0] for text in told))
     left = [float(found[1].replace(",", "")) for text in told
-            if (found := re.search(r"; ([\d.e+]+) of \d+ degrees of freedom", text))]
+            if (found := re.search(rf"; ([\d.e+]+) of {COUNT} degrees of freedom", text))]
     how = steps[0] if len(steps) == 1 else "; ".join(steps[:3]) + ("; and others" if len(steps) > 3 else "")
     freedom = ""
     if left:

@@ -1,7 +1,12 @@
-"""Pairs of one and the same file, given in both sets or twice: they are 1 by definition and tell nothing."""
+"""Pairs of one and the same map, given in both sets or twice: they are 1 by definition and tell nothing.
+
+The same map is the same file, found by its content before any voxel counts, or a file of the same values, such as a
+``.nii`` beside its ``.nii.gz``.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,9 +14,16 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from niicorr.matrix import MapMatrix
     from niicorr.records import MapRecord
     from niicorr.result.correlation import CorrelationResult
-    from niicorr.typing import BoolArray
+    from niicorr.typing import BoolArray, Float64Array
+
+SAME_VALUES = "same values"
+"""The note of a pair of files of other contents that hold the same map."""
+
+ROUNDING = 1e-12
+"""So far below 1 may rounding bring r of a map with itself."""
 
 
 def same_files(x: Sequence[MapRecord], y: Sequence[MapRecord]) -> Iterator[tuple[int, int]]:
@@ -25,6 +37,35 @@ def same_files(x: Sequence[MapRecord], y: Sequence[MapRecord]) -> Iterator[tuple
             yield i, j
 
 
+def same_values(
+    x: MapMatrix, y: MapMatrix, r: Float64Array, same: BoolArray, *, same_set: bool
+) -> list[tuple[int, int]]:
+    """Find (position in y, position in x) of maps that hold the same values at the same features.
+
+    Parameters
+    ----------
+    r : ndarray, shape (maps of y, maps of x)
+        What came of the comparison: only pairs of about 1 are looked at.
+    same : ndarray of bool, shape (maps of y, maps of x)
+        Pairs of one and the same file, which are left out.
+    same_set : bool
+        Whether x is y: then no map is compared with itself.
+    """
+    pairs = [(i, j) for i, row in enumerate(r) for j in np.flatnonzero((row > 1 - ROUNDING) & ~same[i]).tolist()
+             if not (same_set and i == j)]
+    # Each map once: of a thousand copies there are a million pairs.
+    first, second = ({k: _content(maps, k) for k in set(at)} for maps, at in (
+        (x, [j for _, j in pairs]), (y, [i for i, _ in pairs])))
+    return [(i, j) for i, j in pairs if first[j] == second[i]]
+
+
+def _content(maps: MapMatrix, index: int) -> bytes:
+    """Hash the standard scores of a map, and what makes values of them."""
+    scores = np.asarray(maps.rows[index], dtype=np.float32)  # the rows of two sets may be of different precision
+    what = (scores, maps.center[index], maps.scale[index], maps.supports[maps.support_of[index]])
+    return hashlib.blake2b(b"".join(np.ascontiguousarray(part).tobytes() for part in what), digest_size=16).digest()
+
+
 def shared_sets(x: Sequence[MapRecord], y: Sequence[MapRecord]) -> int:
     """How many files two sets share where they are the same maps altogether, more than one; else 0."""
     first, second = ({(record.blake2b or "", record.volume) for record in maps} for maps in (x, y))
@@ -33,12 +74,21 @@ def shared_sets(x: Sequence[MapRecord], y: Sequence[MapRecord]) -> int:
 
 
 def same_file_cells(result: CorrelationResult) -> BoolArray | None:
-    """Which cells are of one and the same file, the diagonal of a set with itself aside; None where none is."""
+    """Which cells are of one and the same map, the diagonal of a set with itself aside; None where none is."""
     if result.series:
         return None
     found = [(i, j) for i, j in same_files(result.x_maps, result.y_maps) if not (result.same_set and i == j)]
+    found += noted_cells(result)
     if not found:
         return None
     cells = np.zeros(result.estimate.shape, dtype=np.bool_)
     cells[tuple(np.transpose(found))] = True
     return cells
+
+
+def noted_cells(result: CorrelationResult) -> list[tuple[int, int]]:
+    """(row, column) of the pairs that are noted to have the same values."""
+    if not result.notes:
+        return []
+    near = np.argwhere(result.estimate > 1 - ROUNDING).tolist()
+    return [(i, j) for i, j in near if SAME_VALUES in result.notes.get((i, j), "")]

@@ -2,33 +2,45 @@
 
 from __future__ import annotations
 
-import json
 import os
-import stat
 import struct
 import tokenize
 import zipfile
 import zlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from niicorr._version import __version__
-from niicorr.errors import InputError, UsageError, told_on
-from niicorr.folder import CALIBRATION, PROGRAM, RECORD, REPLACING, is_result
+from niicorr.errors import InputError, ResourceError, UsageError, told_on
+from niicorr.folder import (
+    CALIBRATION,
+    LARGEST_RECORD,
+    PROGRAM,
+    RECORD,
+    REPLACING,
+    is_result,
+    reachable,
+    read_record,
+    unreadable,
+)
 from niicorr.images.write import write_volume
+from niicorr.numerals import NARROW
 from niicorr.record_fields import background_field, map_fields, map_record, write_record
 from niicorr.records import Decision, MapRecord, Provenance, measure_of
 from niicorr.result import many_notes
 from niicorr.result.correlation import CorrelationResult, Sensitivity
 from niicorr.result.methods import methods
 from niicorr.result.pictures import Pictures
-from niicorr.result.record_types import demand_numbers, demand_types
+from niicorr.result.record_types import demand_fitting, demand_numbers, demand_record
 from niicorr.result.region_files import atlas_record, parcellation_of, region_arrays, sets_of, write_regions
+from niicorr.result.saved_arrays import ARRAYS, read_arrays, shape_told
 from niicorr.result.series_files import series_arrays, series_of, series_record, write_series
 from niicorr.space import Grid, format_mm
+from niicorr.spelling import hint
 from niicorr.tables import (
     DIRECTION_COLUMNS,
     INFERRED_COLUMNS,
@@ -42,8 +54,8 @@ from niicorr.tables import (
 SCHEMA = 1
 """Version of ``run.json`` and ``report_data.npz``; older ones stay readable."""
 
-ARRAYS = "report_data.npz"
-"""The numbers of a result in full, from which `load` restores it."""
+ROOM, ROOM_PER_MAP = 32 * 2**20, 64 * 2**10
+"""Bytes that ``run.json`` may have in all, and for each map beside (ours have about 700)."""
 
 _DAMAGE = (OSError, EOFError, ValueError, ArithmeticError, LookupError, TypeError, AttributeError, RuntimeError,
            MemoryError, SyntaxError, Warning, struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error)
@@ -101,21 +113,28 @@ def load(path: str | os.PathLike[str]) -> CorrelationResult:
         Where the folder holds no result, a damaged one, or one of a newer niicorr.
     UsageError
         Where ``path`` is no path.
+    ResourceError
+        Where there is no permission to read it.
     """
+    return loaded(path)[0]
+
+
+@told_on("docs/reference/files.md")
+def loaded(path: str | os.PathLike[str]) -> tuple[CorrelationResult, dict[str, Any]]:
+    """Read a saved result, and with it the record from which it came; errors are those of `load`."""
     if not isinstance(path, str | os.PathLike):
         raise UsageError(f"load takes the path of a folder, not {type(path).__name__}")
     path = os.fspath(path)
+    if not reachable(path):
+        raise unreadable(path)
     if os.path.isfile(path):
         folder = os.path.dirname(path) or "."
         which = folder + os.sep if is_result(folder) else "of a saved result"
         raise InputError(f"{path} is a file: name the folder {which}")
     if not os.path.isdir(path):
-        raise InputError(f"{path}: there is no such folder")
-    if not is_result(path):
-        raise InputError(f"{path} holds no niicorr result (no {RECORD} of niicorr in it)")
+        raise InputError(f"{path}: there is no such folder{hint(path)}")
+    record = _record_of(path)
     try:
-        with open(os.path.join(path, RECORD), encoding="utf-8") as file:
-            record = json.load(file)
         if record.get("kind") == "search":
             raise InputError(f"{path} holds what a search found (niicorr search), not a result: it is in search.tsv")
         if record.get("kind") == CALIBRATION:
@@ -127,16 +146,13 @@ def load(path: str | os.PathLike[str]) -> CorrelationResult:
         if type(record["schema"]) is not int or record["schema"] < 1:
             raise ValueError(f"the schema is {brief(repr(record['schema']))}")
         if record["schema"] > SCHEMA:
-            raise InputError(f"{path} was written by niicorr {record['version']}, newer than this {__version__}: "
-                             "update niicorr")
-        # Never a pickle: a saved result is data, not code.
-        place = os.path.join(path, ARRAYS)
-        if not stat.S_ISREG(os.stat(place).st_mode):  # a pipe would have us wait for ever
-            raise ValueError(f"{ARRAYS} is no regular file")
-        with np.load(place, allow_pickle=False) as arrays:
-            return _restore(path, record, dict(arrays))
-    except InputError:
+            raise InputError(f"{path} was written by niicorr {brief(str(record.get('version')))}, newer than this "
+                             f"{__version__}: update niicorr")
+        return _restore(path, record), record
+    except (InputError, ResourceError):
         raise
+    except PermissionError as error:
+        raise unreadable(str(error.filename or path)) from None
     except _DAMAGE as error:
         raise InputError(f"{path}: the saved result is damaged ({_damage(error)}); run it again") from None
 
@@ -144,8 +160,8 @@ def load(path: str | os.PathLike[str]) -> CorrelationResult:
 def _damage(error: BaseException) -> str:
     """Say what reading ran into, without what numpy advises, and without the names of Python's errors."""
     text = brief(str(error), 200)
-    if "pickle" in text:
-        return f"{ARRAYS} holds no plain numbers"
+    if isinstance(error, TypeError | AttributeError):  # in words of Python's
+        return "its parts are of other kinds than niicorr writes"
     if isinstance(error, OSError) and error.strerror:
         return f"{os.path.basename(str(error.filename or ARRAYS))}: {error.strerror}"
     if isinstance(error, KeyError):
@@ -162,7 +178,8 @@ def _map_rows(result: CorrelationResult) -> list[list[Any]]:
 
 def _decisions(record: MapRecord) -> str:
     parts = [f"not used: {record.error}"] if record.error else []
-    return "; ".join([*parts, *(f"{decision.topic}: {decision.text}" for decision in record.decisions)])
+    told = "; ".join([*parts, *(f"{decision.topic}: {decision.text}" for decision in record.decisions)])
+    return told.replace(NARROW, " ").replace("−", "-")  # a table is searched by what a keyboard has
 
 
 def _record(result: CorrelationResult, names: list[str]) -> dict[str, Any]:
@@ -205,26 +222,46 @@ def _record(result: CorrelationResult, names: list[str]) -> dict[str, Any]:
     return record
 
 
-def _restore(path: str, record: dict[str, Any], arrays: dict[str, Any]) -> CorrelationResult:
+def _record_of(path: str) -> dict[str, Any]:
+    """Read ``run.json`` of a folder, no larger than that of so many maps as there are can be."""
+    place, most = os.path.join(path, RECORD), LARGEST_RECORD
     try:
-        demand_types(record)
+        if os.path.isfile(place) and os.path.getsize(place) > ROOM:
+            most = ROOM
+            with suppress(*_DAMAGE):  # what is wrong with the arrays is told of below
+                most = min(LARGEST_RECORD, ROOM + ROOM_PER_MAP * sum(shape_told(path)))
+        record = read_record(path, most=most)
+    except ResourceError:
+        raise
+    except FileNotFoundError:
+        record = {}
+    except OSError as error:
+        raise InputError(f"{place} cannot be read ({error.strerror or error}): run it again") from None
     except ValueError as error:
-        raise InputError(f"{path}: {RECORD} is damaged ({brief(str(error), 200)}): run it again") from None
+        raise _damaged(path, error) from None
+    if record.get("program") != PROGRAM:
+        raise InputError(f"{path} holds no niicorr result (no {RECORD} of niicorr in it)")
+    return record
+
+
+def _damaged(path: str, error: ValueError) -> InputError:
+    return InputError(f"{path}: {RECORD} is damaged ({brief(str(error), 200)}): run it again")
+
+
+def _restore(path: str, record: dict[str, Any]) -> CorrelationResult:
+    try:
+        demand_record(record)
+    except ValueError as error:
+        raise _damaged(path, error) from None
+    arrays = _arrays_of(path, record)
     x_maps = tuple(map_record(entry) for entry in record["x_maps"])
     y_maps = x_maps if record["same_set"] else tuple(map_record(entry) for entry in record["y_maps"])
-    estimate, counts = arrays["estimate"], arrays["counts"]
-    if estimate.shape != (len(y_maps), len(x_maps)) or counts.shape != estimate.shape:
-        raise InputError(f"{path}: {ARRAYS} holds {estimate.shape} numbers for {len(y_maps)} × {len(x_maps)} maps")
-    if estimate.dtype != np.float64 or counts.dtype.kind not in "iu":
-        raise ValueError(f"estimate is {estimate.dtype}, counts are {counts.dtype}")
-    for name in (*INFERRED_COLUMNS, *DIRECTION_COLUMNS, "naive", "zeros_matter"):
-        if name in arrays and (arrays[name].shape != estimate.shape or arrays[name].dtype != np.float64):
-            raise ValueError(f"{name} has shape {arrays[name].shape}, the matrix {estimate.shape}")
-    demand_numbers(arrays, bounded=measure_of(record["method"]).bounded)
-    grid = record["grid"]
+    estimate, counts, grid = arrays["estimate"], arrays["counts"], record["grid"]
     mask = None if record["mask"] is None else _read_mask(os.path.join(path, record["mask"]["file"]))
     if mask is not None and (grid is None or mask.shape != tuple(grid["shape"])):
         raise ValueError(f"the mask has shape {mask.shape}, the grid another")
+    if mask is not None and (inside := int(np.count_nonzero(mask))) != record["mask"]["n_voxels"]:
+        raise ValueError(f"mask.n_voxels is {record['mask']['n_voxels']}, and {record['mask']['file']} holds {inside}")
     sensitivity = record["sensitivity"]
     result = CorrelationResult(
         estimate=estimate, counts=counts, x_maps=x_maps, y_maps=y_maps, method=record["method"],
@@ -250,9 +287,26 @@ def _restore(path: str, record: dict[str, Any], arrays: dict[str, Any]) -> Corre
     return result
 
 
+def _arrays_of(path: str, record: dict[str, Any]) -> dict[str, Any]:
+    """Read the arrays that belong to a record; numbers that no run gives are refused."""
+    try:
+        arrays = read_arrays(path, record)
+        if missing := [name for name in ("estimate", "counts") if name not in arrays]:
+            raise ValueError(f"{missing[0]} is missing")
+        demand_numbers(arrays, bounded=measure_of(record["method"]).bounded)
+        demand_fitting(arrays, record["null"]["model"])
+    except OSError:
+        raise
+    except _DAMAGE as error:
+        raise InputError(f"{path}: the saved result is damaged ({ARRAYS}: {_damage(error)}); run it again") from None
+    return arrays
+
+
 def _read_mask(path: str) -> Any:
     from niicorr.images.header import read_header
     from niicorr.images.load import FileFacts, volumes
 
+    if os.path.lexists(path) and not os.access(path, os.R_OK):
+        raise unreadable(path)
     (volume,) = volumes(read_header(path), (0,), FileFacts())
     return volume != 0

@@ -29,6 +29,6 @@ def test_sentences_that_differ_in_numbers_only_are_told_once():
 
 
 def test_names_of_regions_are_no_numbers_to_be_merged():
-    found = gathered([("a", "1 of 9 regions missing, less than 50% of them covered: region 1 (0%)"),
-                      ("b", "1 of 9 regions missing, less than 50% of them covered: region 7 (3%)")])
+    found = gathered([("a", "1 of 9 regions missing, less than 50 % of it covered: region 1 (0%)"),
+                      ("b", "1 of 9 regions missing, less than 50 % of it covered: region 7 (3%)")])
     assert [remark.count for remark in found] == [1, 1]

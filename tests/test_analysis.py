@@ -74,7 +74,7 @@ def test_less_than_half_of_the_mask_is_remarked_and_warned_of(valid, remarked):
     assert result.warnings[0] == "before"
     if remarked:
         assert result.notes[0, 0] == "low overlap: 19 of the 40 voxels of the mask"
-        assert result.warnings[1].startswith("1 of 2 correlations rest on less than half")
+        assert result.warnings[1].startswith("1 of 2 correlations rests on less than half")
 
 
 def test_a_set_against_itself_counts_each_pair_once():

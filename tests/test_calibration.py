@@ -231,7 +231,7 @@ def test_a_null_model_that_fails_is_warned_of(monkeypatch):
         return Careless(null.supports, null.stationary, null.unevenness)
 
     monkeypatch.setattr(trial, "effective_null", wrong)
-    with pytest.warns(nc.NiicorrWarning, match="the null model effective calls .* % .* of unrelated maps related") as w:
+    with pytest.warns(nc.NiicorrWarning, match="model effective calls .*\u00a0% .* of unrelated maps related") as w:
         calibration = nc.calibrate(maps(6, 0), maps(6, 1), repeats=10, **OPTIONS)
     assert [str(one.message) for one in w] == list(calibration.warnings)
     assert "--null surrogate does better here" in calibration.warnings[0]

@@ -42,7 +42,7 @@ def test_the_numbers_are_those_of_maps_in_memory(folder, monkeypatch):
     for name, values in in_memory.inferred.items():
         np.testing.assert_array_equal(on_disk.inferred[name], values)
     (said,) = [d.text for d in on_disk.decisions if d.topic == "memory"]
-    assert said.startswith("12 maps of 4096 voxels take")
+    assert said.startswith("12 maps of 4\u00a0096 voxels take")
     assert not [d for d in in_memory.decisions if d.topic == "memory"]
 
 

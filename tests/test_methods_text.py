@@ -235,6 +235,11 @@ def test_range_of_n():
 WHAT = "30×40×30 voxels of 3×3×3 mm, RAS"
 
 
+def spaced(decision):
+    """The decision as it is written today, digits in threes; older results have it without spaces."""
+    return re.sub(r"\d{4,}", lambda found: f"{int(found[0]):,}".replace(",", "\N{NO-BREAK SPACE}"), decision)
+
+
 @pytest.mark.parametrize(("decision", "words"), [
     (f"all 8 maps are on one grid: {WHAT}", f"All maps were on one grid: {WHAT}."),
     (f"the maps come on 3 grids; compared on the coarsest: {WHAT}, as a has it",
@@ -247,13 +252,18 @@ WHAT = "30×40×30 voxels of 3×3×3 mm, RAS"
     (f"that of /home/me/my (1).nii (--grid): {WHAT}",
      f"Maps were compared on the grid of my (1).nii, as specified: {WHAT}."),
     (f"all 3 maps of set y are on one grid: {WHAT}", f"Maps were compared on the grid of set y: {WHAT}."),
+    (f"all 3000 maps of set x are on one grid: {WHAT}", f"Maps were compared on the grid of set x: {WHAT}."),
+    (f"all 3000 maps are on one grid: {WHAT}", f"All maps were on one grid: {WHAT}."),
+    (f"the maps come on 1200 grids; compared on the coarsest: {WHAT}, as a has it",
+     f"The maps came on 1 200 grids and were compared on the coarsest: {WHAT}."),
     (f"that of the one map of set x: {WHAT}", f"Maps were compared on the grid of set x: {WHAT}."),
     ("something new", f"Maps were compared on a grid of {WHAT}."),
 ])
 def test_grid(decision, words):
-    result = made(provenance=Provenance({}, None, {}, (Decision("grid", decision),)))
-    assert words in text(result)
-    assert "/home" not in text(result)
+    for told in (decision, spaced(decision)):
+        result = made(provenance=Provenance({}, None, {}, (Decision("grid", told),)))
+        assert words in text(result)
+        assert "/home" not in text(result)
 
 
 def test_grid_without_orientation():
@@ -270,6 +280,9 @@ HELD = "27 965 of the grid's 36 000 voxels"
      f"The mask held {HELD}: those inside at least half of all 8 maps."),
     ("27965 of 36000 voxels: inside at least half of the 6 of 8 maps that show an outline",
      f"The mask held {HELD}: those inside at least half of the 6 maps (of 8) that show an outline."),
+    ("27965 of 36000 voxels: inside at least half of the 6000 of 8000 maps that show an outline",
+     f"The mask held {HELD}: those inside at least half of the 6 000 maps (of 8 000) that show an outline."),
+    ("as given: my.nii (1 voxel)", f"The mask was given (my.nii) and held {HELD}."),
     ("27965 of 36000 voxels: inside at least half of the one map", f"The mask held {HELD}: those inside the map."),
     ("as given: C:\\data\\my (2).nii (27965 voxels)", f"The mask was given (my (2).nii) and held {HELD}."),
     ("as given: a/m.nii (999 voxels); brought to the grid (nearest voxel): 27965 voxels",
@@ -280,8 +293,9 @@ HELD = "27 965 of the grid's 36 000 voxels"
     ("something new", f"The mask held {HELD}."),
 ])
 def test_mask(decision, words):
-    result = made(provenance=Provenance({}, None, {"nilearn": "0.9"}, (Decision("mask", decision),)))
-    assert words in text(result)
+    for told in (decision, spaced(decision)):
+        result = made(provenance=Provenance({}, None, {"nilearn": "0.9"}, (Decision("mask", told),)))
+        assert words in text(result)
 
 
 @pytest.mark.parametrize(("decision", "words"), [
@@ -294,15 +308,27 @@ def test_whole_grid(decision, words):
     assert words in text(made(mask=whole, provenance=Provenance({}, None, {}, (Decision("mask", decision),))))
 
 
-def test_weights_and_covariates_narrow_the_mask():
-    decisions = deciding(("mask", "30000 of 36000 voxels: inside at least half of all 8 maps"),
+@pytest.mark.parametrize("written", [str, spaced])
+def test_weights_and_covariates_narrow_the_mask(written):
+    decisions = deciding(("mask", written("30000 of 36000 voxels: inside at least half of all 8 maps")),
                          ("partial", "covariates: a, b"),
-                         ("partial", "2035 of the mask's 30000 voxels do not count: their weight is 0 or covariates "
-                                     "are missing"))
+                         ("partial", written("2035 of the mask's 30000 voxels do not count: their weight is 0 or "
+                                             "covariates are missing")))
     words = text(made(provenance=Provenance({}, None, {}, decisions)))
     assert "The mask held 30 000 of the grid's 36 000 voxels: those inside at least half of all 8 maps. Of" in words
     assert ("Of these, 2 035 did not count because their weight was 0 or covariates were missing, which left 27 965."
             in words)
+
+
+def test_one_voxel_that_does_not_count():
+    told = deciding(("weights", spaced("1 of the mask's 27966 voxels does not count: its weight is 0 or missing")))
+    words = text(made(provenance=Provenance({}, None, {}, told)))
+    assert "Of these, 1 did not count because its weight was 0 or missing, which left 27 965." in words
+
+
+def test_one_zero():
+    x = tuple(MapRecord("m", "", decisions=deciding(("zeros", f"in the volume, 1 zero is {why}"))) for why in (ABRUPT,))
+    assert "Exact zeros counted as missing in 1 map" in text(made(1, 1, x_maps=x, y_maps=maps("y")))
 
 
 def test_resampled_and_rearranged_maps_are_counted():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from niicorr.numerals import bytes_text, p_text, r_text
+from niicorr.numerals import bytes_text, number, p_text, r_text, whole
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,26 @@ def test_bytes_in_words(size, text):
 )
 def test_probabilities_have_two_digits(value, text):
     assert p_text(value) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("1", 1), (" -1.5e3 ", -1500), ("+.5", 0.5), ("inf", float("inf")), ("-Infinity", float("-inf")), ("1e999",
+     float("inf")), ("\u00a07", 7), ("1_0", None), ("٣", None), ("٣.٥", None), ("１", None), ("", None), ("1,5", None),
+     ("0x1", None), ("−1", None), ("1 0", None)],
+)
+def test_numbers_are_written_in_plain_digits(text, value):
+    assert number(text) == value
+
+
+def test_no_number_is_a_number():
+    assert number("NaN") != number("NaN")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("0", 0), ("-12", -12), ("007", 7), ("1_0", None), ("٣", None), ("²", None), ("", None), ("-", None), (" 1", None),
+     ("1.0", None), ("+1", None), ("9" * 5000, None)],
+)
+def test_whole_numbers_are_written_in_plain_digits(text, value):
+    assert whole(text) == value

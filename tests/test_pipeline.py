@@ -33,6 +33,9 @@ MAPS = [(volume(k), AFFINE) for k in range(3)]
         ({"colour": "red"}, "unknown option 'colour'"),
         ({"zeros": "maybe"}, "zeros is one of auto, data, missing"),
         ({"background": "grey"}, "background is auto, none or a number"),
+        ({"background": True}, "background is auto, none or a number, not True"),
+        ({"background": 10**400}, "background is a number that float64 holds"),
+        ({"threshold": True, "method": "dice"}, "threshold is a number from 0 on, not True"),
         ({"jobs": 0}, "jobs is .* 1"),
         ({"jobs": "2"}, "jobs"),
         ({"volumes": 5}, "volumes"),
@@ -110,7 +113,7 @@ def test_check_answers_what_correlate_would():
     assert report.refusal is None
     assert [r.coverage for r in (*report.x_maps, *report.y_maps)] == [1, 1, 1]
     refused = check([MAPS[0], "gone.nii"])
-    assert "1 of 2 maps cannot be used" in refused.refusal
+    assert refused.refusal.startswith("1 path leads to no map:\n  gone.nii  no such file or folder: check the path\n")
     assert refused.x_maps[1].error.startswith("no such file")
     assert refused.y_maps == ()
     assert check([MAPS[0], "gone.nii"], on_error="skip").refusal is None

@@ -97,6 +97,17 @@ def test_a_folder_may_be_named_by_a_path(tmp_path):
     same(nc.load(Path(tmp_path / "out")), made())
 
 
+def test_decisions_in_a_table_are_of_what_a_keyboard_has(tmp_path):
+    """And come back as they were from the record."""
+    told = (Decision("background", "−1 in 63\u00a0% of the volume"),
+            Decision("zeros", "in the volume, 9\u00a0544 zeros are …"))
+    result = made(x_maps=maps("a", "b", "c", decisions=told))
+    result.save(tmp_path / "out")
+    table = pd.read_csv(tmp_path / "out" / "maps.tsv", sep="\t")
+    assert table["decisions"][0] == "background: -1 in 63 % of the volume; zeros: in the volume, 9 544 zeros are …"
+    assert nc.load(tmp_path / "out").x_maps[0].decisions == told
+
+
 def test_an_older_result_is_replaced_only_if_that_is_wanted(tmp_path):
     made(seed=1).save(str(tmp_path / "out"))
     with pytest.raises(UsageError, match="already"):

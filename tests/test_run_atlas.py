@@ -127,7 +127,7 @@ def test_missing_regions_are_missing_per_pair(study, codes, tmp_path):
     a = np.array([np.nanmean(holed[codes == k + 1]) if ok else np.nan for k, ok in zip(order, keep, strict=True)])
     assert result.r.loc["y0", "holed"] == pytest.approx(stats.pearsonr(a[keep], values["y0"][keep])[0], abs=1e-12)
     said = "; ".join(d.text for d in result.x_maps[0].decisions)
-    assert "3 of 30 regions missing, less than 90% of them covered" in said
+    assert "3 of 30 regions missing, less than 90\u00a0% of them covered" in said
 
 
 def test_files(study, tmp_path, codes, names):
@@ -244,7 +244,7 @@ def test_covariates_and_weights_are_averaged_like_the_maps(study, codes):
     (aa, ab), (_, bb) = np.cov(x, y, aweights=w)
     assert weighed.estimate[0, 0] == pytest.approx(ab / np.sqrt(aa * bb), abs=1e-6)
     assert weighed.counts[0, 0] == P - 1
-    assert any("1 of 30 regions do not count" in d.text for d in weighed.decisions)
+    assert any("1 of 30 regions does not count" in d.text for d in weighed.decisions)
 
 
 def test_contributions_of_regions(study, tmp_path, names):
@@ -324,7 +324,7 @@ def test_lost_regions_are_named(study, tmp_path, codes):
     result = nc.correlate(x_files(folder), y_files(folder), atlas=str(tmp_path / "fine.nii.gz"), grid="x",
                           null="none", warn=False)
     told = " ".join(d.text for d in result.decisions)
-    assert "1 of 31 regions hold no voxel on the grid of comparison: region 31" in told
+    assert "1 of 31 regions holds no voxel on the grid of comparison: region 31" in told
     assert np.isnan(result.parcellation.values[:, 30]).all()
     assert (result.n == 30).all().all()
 

@@ -7,10 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from niicorr.analysis import analyse
+from niicorr.matrix import MapMatrix
 from niicorr.plot.picture import prepare
-from niicorr.records import MapRecord
+from niicorr.records import MapRecord, NullModel
 from niicorr.result import CorrelationResult
-from niicorr.result.same_files import same_file_cells, same_files, shared_sets
+from niicorr.result.same_files import SAME_VALUES, same_file_cells, same_files, same_values, shared_sets
 from niicorr.webpage.payload import payload
 from niicorr.webpage.words import facts
 
@@ -85,3 +87,45 @@ def test_nor_in_blocks(monkeypatch):
     picture = prepare(twice(12), "given", "vik", None)
     assert picture.blocks is not None
     assert picture.vmax <= 0.3
+
+
+def values(*seeds, n=60):
+    return np.array([np.random.default_rng(seed).standard_normal(n) for seed in seeds])
+
+
+def test_maps_of_the_same_values_are_found_whatever_their_files():
+    hole = values(3)
+    hole[0, 5] = np.nan
+    x = np.vstack([values(1, 2, 3), 2 * values(1), values(2) + 1, hole])
+    y = np.vstack([hole, values(2, 1, 9), values(1)])
+    expected = {(i, j) for i, b in enumerate(y) for j, a in enumerate(x) if np.array_equal(a, b, equal_nan=True)}
+    assert len(expected) == 4
+    result = analyse(MapMatrix.from_array(x), MapMatrix.from_array(y))
+    assert {cell for cell, note in result.notes.items() if note == SAME_VALUES} == expected
+    cells = same_file_cells(result)
+    assert {tuple(cell) for cell in np.argwhere(cells).tolist()} == expected
+    assert not {cell for cell in result.strongest(99) if cell in expected}
+    assert result.estimate[2, 3] == pytest.approx(1, abs=1e-12)  # twice its values are another map
+    assert "4 pairs are of one and the same map and do not count" in " ".join(
+        prepare(result, "given", "vik", None).small_print)
+
+
+def test_they_are_not_tested_and_a_set_knows_its_copies():
+    made = MapMatrix.from_array(values(1, 2, 1, 1, 4))
+    result = analyse(made, model=NullModel("independent"))
+    copies = [(0, 2), (2, 0), (0, 3), (3, 0), (2, 3), (3, 2)]
+    assert dict(result.notes) == dict.fromkeys(copies, SAME_VALUES)
+    tested = np.isfinite(result.inferred["p"])
+    assert not tested[tuple(np.transpose(copies))].any()
+    assert tested.sum() == 20 - len(copies)
+    assert "3 pairs of files with the same values were not tested" in result.methods_text()
+
+
+def test_only_pairs_of_about_1_that_are_not_known_already_are_looked_at():
+    made = MapMatrix.from_array(values(1, 1))
+    nothing, r = np.zeros((2, 2), dtype=bool), np.ones((2, 2))
+    assert same_values(made, made, r, nothing, same_set=False) == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    assert same_values(made, made, r, nothing, same_set=True) == [(0, 1), (1, 0)]
+    assert same_values(made, made, r, np.eye(2, dtype=bool), same_set=False) == [(0, 1), (1, 0)]
+    assert same_values(made, made, np.full((2, 2), np.nan), nothing, same_set=False) == []
+    assert same_values(made, made, r - 1e-9, nothing, same_set=False) == []

@@ -117,15 +117,16 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name == "datasets":
-        from importlib import import_module
-
-        return import_module("niicorr.datasets")
-    if name not in _HOME:
+    if name != "datasets" and name not in _HOME:
         raise AttributeError(f"module 'niicorr' has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(f"niicorr.{_HOME[name]}"), name)
+    if _HOME.get(name) != "errors":
+        surroundings = import_module("niicorr.surroundings")
+        surroundings.demand_epoch()
+        surroundings.demand_addresses()
+    home = import_module(f"niicorr.{_HOME.get(name, name)}")
+    return home if name == "datasets" else getattr(home, name)
 
 
 def __dir__() -> list[str]:

@@ -18,12 +18,12 @@ from niicorr.errors import InputError, UsageError
 from niicorr.machine import memory_budget
 from niicorr.matrix import Features, MapMatrix, same_place
 from niicorr.numberless import numberless, numberless_text
-from niicorr.numerals import plural
+from niicorr.numerals import integer, plural
 from niicorr.overlap import LOW_OVERLAP, low_overlap_text
 from niicorr.records import INDEPENDENT, Decision, MapRecord, NullModel, Provenance
 from niicorr.result import Comparison, CorrelationResult, Sensitivity
 from niicorr.result.notes import Layer, Notes
-from niicorr.result.same_files import same_files, shared_sets
+from niicorr.result.same_files import SAME_VALUES, same_files, same_values, shared_sets
 from niicorr.scratch import demand_room, unknown
 from niicorr.tables import printable
 from niicorr.typing import BoolArray, DeviceOption, Float64Array, FloatArray, Progress
@@ -128,18 +128,21 @@ def analyse(
     same = np.zeros(r.shape, dtype=np.bool_)
     for i, j in same_files(x.records, y.records):
         same[i, j] = not same_set or i != j
+    alike = np.zeros(r.shape, dtype=np.bool_)
+    for i, j in same_values(x, y, r, same, same_set=same_set):
+        alike[i, j] = True
     low = np.isfinite(r) & (found.n < LOW_OVERLAP * x.features.n)
     if same_set:
         low = np.tril(low, -1)  # each pair once, as in pairs.tsv
     zeros_matter = _zeros_matter(r, x, y, compare, means["memory"], on_disk=on_disk)
-    remarks = _remarks(found, x, y, similarity, same, low, zeros_matter)
+    remarks = _remarks(found, x, y, similarity, same, alike, low, zeros_matter)
     inferred: dict[str, Float64Array] = {}
     of_null: tuple[Decision, ...] = ()
     shape = None
     if model.null != "none":
         from niicorr.significance import infer  # and with it scipy
 
-        tested = np.isfinite(r) & ~same
+        tested = np.isfinite(r) & ~same & ~alike
         if same_set:
             np.fill_diagonal(tested, False)
         inference = infer(x, y, found, tested, similarity=similarity, model=model, same_set=same_set, jobs=jobs,
@@ -172,8 +175,8 @@ def _too_large(columns: int, rows: int, memory: int | None) -> Decision | None:
     size, budget = columns * rows * HELD_PER_CELL, memory_budget(memory)
     if size <= RESULT * budget:
         return None
-    return Decision("memory", f"the numbers of {rows * columns} pairs take {size / 2**30:.2g} GiB, more than a quarter "
-                    f"of the {budget / 2**30:.2g} GiB that may be used: they lie in temporary files (TMPDIR)")
+    return Decision("memory", f"the numbers of {integer(rows * columns)} pairs take {size / 2**30:.2g} GiB, more than "
+                    f"a quarter of the {budget / 2**30:.2g} GiB that may be used: they lie in temporary files (TMPDIR)")
 
 
 def check_features(x: MapMatrix, y: MapMatrix) -> None:
@@ -181,15 +184,16 @@ def check_features(x: MapMatrix, y: MapMatrix) -> None:
     if not (len(x) and len(y)):
         raise InputError("there is no map to compare: an array has no rows")
     if x.features.n != y.features.n:
-        raise InputError(f"x has {x.features.n} features, y has {y.features.n}: correlate maps on one grid and mask")
+        raise InputError(f"x has {integer(x.features.n)} features, y has {integer(y.features.n)}: correlate "
+                         "maps on one grid and mask")
     if not same_place(x.features, y.features):
         raise InputError(f"x and y hold different {_unit(x.features)}s: extract both with one sampling "
                          "(choose_sampling(x, y))")
 
 
 def _remarks(
-    found: Correlation, x: MapMatrix, y: MapMatrix, similarity: Similarity, same: BoolArray, low: BoolArray,
-    zeros_matter: Float64Array,
+    found: Correlation, x: MapMatrix, y: MapMatrix, similarity: Similarity, same: BoolArray, alike: BoolArray,
+    low: BoolArray, zeros_matter: Float64Array,
 ) -> list[Layer]:
     """Say of each cell what must be known of it."""
     whole = f"{x.features.n} regions" if _unit(x.features) == "region" else f"{x.features.n} voxels of the mask"
@@ -200,6 +204,7 @@ def _remarks(
     return [
         Layer.saying(np.isnan(found.r), lambda i, j: _why_empty(i, j, found, x, y, similarity)),
         Layer.of(same, "same file"),
+        Layer.of(alike, SAME_VALUES),
         Layer.of(low, f"low overlap: {{}} of the {whole}", found.n),
         Layer.saying(np.isfinite(zeros_matter), zeros, "zeros matter: "),
     ]
@@ -256,11 +261,12 @@ def _of_method(
     """Say what was decided about the numbers themselves."""
     if own := int(np.count_nonzero(found.own)):
         what = "ranks were" if similarity.method == "spearman" else "the maps were transformed"
-        yield Decision("method", f"{what} taken over each map's own {unit}s, not anew for each pair, in {own} cells "
-                       "whose maps differ in coverage: so many differ that the latter would take very long")
+        yield Decision("method", f"{what} taken over each map's own {unit}s, not anew for each pair, in "
+                       f"{plural(own, 'cell')} whose maps differ in coverage: so many differ that the latter would "
+                       "take very long")
     if similarity.covariates is not None:
         given, independent = len(similarity.covariates), similarity.n_covariates
-        text = f"{given} covariate map{'s' * (given > 1)} regressed out of both maps of each pair"
+        text = f"{plural(given, 'covariate map')} regressed out of both maps of each pair"
         if independent < given:
             text += (f"; only {independent} of them {'is' if independent == 1 else 'are'} independent of a constant "
                      "and of the others")

@@ -17,6 +17,7 @@ from niicorr.images.region_runs import in_mni, in_template
 from niicorr.images.regions import MIN_COVERAGE, Regional, region_averages, regional_means
 from niicorr.images.survey import Survey
 from niicorr.matrix import MapMatrix
+from niicorr.numerals import integer, percent, plural
 from niicorr.options import Options
 from niicorr.records import Decision
 from niicorr.result import Parcellation
@@ -105,11 +106,13 @@ def _coverage_decisions(parcellation: Parcellation, min_coverage: float, keep: B
     values = parcellation.values
     assert values is not None  # of maps there are
     yield Decision("atlas", f"a map's value of a region is its mean over the region's voxels with data; missing where "
-                   f"they are less than {min_coverage:.0%} of it")
+                   f"they are less than {percent(min_coverage)} of it")
     without = [names[k] for k in np.flatnonzero(~np.isfinite(values).any(axis=0) & (parcellation.n_voxels > 0))]
     if without:
-        yield Decision("atlas", f"{len(without)} of {n} regions are missing in every map: {listed(without)}")
+        yield Decision("atlas", f"{integer(len(without))} of {plural(n, 'region')} "
+                       f"{'is' if len(without) == 1 else 'are'} missing in every map: {listed(without)}")
     if not keep.all():
         dropped = [names[k] for k in np.flatnonzero(~keep)]
-        yield Decision("atlas", f"{len(dropped)} of {n} regions do not count, since weights or covariates have no "
+        yield Decision("atlas", f"{integer(len(dropped))} of {plural(n, 'region')} "
+                       f"{'does' if len(dropped) == 1 else 'do'} not count, since weights or covariates have no "
                        f"value there: {listed(dropped)}")

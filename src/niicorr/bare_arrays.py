@@ -11,6 +11,7 @@ from niicorr.analysis import check_features
 from niicorr.compute.similarity import Similarity
 from niicorr.errors import InputError, UsageError
 from niicorr.matrix import MapMatrix, plain_array, scaled_weights
+from niicorr.numerals import plural, short_text
 from niicorr.options import Options
 from niicorr.typing import Float64Array
 
@@ -49,8 +50,9 @@ def _beside_matrices(n: int, options: Options) -> tuple[Float64Array | None, Flo
     if options.weights is not None:
         weights = _array(options.weights, "weights", n)[0]
         if (weights < 0).any():
-            raise InputError(f"{np.count_nonzero(weights < 0)} weights are negative, down to {np.nanmin(weights):.3g}: "
-                             "weights are 0 or more")
+            below = int(np.count_nonzero(weights < 0))
+            raise InputError(f"{plural(below, 'weight')} {'is' if below == 1 else 'are'} negative, down to "
+                             f"{short_text(float(np.nanmin(weights)))}: weights are 0 or more")
         weights = scaled_weights(np.where(np.isfinite(weights), weights, 0.0))
     if options.partial is not None:
         covariates = _array(options.partial, "partial", n)

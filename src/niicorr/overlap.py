@@ -14,6 +14,7 @@ import numpy as np
 from niicorr.compute.similarity import MIN_COMMON
 from niicorr.matrix import MapMatrix
 from niicorr.numberless import numberless
+from niicorr.numerals import integer, plural
 from niicorr.records import MapRecord
 from niicorr.typing import IntArray
 
@@ -87,7 +88,8 @@ def low_overlap_text(count: int, x: Sequence[MapRecord], y: Sequence[MapRecord] 
     pairs = len(x) * (len(x) - 1) // 2 if y is None else len(x) * len(y)
     what = "regions" if unit == "region" else "mask's voxels"
     sparse = list(dict.fromkeys(r.label for r in (*x, *(y or ())) if 0 < r.coverage < LOW_OVERLAP))
-    more = f" and {len(sparse) - LEAST_NAMED} more maps" if len(sparse) > LEAST_NAMED else ""
+    more = f" and {plural(len(sparse) - LEAST_NAMED, 'more map')}" if len(sparse) > LEAST_NAMED else ""
     named = f" (little of it is covered by {', '.join(sparse[:LEAST_NAMED])}{more})" if sparse else ""
-    return (f"{count} of {pairs} correlations rest on less than half of the {what}{named}; their cells say so in "
-            "pairs.tsv")
+    rest, its = ("rests", "its cell says") if count == 1 else ("rest", "their cells say")
+    return (f"{integer(count)} of {plural(pairs, 'correlation')} {rest} on less than half of the {what}{named}; {its} "
+            "so in pairs.tsv")

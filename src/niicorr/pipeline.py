@@ -115,7 +115,7 @@ def correlate(x: Any, y: Any = None, *, masker: Any = None, command: str | None 
         Which correlations count as far from 0.
     n_surrogates : int
         Random maps for each map of the smaller set, for ``surrogate``; for each map of both sets, for ``moran`` and
-        ``variogram``.
+        ``variogram``; at most 10 000 000.
     seed : int
         From which they follow.
     on_error : 'stop' or 'skip'

@@ -43,7 +43,7 @@ def ends(monkeypatch, capsys):
         (errors.UsageError("wrong option"), 2, "wrong option"),
         (errors.InputError("bad input"), 3, "bad input"),
         (errors.MapError("a.nii", "broken"), 3, "a.nii: broken"),
-        (errors.UnusableMapsError([errors.MapError("a.nii", "broken")], 1), 3, "1 of 1 maps cannot be used"),
+        (errors.UnusableMapsError([errors.MapError("a.nii", "broken")], 1), 3, "1 of 1 map cannot be used"),
         (errors.ResourceError("no room"), 4, "no room"),
         (MemoryError(), 4, "--memory"),
         (KeyboardInterrupt(), 130, "interrupted"),

@@ -67,6 +67,10 @@ def test_check_takes_every_option_of_run():
         ([*RUN, "--memory", "1023K"], "1047552 bytes"),
         ([*RUN, "--format", "gif"], "formats are png, svg and pdf"),
         ([*RUN, "--background", "grey"], "neither auto, none nor a number"),
+        ([*RUN, "--background", "1_0"], "'1_0' is neither auto, none nor a number"),
+        ([*RUN, "--background", "٣"], "'٣' is neither auto, none nor a number"),
+        ([*RUN, "--memory", "٣G"], "'٣G' is no size"), ([*RUN, "--jobs", "٣"], "'٣' is no whole number"),
+        ([*RUN, "--threshold", "1_0"], "'1_0' is no number"),
         ([*RUN, "--background"], "--background"),
     ],
 )
@@ -140,3 +144,32 @@ def test_what_may_have_been_meant_is_of_that_command(argv, said):
     with pytest.raises(UsageError) as caught:
         parse(argv)
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(("argv", "call"), [
+    (["run", "experiments", "activity"], "niicorr run -x experiments -y activity"),
+    (["check", "-o", "my out", "a b/", "c/", "--zeros", "data"],
+     "niicorr check -x 'a b/' -y c/ -o 'my out' --zeros data"),
+    (["run", "maps/"], "niicorr run -x maps/"),
+    (["calibrate", "a/1.nii", "a/2.nii", "b/1.nii"], "niicorr calibrate -x a/1.nii a/2.nii -y b/1.nii"),
+    (["run", "a.nii", "b.nii", "c.nii"], "niicorr run -x a.nii b.nii c.nii"),
+    (["run", *(f"a/{k}.nii" for k in range(9)), "b/0.nii"], "niicorr run -x a/0.nii a/1.nii … a/8.nii -y b/0.nii"),
+    (["run"], "niicorr run -x experiments/ -y activity/"),
+])
+def test_maps_without_x_are_told_with_it(argv, call):
+    with pytest.raises(UsageError) as caught:
+        parse(argv)
+    assert str(caught.value) == (f"which maps? Name them with -x, and those of a second set with -y:\n  {call}\n"
+                                 f"See niicorr {argv[0]} --help.")
+
+
+@pytest.mark.parametrize(("argv", "said"), [
+    (["run", "a/", "b/", "--nul", "none"], "unrecognized arguments: a/ b/ --nul none; did you mean --null?"),
+    ([*RUN, "-o", "out", "b/"], "unrecognized arguments: b/ (maps stand right behind -x or -y)"),
+    (["search", "a.nii", "--in", "lib", "b.nii"], "unrecognized arguments: b.nii\nSee"),
+])
+def test_words_too_many(argv, said):
+    """What follows an option that is not known may be its value: no call is made of it."""
+    with pytest.raises(UsageError) as caught:
+        parse(argv)
+    assert str(caught.value).startswith(said)

@@ -190,7 +190,7 @@ def test_quiet_and_json(call):
     (["run-1.nii.gz", "--atlas", "atlas.nii.gz", "--low-pass", "-1"], 2, "--low-pass"),
     (["run-1.nii.gz", "--atlas", "atlas.nii.gz", "--t-r", "soon"], 2, "'soon' is no number"),
     (["run-1.nii.gz", "--atlas", "atlas.nii.gz", "--min-coverage", "2"], 2, "'2' is no share from 0 to 1"),
-    (["run-1.nii.gz", "--atlas", "atlas.nii.gz", "--confounds", "gone.tsv"], 3, "gone.tsv: cannot be read"),
+    (["run-1.nii.gz", "--atlas", "atlas.nii.gz", "--confounds", "gone.tsv"], 3, "gone.tsv: no such file or folder"),
     (["run-1.nii.gz", "--atlas", "atlas.nii.gz", "-o", "."], 2, "holds files that are not a niicorr result"),
     (["run-1.nii.gz", "--atlas", "atlas.nii.gz", "--null", "gsm"], 2, "--null"),
     ([], 2, "BOLD"),

@@ -177,17 +177,17 @@ def test_the_cache_serves_both(made, tmp_path, capsys):
     assert (hits[0]["map"], hits[0]["note"]) == ("m0", "same file")
 
 
-def test_verify_reads_it_all(made, tmp_path, capsys):
-    import shutil
-
+@pytest.mark.parametrize(("name", "searched"), [("shard-000001/windows.npy", 3), ("mask.nii.gz", 0)])
+def test_what_is_read_is_checked_and_verify_reads_the_rest(made, tmp_path, capsys, name, searched):
     shutil.copytree(made / "library", tmp_path / "library")
-    place = tmp_path / "library" / "shard-000001" / "windows.npy"
+    place = tmp_path / "library" / name
     data = place.read_bytes()
     place.write_bytes(data[:-3] + bytes([data[-3] ^ 4]) + data[-2:])
     argv = ["search", made / "new.nii.gz", "--in", tmp_path / "library"]
-    run(*argv)
+    run(*argv, code=searched)
+    assert ("is damaged" in capsys.readouterr().err) == (searched == 3)
     run(*argv, "--verify", code=3)
-    assert "windows.npy is damaged" in capsys.readouterr().err
+    assert f"{os.path.basename(name)} is damaged" in " ".join(capsys.readouterr().err.split())
 
 
 @pytest.fixture(scope="module")
@@ -257,6 +257,16 @@ def test_an_interrupt_right_when_maps_are_there_is_told_of_them(made, tmp_path, 
     assert "1 map had been added to" in " ".join(ended.stderr.split())
     assert len(nc.open_library(library)) == (1 if anew else 2)
     assert not [name for name in [*os.listdir(tmp_path), *os.listdir(library)] if name.startswith(".")]
+
+
+def test_a_map_in_another_container_is_the_same_map_and_has_no_p(made, tmp_path):
+    new = tmp_path / "other.nii"
+    nib.save(nib.load(made / "m0.nii.gz"), new)
+    run("search", new, "--in", made / "library", "-o", tmp_path / "hits.tsv", "-q")
+    with open(tmp_path / "hits.tsv", encoding="utf-8", newline="") as file:
+        hits = list(csv.DictReader(file, delimiter="\t"))
+    assert (hits[0]["map"], hits[0]["note"], hits[0]["p"], hits[0]["p_fdr"]) == ("map 0", "same values", "", "")
+    assert all(hit["p"] for hit in hits[1:])
 
 
 def test_help_names_both(capsys):

@@ -549,6 +549,9 @@ def test_check_tells_equal_remarks_once_on_a_terminal():
 def test_check_says_what_run_would_do():
     assert "run would work: 2 maps" in checked([map_record("a")], [map_record("b")])
     assert "run would work without 1 of 2 maps" in checked([map_record("a")], [broken()])
+    doubted = {"warnings": ["no number can come of a: all its values are 0; check it, or leave it out"]}
+    assert "run would work, with 1 warning: 2 maps" in checked([map_record("a")], [map_record("b")], **doubted)
+    assert "1 of 2 maps, left empty, with 1 warning" in words(checked([map_record("a")], [broken()], **doubted))
     assert "run would refuse this: no common grid" in checked(
         [map_record("a")], [map_record("b")], refusal="no common grid"
     )

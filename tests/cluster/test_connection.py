@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from niicorr.cli.main import main
 from niicorr.cluster import connection, work
 from niicorr.cluster import tasks as tasks_module
 from niicorr.cluster.tasks import Tasks
-from niicorr.errors import ResourceError, UsageError
+from niicorr.errors import InputError, ResourceError, UsageError
 
 distributed = pytest.importorskip("distributed", reason="distributed is not installed: pip install 'niicorr[dask]'")
 
@@ -48,12 +49,67 @@ def place(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_a_full_disk_is_named_by_the_folder_that_stays():
-    with pytest.raises(ResourceError, match=r"^/data/study: no room left: free some$"), \
-            connection.naming("/data/study/.niicorr-a-1-ff", "/data/study"):
-        raise ResourceError("/data/study/.niicorr-a-1-ff/x-00000000: no room left: free some")
-    with pytest.raises(ResourceError, match=r"^other: no room$"), connection.naming("/data/.niicorr-a-1-ff", "/data"):
+def test_a_full_disk_is_named_by_the_folder_that_stays(tmp_path):
+    folder = tmp_path / ".niicorr-a-1-ff"
+    folder.mkdir()
+    with pytest.raises(ResourceError, match=f"^{re.escape(str(tmp_path))}: no room left: free some$"), \
+            connection.naming(str(folder), str(tmp_path)):
+        raise ResourceError(f"{folder}/x-00000000: no room left: free some")
+    with pytest.raises(ResourceError, match=r"^other: no room$"), connection.naming(str(folder), str(tmp_path)):
         raise ResourceError("other: no room")
+
+
+@pytest.mark.parametrize("what", ["folder", "map", "piece", "scratch"])
+def test_what_vanishes_in_the_middle_is_told_by_name_or_changes_nothing(maps, cluster, place, what):
+    """A map before it is brought to the grid; the folder where all meet, or a piece in it; a worker's own folder."""
+    victim = maps[0][20]
+    gone = []
+
+    def vanish():
+        (hidden,) = place.glob(".niicorr-*")
+        if what == "folder":
+            shutil.rmtree(hidden)
+        elif what == "piece":
+            shutil.rmtree(hidden / "x-00000000")
+        elif what == "map":
+            shutil.rmtree(hidden / "maps")  # else it is not missed
+            os.rename(victim, f"{victim}.away")
+        else:
+            shutil.rmtree(next(iter(cluster.workers.values())).local_directory)
+        gone.append(what)
+
+    @contextmanager
+    def progress(_total, doing):
+        if doing == "bringing maps to one grid" and what == "map":
+            vanish()
+
+        def advance(_steps):
+            if doing == ("bringing maps to one grid" if what == "scratch" else "comparing maps") and not gone:
+                vanish()
+
+        yield advance
+
+    def run():
+        return helped(*maps, volumes="all", scheduler=cluster.scheduler_address, progress=progress)
+
+    try:
+        if what == "scratch":
+            assert_same(alone(*maps, volumes="all"), run())
+        else:
+            with pytest.raises(InputError if what == "map" else ResourceError) as caught:
+                run()
+            text = str(caught.value)
+            if what == "map":
+                assert text == f"{victim} was gone when a worker was to read it: put it back, and run again"
+            else:
+                assert text.startswith(f"{place}: ")
+                assert "was removed while this run and its workers used it" in text
+                assert ".niicorr-" in text
+    finally:
+        if what == "map":
+            os.rename(f"{victim}.away", victim)
+    assert gone == [what]
+    assert os.listdir(place) == []
 
 
 def test_a_worker_killed_in_every_phase_changes_nothing(maps, cluster, place):

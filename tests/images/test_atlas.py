@@ -178,11 +178,11 @@ def test_regions_that_are_lost_or_cut_stay_and_are_named():
     coarse = np.diag([-6.0, 6, 6, 1.0])
     coarse[:3, 3] = nib.affines.apply_affine(AFFINE, (0, 0, 0)) + 0.1
     placed = atlas.on(Grid((4, 5, 3), coarse))
-    assert "1 of 5 regions hold no voxel on the grid of comparison: tiny" in said(placed)
+    assert "1 of 5 regions holds no voxel on the grid of comparison: tiny" in said(placed)
     assert len(placed) == 5
     assert (placed.codes != 3).all()  # tiny is the third
     half = atlas.on(Grid((8, 10, 1), AFFINE))
-    assert "2 of 5 regions keep less than 50% of their volume on the grid of comparison: A, B" in said(half)
+    assert "2 of 5 regions keep less than 50\u00a0% of their volume on the grid of comparison: A, B" in said(half)
     assert "3 of 5 regions hold no voxel on the grid of comparison: tiny, C, D" in said(half)
 
 
@@ -251,7 +251,7 @@ def test_an_empty_volume_stays_a_region():
     atlas = read_atlas((data, AFFINE), ["A", "B", "C"])
     assert atlas.regions[1].n_voxels == 0
     assert np.isnan(atlas.regions[1].centroid).all()
-    assert "1 of 3 volumes hold no voxel: B" in said(atlas)
+    assert "1 of 3 volumes holds no voxel: B" in said(atlas)
     assert "hold no voxel on the grid" not in said(atlas.on(Grid((8, 10, 5), AFFINE)))
 
 
@@ -276,7 +276,7 @@ def test_slightly_negative_weights_are_0_and_said():
     data[0, 0, 5, 1] = -0.004
     atlas = read_atlas((data, AFFINE))
     assert atlas.weights.min() == 0
-    assert "(1 slightly negative values taken as 0)" in said(atlas)
+    assert "(1 slightly negative value taken as 0)" in said(atlas)
 
 
 @pytest.mark.parametrize(
@@ -285,18 +285,18 @@ def test_slightly_negative_weights_are_0_and_said():
         (np.zeros(SHAPE), "no voxel is other than 0"),
         (np.full(SHAPE, np.nan), "no voxel is other than 0"),
         (np.zeros((*SHAPE, 3)), "all 3 volumes are empty: no voxel is above 0"),
-        (blocks() - 2, r"360 voxels hold negative labels, down to -2: labels of an atlas are 1 or more"),
-        (np.where(blocks() == 3, -4, blocks()), r"30 voxels hold negative labels, down to -4"),
+        (blocks() - 2, r"360 voxels hold negative labels, down to −2: labels of an atlas are 1 or more"),
+        (np.where(blocks() == 3, -4, blocks()), r"30 voxels hold negative labels, down to −4"),
         (np.where(blocks() == 3, np.inf, blocks()), r"30 of its 120 voxels other than 0 hold .*infinity"),
         (np.where(blocks() == 3, 2.5, blocks()), r"30 of its 120 voxels .*such as 2.5\): "
                                                  ".*interpolated must be resampled again, with the nearest voxel"),
         (np.random.default_rng(0).standard_normal((20, 20, 20)),
-         r"7998 of its 8000 voxels .* but 7998 different ones from -\S+ to \S+: .*looks like a map of measurements"),
-        (np.random.default_rng(0).standard_normal((*SHAPE, 4)), "volume 1 of 4 holds .* negative values, down to -"),
+         r"7.998 of its 8.000 voxels .* but 7.998 different ones from −\S+ to \S+: .*looks like a map of measurements"),
+        (np.random.default_rng(0).standard_normal((*SHAPE, 4)), "volume 1 of 4 holds .* negative values, down to −"),
         (np.where(probabilities() > 0.9, np.inf, probabilities()), "volume 1 holds infinite values"),
         (np.stack([blocks((1, 2, 3, 4)), blocks((5, 6, 7, 8))], -1), "2 volumes hold whole numbers up to 8: labels or"),
         (np.stack([blocks(), blocks()], -1), "2 volumes hold whole numbers up to 2.14748e.09: labels or counts"),
-        (np.arange(30**3).reshape(30, 30, 30), "more than 20000 different whole numbers .* measurements, not labels"),
+        (np.arange(30**3).reshape(30, 30, 30), "more than 20.000 different whole numbers .* measurements, not labels"),
     ],
 )
 def test_what_is_no_atlas_is_refused_with_numbers(data, words, tmp_path):
@@ -345,7 +345,7 @@ def test_sides_that_contradict_the_names_are_warned_of():
     wrong[0:2, 0:3, 5], wrong[6:, 0:3, 5] = 90, 80
     names = {3: "A_R", 7: "A_L", 2001: "B_R", 5: "B_L", 80: "C_R", 90: "D_R"}
     (warning,) = read_atlas((wrong, AFFINE), names).warnings
-    assert "1 of 6 regions lie on the other side than their name says: C_R" in warning
+    assert "1 of 6 regions lies on the other side than its name says: C_R" in warning
 
 
 def test_the_table_beside_is_taken_and_said(tmp_path):
@@ -365,8 +365,8 @@ def test_a_table_beside_that_is_not_this_ones_is_not_taken(tmp_path):
     (tmp_path / "mine.csv").write_text("1,A\n2,B\n3,C\n4,D\n5,E\n")
     atlas = read_atlas(path)
     assert atlas.names[0] == "region 1"
-    assert "mine_res-2.txt lies beside the atlas and was not taken: 1 names without numbers for 4" in said(atlas)
-    assert "mine.csv lies beside the atlas and was not taken: it names 4 of the 4 regions, and 1 others" in said(atlas)
+    assert "mine_res-2.txt lies beside the atlas and was not taken: 1 name without numbers for 4" in said(atlas)
+    assert "mine.csv lies beside the atlas and was not taken: it names 4 of the 4 regions, and 1 other" in said(atlas)
     (tmp_path / "mine.csv").write_text("1,A\n2,B\n3,C\n4,D\n")
     assert read_atlas(path).names == ("A", "B", "C", "D")
 

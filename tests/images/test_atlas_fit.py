@@ -80,5 +80,5 @@ def test_runs_and_maps_that_lack_many_regions_are_warned_of(missing, code, words
 def test_a_header_kept_in_a_cache_tells_its_code(tmp_path):
     nib.save(scan(1, 0), tmp_path / "a.nii")
     path = str(tmp_path / "a.nii")
-    text = file_text(KnownFile(Content(9, "0" * 32), read_header(path), 2**30))
-    assert known_file(text.encode() if isinstance(text, str) else text, path, path).header.grid.space_code == 1
+    text = file_text(KnownFile(Content(9, "0" * 32), read_header(path), 2**30), "key")
+    assert known_file(text.encode() if isinstance(text, str) else text, "key", path, path).header.grid.space_code == 1

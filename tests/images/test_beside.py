@@ -67,10 +67,10 @@ def test_many_covariates_are_not_all_named(sampling):
 
 @pytest.mark.parametrize(("weights", "partial", "error", "words"), [
     ([0, 0], None, UsageError, "weights are one map; image 0 and what was named with it hold 2"),
-    (lambda v: -v, None, MapError, "504 voxels of the mask have negative weights, down to -1"),
+    (lambda v: -v, None, MapError, "504 voxels of the mask have negative weights, down to −1"),
     (lambda v: v * 0, None, MapError, r"no voxel of the mask has a weight above 0 \(of 504\): check that"),
     (None, lambda v: v * np.nan, InputError, "image 0: "),
-    ("gone.nii", None, InputError, "gone.nii: no such file: check the path"),
+    ("gone.nii", None, InputError, "gone.nii: no such file or folder: check the path"),
     (lambda v: np.where(np.arange(9) < 4, v, 0), lambda v: np.where(np.arange(9) < 4, np.nan, v), InputError,
      "no voxel of the mask is left: none has a weight above 0 and data in every covariate"),
 ])

@@ -203,6 +203,47 @@ def test_a_list_that_holds_itself_is_refused():
         discover(Endless())
 
 
+def test_lists_that_hold_each_other_and_lists_without_end_are_refused():
+    one, deep = [], ["a.nii"]
+    two = [one]
+    one.append(two)
+    for _ in range(5000):
+        deep = [deep]
+    with pytest.raises(InputError, match="a list of maps holds itself"):
+        discover(one)
+    with pytest.raises(InputError, match="lists of maps lie more than 100 deep in each other: give one list"):
+        discover(deep)
+    shared = ["a.nii"]
+    for _ in range(99):
+        shared = [shared]
+    assert paths([shared[0], shared[0]]) == ["a.nii"]
+
+
+def test_an_image_whose_file_name_cannot_be_had_has_none():
+    class Lost(nib.Nifti1Image):
+        def get_filename(self):
+            raise RuntimeError
+
+    (found,) = discover(Lost(np.zeros((2, 2, 2), "f4"), np.eye(4)))
+    assert found.path == "image 0"
+
+
+@pytest.mark.parametrize(("encoding", "told"), [
+    ("utf-16-le", "UTF-16"), ("utf-16-be", "UTF-16"), ("utf-32-le", "UTF-32"), ("utf-32-be", "UTF-32")])
+def test_a_manifest_in_another_encoding_is_told_which(here, encoding, told):
+    Path("set.tsv").write_bytes("\ufeffpath\na.nii\n".encode(encoding))
+    (found,) = discover("set.tsv")
+    assert found.problem.text == f"the manifest is {told}: save it as UTF-8"
+
+
+@pytest.mark.parametrize(("frame", "words"), [
+    (pd.DataFrame([["a.nii"]], columns=pd.MultiIndex.from_tuples([("path", "a")])), "columns of 2 levels"),
+    (pd.DataFrame([["a.nii", "b.nii"]], columns=["path", "path"]), "two columns of the DataFrame have one name")])
+def test_tables_whose_columns_are_not_plain_names(frame, words):
+    with pytest.raises(InputError, match=words):
+        discover(frame)
+
+
 def test_a_folder_that_a_link_leads_back_to_is_searched_once(here, tmp_path):
     here("maps/a.nii", "maps/deep/b.nii")
     os.symlink(tmp_path / "maps", tmp_path / "maps" / "deep" / "again")

@@ -82,10 +82,64 @@ def test_a_plain_header(stored):
         ({"srow_x": [0, 0, 0, 0]}, "singular"),
         ({"srow_x": [np.nan, 0, 0, 0]}, "NaN or infinity"),
         ({"sform_code": 0, "qform_code": 1, "quatern_b": 2}, "the qform is unusable"),
+        ({"sform_code": 0, "qform_code": 1, "pixdim": [2.5, 2, 2, 2, 1, 1, 1, 1]}, "the qform is unusable (qfac"),
     ],
 )
 def test_a_header_that_cannot_be_believed_says_why(stored, fields, words):
     assert words in refusal(stored(**fields))
+
+
+@pytest.mark.parametrize("name", ["map.nii", "map.nii.gz"])
+@pytest.mark.parametrize(("code", "bits", "size", "taken"), [
+    (4, 32, 120, "int16"), (2, 32, 60, "uint8"), (16, 64, 240, "float32"), (64, 32, 480, "float64"),
+    (1536, 64, 960, "float128"), (4, -16, 120, "int16"), (4, 0, 120, ""), (4, 16, 120, ""), (4, 16, 240, "")])
+def test_bits_of_another_type_do_no_harm_where_the_length_fits(stored, name, code, bits, size, taken):
+    """Some programs write the bits of another type, and the voxels right; others leave them 0."""
+    found = read_header(stored(name, size, datatype=code, bitpix=bits))
+    assert found.dtype.itemsize * 60 == (size if taken else 120)
+    assert [decision.text for decision in found.decisions] == ([] if not taken else [
+        f"bitpix is {str(bits).replace('-', '−')}, and a voxel of datatype {code} ({taken}) has "
+        f"{8 * found.dtype.itemsize} bits: {taken} is taken, as the file's length bears out"])
+    assert found.doubts == ()
+
+
+@pytest.mark.parametrize("name", ["map.nii", "map.nii.gz"])
+@pytest.mark.parametrize(("code", "bits", "size"), [(4, 32, 240), (4, 32, 121), (2, 16, 120), (16, 8, 241)])
+def test_a_header_that_contradicts_itself_and_the_length_is_refused(stored, name, code, bits, size):
+    text = refusal(stored(name, size, datatype=code, bitpix=bits))
+    kind = {4: "int16) has 16", 2: "uint8) has 8", 16: "float32) has 32"}[code]
+    assert text.startswith(f"the header contradicts itself: bitpix is {bits}, and a voxel of datatype {code} ({kind} "
+                           "bits. Nor is the file as long as ")
+    assert text.endswith("mend the header (for instance from the image it was made from)")
+
+
+@pytest.mark.parametrize("bits", [16, 0, 32])
+def test_bits_of_an_analyze_file(tmp_path, bits):
+    header = nib.Spm99AnalyzeHeader()
+    header.set_data_shape(SHAPE)
+    header.set_data_dtype("i2")
+    header["bitpix"] = bits
+    (tmp_path / "a.hdr").write_bytes(header.binaryblock)
+    for size, refused in ((120, False), (240, bits == 32)):
+        (tmp_path / "a.img").write_bytes(bytes(size))
+        if refused:
+            assert "bitpix is 32, and a voxel of datatype 4 (int16) has 16 bits" in refusal(str(tmp_path / "a.hdr"))
+        else:
+            told = [decision.text for decision in read_header(str(tmp_path / "a.hdr")).decisions]
+            assert sum("bitpix is 32" in text for text in told) == (bits == 32)
+
+
+@pytest.mark.parametrize("name", ["map.nii", "map.nii.gz"])
+def test_voxels_at_byte_0_of_a_single_file_begin_after_its_header_where_the_length_says_so(stored, name):
+    """nibabel takes the header for voxels then, and others begin at byte 348."""
+    found = read_header(stored(name, 240, vox_offset=0))
+    assert (found.offset, [decision.text for decision in found.decisions]) == (352, [
+        "vox_offset is 0, and no voxel of a single file lies before byte 352: byte 352 is taken, as the file's length "
+        "bears out"])
+    assert "Nor is the file as long as byte 352 would make it (592 bytes)" in refusal(stored(name, 256, vox_offset=0))
+    both = refusal(stored(name, 240, vox_offset=0, datatype=4, bitpix=32))
+    assert "bits; vox_offset is 0" in both
+    assert "as int16 and byte 352 would make it (472 bytes)" in both
 
 
 def test_a_short_file_and_a_lying_gzip(stored):
@@ -151,6 +205,51 @@ def test_no_code_means_no_orientation_and_usable_edges(stored):
     assert (header.grid.known, header.grid.orientation) == (False, "???")
     assert header.grid.voxel_mm == (2, 1, 1)
     assert [decision.topic for decision in header.decisions] == ["affine"]
+
+
+@pytest.mark.parametrize(("code", "said"), [
+    (65, "sform_code is 65, which names no space: it counts all the same, though other readers leave the sform out"),
+    (-3, "sform_code is −3, which names no space: it counts as 0"), (5, ""), (1, "")])
+def test_a_code_that_names_no_space_is_told(stored, code, said):
+    header = read_header(stored(sform_code=code, pixdim=[1, 2, 2.5, 3, 1, 1, 1, 1]))
+    assert header.grid.known is (code > 0)
+    assert header.grid.space_code == (code if not said else 0)
+    assert (said in [decision.text for decision in header.decisions]) is bool(said)
+    assert len(header.decisions) == bool(said) + (code < 0)
+    other = read_header(stored(sform_code=0, qform_code=code, pixdim=[1, 2, 2.5, 3, 1, 1, 1, 1]))
+    assert (said.replace("sform", "qform") in [decision.text for decision in other.decisions]) is bool(said)
+    assert other.grid.known is (code > 0)
+
+
+@pytest.mark.parametrize("quaternion", [(0, 0, 0), (0, 1, 0), (0.5, 0.5, 0.1)])
+def test_a_qfac_of_0_is_1_as_the_standard_has_it(stored, quaternion):
+    places = dict(zip(("quatern_b", "quatern_c", "quatern_d"), quaternion, strict=True))
+    path = stored(sform_code=0, qform_code=1, pixdim=[0, 2, 2.5, 3, 1, 1, 1, 1], qoffset_x=7, **places)
+    header = read_header(path)
+    np.testing.assert_allclose(header.grid.affine, nib.load(path).affine, atol=1e-6)
+    told = "pixdim[0], which tells left-handed voxels, is 0: 1 is taken, as the standard has it"
+    assert [decision.text for decision in header.decisions] == [told]
+    both = read_header(stored(qform_code=1, pixdim=[0, 2, 2.5, 3, 1, 1, 1, 1], qoffset_x=AFFINE[0, 3] + 7,
+                              qoffset_y=AFFINE[1, 3], qoffset_z=AFFINE[2, 3]))
+    assert [decision.text for decision in both.decisions] == ["sform and qform differ by up to 7 mm; the sform is used"]
+
+
+@pytest.mark.parametrize(("magic", "end", "words"), [
+    (b"n+1", b"\r\n\x1a\n", "not a NIfTI-2 image (magic b'n+1\\x00')"), (b"n+2", bytes(4), ""),
+    (b"n+2", b"\r\n\x1a\n", ""), (b"n+2x", b"\r\n\x1a\n", "not a NIfTI-2 image (magic b'n+2x')"),
+    (b"n+2", b"\n\x1a\n\0", "bytes 8 to 11 are 0a 1a 0a 00, not 0d 0a 1a 0a: line ends were changed on the way: copy "
+                             "the file again, not as text")])
+def test_the_signature_of_nifti_2(tmp_path, magic, end, words):
+    header = nib.Nifti2Header()
+    header.set_data_shape(SHAPE)
+    header["magic"], header["vox_offset"] = magic, 544
+    block = bytearray(header.binaryblock)
+    block[8:12] = end
+    (tmp_path / "a.nii").write_bytes(bytes(block) + bytes(4 + 240))
+    if words:
+        assert words in refusal(str(tmp_path / "a.nii"))
+    else:
+        assert read_header(str(tmp_path / "a.nii")).shape == SHAPE
 
 
 def test_sform_before_qform_and_how_far_they_differ():
@@ -298,7 +397,7 @@ def test_a_refusal_says_what_is_wrong_and_what_to_do(tmp_path, stored, name, cod
 def test_a_pair_of_which_nothing_is_there_is_no_file(tmp_path):
     with pytest.raises(MapError) as caught:
         pair_halves(str(tmp_path / "a.hdr"))
-    assert caught.value.text == "no such file: check the path"
+    assert caught.value.text == "no such file or folder: check the path"
 
 
 def test_an_analyze_file_whose_voxels_begin_nowhere_is_named(tmp_path):

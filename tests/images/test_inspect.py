@@ -245,7 +245,7 @@ def test_the_faces_are_those_of_the_volume_in_its_own_order():
 
 
 @pytest.mark.parametrize(("option", "share", "words"), [
-    ("auto", 0.5, "0 in 50% of the volume"), (0.0, 0.5, "0 in 50% of the volume (--background)"),
+    ("auto", 0.5, "0 in 50\u00a0% of the volume"), (0.0, 0.5, "0 in 50\u00a0% of the volume (--background)"),
     ("none", 0.5, "none looked for (--background none)"),
     ("auto", 0.0, "none found: no value fills a quarter of the faces and a tenth of the volume"),
 ])
@@ -254,6 +254,17 @@ def test_what_was_taken_for_the_background_is_said(option, share, words):
     volume[: round(8 * share)] = 0
     said = [decision for decision in inspect(volume, background=option).decisions if decision.topic == "background"]
     assert [decision.text for decision in said] == [words]
+
+
+@pytest.mark.parametrize(("n", "words"), [(1, "1 zero is data (--zeros data)"), (2, "2 zeros are data (--zeros data)"),
+                                          (4000, "4\u00a0000 zeros are data (--zeros data)")])
+def test_counts_are_in_words(n, words):
+    flat = np.random.default_rng(5).standard_normal(20**3) + 9
+    flat[:n], flat[n : 2 * n] = 0, np.nan
+    said = {d.topic: d.text for d in inspect(flat.reshape(20, 20, 20, order="F"), "none", "data").decisions}
+    assert said["zeros"] == f"in the volume, {words}"
+    are = words.partition("data")[0].replace("zero", "voxel")
+    assert said["missing"] == f"{are}NaN or infinite: missing"
 
 
 @given(

@@ -213,7 +213,7 @@ def test_a_json_file_that_is_none_says_where(tmp_path):
 
 
 def test_a_file_that_is_missing_or_too_large(tmp_path):
-    with pytest.raises(MapError, match=r"none\.csv: the table of labels cannot be read \(No such file"):
+    with pytest.raises(MapError, match=r"none\.csv: no such file or folder: check the path"):
         read_table(tmp_path / "none.csv")
     with open(tmp_path / "large.csv", "wb") as file:
         file.truncate(16 * 2**20 + 1)
@@ -299,7 +299,7 @@ def test_what_only_one_side_has_is_said_by_name():
 
 def test_a_table_of_another_atlas_is_questioned():
     few = name_regions(read_table({1: "A", 2: "B", 3: "C"}), [1, 7, 8])
-    assert few.warnings == ("only 1 of the 3 regions have a name in labels: check that it is the table of this atlas",)
+    assert few.warnings == ("only 1 of the 3 regions has a name in labels: check that it is the table of this atlas",)
     long = name_regions(read_table({k: f"a{k}" for k in range(1, 6)}), [1, 2, 3])
     assert "names 5 regions, the image has 3: names may be of another version" in long.warnings[0]
 

@@ -40,7 +40,8 @@ def test_volumes_are_chosen_by_number(saved, text, chosen):
     assert [record.volume for record in maps.records()] == chosen
 
 
-@pytest.mark.parametrize("text", ["", "a:b", "1:2:3", "-1:2", "3:3", "3:2", "1.5:2", "-1", "first"])
+@pytest.mark.parametrize("text", ["", "a:b", "1:2:3", "-1:2", "3:3", "3:2", "1.5:2", "-1", "first", "1_0", "٣", "²",
+                                  ":٣", "9" * 5000])
 def test_a_choice_that_is_none_is_wrong_usage(text):
     with pytest.raises(UsageError, match="--volumes"):
         parse_volumes(text)
@@ -74,7 +75,7 @@ def test_positions_count_maps_not_files(saved):
     assert [file.first for file in maps.files] == [0, 1, 4, 5]
     records = list(maps.records())
     assert [r.label for r in records] == list(maps.labels)
-    assert records[4].error == "no such file: check the path"
+    assert records[4].error == "no such file or folder: check the path"
     assert (records[0].shape, records[0].voxel_mm, records[0].orientation) == ((2, 3, 4), (2, 3, 4), "RAS")
     assert records[0].dtype == "float32"
 

@@ -59,7 +59,7 @@ def test_a_region_that_is_covered_too_little_is_missing_for_that_map(labels):
     assert kept.values[1, 0] == pytest.approx(maps[1][(labels == 3) & ~lost].mean(), rel=1e-12)
     np.testing.assert_array_equal(np.isnan(dropped.values), [[False] * 3, [True, False, False]])
     said = [d.text for d in dropped.matrix.records[1].decisions if d.topic == "atlas"]
-    assert said == [f"1 of 3 regions missing, less than 50% of them covered: region 3 ({int(100 * share)}%)"]
+    assert said == [f"1 of 3 regions missing, less than 50\u00a0% of it covered: region 3 ({int(100 * share)}\u00a0%)"]
     assert not [d for d in kept.matrix.records[1].decisions if d.topic == "atlas"]
 
 

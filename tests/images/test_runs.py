@@ -116,7 +116,28 @@ def test_what_is_not_there_is_named_all_at_once(folder):
         read_runs(find_runs([*missing, str(folder / "a.csv")]))
     lines = str(caught.value).splitlines()
     assert lines[0] == "12 of 13 runs cannot be used:"
-    assert lines[1] == f"  {missing[0]}  no such file: check the path"
+    assert lines[1] == f"  {missing[0]}  no such file or folder: check the path"
     assert lines[-1] == "  … and 2 more"
     with pytest.raises(MapError, match=r"no parcel series: average it in parcels first \(.ptseries.nii\)"):
         read_runs(find_runs(str(folder / "x.dtseries.nii")))
+
+
+def test_lists_of_runs_that_hold_each_other_and_lists_without_end_are_refused():
+    one, deep = [], image()
+    one.append([one])
+    for _ in range(5000):
+        deep = [deep]
+    with pytest.raises(InputError, match="holds itself"):
+        find_runs(one)
+    with pytest.raises(InputError, match="more than 100 deep in each other"):
+        find_runs(deep)
+    assert len(find_runs([[[image()]], image(seed=1)])) == 2
+
+
+def test_an_image_whose_file_name_cannot_be_had_is_a_run_by_number():
+    class Lost(nib.Nifti1Image):
+        def get_filename(self):
+            raise RuntimeError
+
+    made = image()
+    assert labels([Lost(made.dataobj, AFFINE, made.header)]) == ["run 1"]

@@ -90,6 +90,35 @@ def test_a_mask_of_no_human_size_is_questioned(edge, shape, questioned):
     assert ("litres" in texts(sampling.warnings)) == questioned
 
 
+def shaded(kind):
+    """Values inside the ball; 0 outside."""
+    rng = np.random.default_rng(3)
+    noise, at = rng.standard_normal(SHAPE), np.arange(np.prod(SHAPE)).reshape(SHAPE)
+    return np.where(ball(), {
+        "one value": 7.5, "two ends": np.sign(noise), "labels": at % 300 + 1.0, "few": 0.5 + at % 5, "scores": noise,
+        "probabilities": rng.uniform(1e-6, 1, SHAPE), "per cent": rng.integers(1, 101, SHAPE),
+        "scan": 400 + 90 * noise, "rounded scan": np.round(400 + 90 * noise),
+        "one below": np.where(at == at[ball()][0], -1e-7, 1.0)}[kind], 0)
+
+
+@pytest.mark.parametrize(("kind", "told"), [
+    ("one value", False), ("labels", False), ("few", False), ("probabilities", False), ("per cent", False),
+    ("rounded scan", False), ("two ends", True), ("scores", True), ("scan", True), ("one below", True)])
+def test_a_mask_that_looks_like_a_map_is_questioned(kind, told):
+    values = shaded(kind)
+    sampling = choose_sampling(surveyed((brain(), None)), mask=(values, affine()))
+    np.testing.assert_array_equal(sampling.mask, values != 0)  # whatever is told, the rule is the same
+    assert len(sampling.warnings) == told
+    if told:
+        text = sampling.warnings[0].replace("\xa0", " ")
+        numbers = {value for value in np.unique(values) if value}
+        below = int((values < 0).sum())
+        assert f"{len(numbers)} different values" in text
+        assert below == 0 or f"below 0 in {below} of {int((values != 0).sum())} voxels" in text
+        assert "looks like a map" in text
+        assert "0 outside and 1 inside" in text
+
+
 def test_the_coarsest_grid_then_the_commonest_then_the_first():
     fine = np.asarray(brain(shape=tuple(2 * n for n in SHAPE)))
     corner = (-2.5, -2.5, -2.5)
@@ -132,7 +161,7 @@ def test_a_mask_gives_the_grid_and_any_value_but_zero_and_nan_counts():
     sampling = choose_sampling(made, mask=(flags, affine()))
     np.testing.assert_array_equal(sampling.mask, np.isfinite(flags) & (flags != 0))
     assert sampling.grid.affine[0, 3] == 0
-    assert "2 different values from -2.5 to 1" in texts(sampling.decisions)
+    assert "2 different values from −2.5 to 1" in texts(sampling.decisions)
     other = choose_sampling(made, mask=(flags, affine()), grid="x")
     assert other.grid.affine[0, 3] == 1
     np.testing.assert_array_equal(other.mask, np.isfinite(flags) & (flags != 0))  # a tenth of a voxel away
@@ -149,6 +178,37 @@ def test_a_mask_gives_the_grid_and_any_value_but_zero_and_nan_counts():
 def test_a_mask_that_is_none_says_why(mask, words):
     with pytest.raises(MapError, match=words):
         choose_sampling(surveyed((brain(), None)), mask=mask, grid="x")
+
+
+@pytest.mark.parametrize("step", [1, 7])
+def test_a_mask_far_from_all_maps_is_refused_though_it_gives_the_grid(step):
+    flags = np.zeros(SHAPE)
+    flags.flat[::step] = 1
+    made = surveyed((brain(0), None), (brain(1), affine(10, (20.0, 0, 0))))
+    with pytest.raises(MapError, match="grid of any map: check that mask and maps are in one space") as caught:
+        choose_sampling(made, mask=(flags, affine(10, (-9000.0, 0, 0))))
+    count, middle = ("1\N{NO-BREAK SPACE}680", "65") if step == 1 else ("240", "62")
+    assert caught.value.reason == (f"none of the {count} voxels of the mask (around −8945, {middle}, 45 mm) lies in "
+                                   "the grid of any map")
+    assert caught.value.page == "docs/howto/masks.md"
+
+
+def test_a_mask_that_meets_one_map_in_one_voxel_is_a_mask():
+    flags = np.zeros((90, 90, 90))
+    flags[:, :45] = 1  # of which a thousandth would not meet the map
+    made = surveyed((brain(0), affine(1, (89.0, 44, 89))), (brain(1), affine(1, (500.0, 0, 0))))
+    assert choose_sampling(made, mask=(flags, affine(1))).grid.shape == (90, 90, 90)
+    with pytest.raises(MapError, match="lies in the grid of any map"):
+        choose_sampling(surveyed((brain(0), affine(1, (90.0, 44, 89)))), mask=(flags, affine(1)))
+
+
+def test_a_mask_of_infinities_is_told_as_one():
+    flags = np.where(ball(), np.inf, 0)
+    words = f"the mask holds infinity in {np.isinf(flags).sum()} voxels, and no other number than 0: give an image that"
+    with pytest.raises(MapError, match=words):
+        choose_sampling(surveyed((brain(), None)), mask=(flags, affine()))
+    flags[0, 0, 0] = 1
+    assert choose_sampling(surveyed((brain(), None)), mask=(flags, affine())).mask.sum() == 1
 
 
 def test_the_mni_mask_lies_where_nilearn_has_it():

@@ -263,6 +263,18 @@ def test_a_copy_under_another_name_is_the_same_file(study):
     assert outcome.note("a", "other") == ""
 
 
+@pytest.mark.parametrize("name", ["copy.nii", "copy.nii.bz2"])
+def test_a_copy_in_another_container_is_the_same_map(study, name):
+    study.x("a.nii.gz", A)
+    study.x("b.nii.gz", B)
+    study.y(name, A)
+    outcome = study.run(*RAW).must_be([A, B], [A])
+    assert outcome.note("a", "copy") == "same values"
+    assert outcome.note("b", "copy") == ""
+    outcome = study.run(*RAW, "--null", "independent", out=study.work / "tested")
+    assert [(p["x"], bool(p["p"]), bool(p["p_fdr"])) for p in outcome.pairs] == [("a", False, False), ("b", True, True)]
+
+
 def test_the_same_volume_of_a_stack_in_both_sets(study):
     """Equal files, but volume 0 against volume 1 is a comparison like any other."""
     study.x("stack.nii", FOUR)

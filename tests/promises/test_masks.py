@@ -37,6 +37,24 @@ def test_any_value_but_zero_and_nan_is_inside_a_mask(study):
     study.run("--mask", mask).must_be([A], [B], where=inner)
 
 
+def test_a_map_in_the_place_of_a_mask_is_warned_of_everywhere(study):
+    """On standard error, in run.json, on the page and by check; the rule stays what it is."""
+    values = np.where(noise(94) > -1, noise(97), 0)
+    mask = write_nifti(study.tmp / "t.nii", values.astype("f4"))
+    study.x("x.nii", A)
+    study.y("y.nii", B)
+    outcome = study.call("run", *study.sets(), "-o", study.out, "--null", "none", "--no-figures", "--mask", mask)
+    outcome.must_be([A], [B], where=values != 0)
+    counts = f"below 0 in {(values < 0).sum()} of {np.count_nonzero(values)} voxels"
+    assert outcome.says("warning", "t.nii", "looks like a map", counts), outcome
+    (text,) = [text for text in outcome.json["warnings"] if "looks like a map" in text]
+    assert "0 outside and 1 inside" in text
+    assert "looks like a map" in (study.out / "report.html").read_text("utf-8")
+    assert study.check("--mask", mask).says("warning", "t.nii", "looks like a map")
+    binary = write_nifti(study.tmp / "mask.nii", (values != 0).astype("f4"))
+    assert not study.run("--mask", binary).says("looks like a map")
+
+
 def test_a_mask_in_another_orientation(study):
     inner = noise(95) > 0.2
     turned = reoriented(inner.astype("u1"), (2, 0, 1), (True, False, True))

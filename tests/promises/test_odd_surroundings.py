@@ -68,7 +68,9 @@ def test_tables_that_never_end_are_not_waited_for(folder, capsys, option, name):
         os.mkfifo(name)
     said = refused(capsys, 3, "rois", "run.nii", "--atlas", "atlas.nii", "--labels" if option == "--labels" else
                    "--confounds", name, "-o", "out", *PLAIN)
-    assert "not a regular file" in said
+    assert "not a regular file but a pipe or a device, as <(…) of a shell gives" in said
+    assert "save the table as a file, and name that" in said
+    assert "check the path" not in said
 
 
 def test_a_table_of_confounds_has_a_limit(folder, capsys, monkeypatch):
@@ -81,7 +83,7 @@ def test_a_table_of_confounds_has_a_limit(folder, capsys, monkeypatch):
 def test_arrays_that_are_a_pipe_are_not_waited_for(saved, capsys):
     os.remove(saved / "report_data.npz")
     os.mkfifo(saved / "report_data.npz")
-    assert "report_data.npz is no regular file" in refused(capsys, 3, "report", "sv")
+    assert "report_data.npz: it is no regular file" in refused(capsys, 3, "report", "sv")
 
 
 @pytest.mark.parametrize("name", ["correlations.csv", "pairs.tsv", "maps.tsv"])
@@ -136,6 +138,74 @@ def test_a_time_that_is_none_is_named(folder, monkeypatch, capsys, value):
     assert "SOURCE_DATE_EPOCH" in refused(capsys, 2, "run", "-x", "x", "-o", "out")
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
     assert main(["check", "-x", "x"]) == 0
+
+
+@pytest.mark.parametrize("kib", [100_000, 204_800, 400_000])
+def test_address_space_in_which_no_library_loads_is_told_at_once(folder, kib):
+    """OpenBLAS would wait for memory for ever while scipy loads, or end the process with 1."""
+    for line in ("-m niicorr run -x x -o out", "-c 'import niicorr; niicorr.correlate'"):
+        done = subprocess.run(["sh", "-c", f"ulimit -v {kib}; exec '{sys.executable}' {line}"], capture_output=True,
+                              text=True, timeout=20, check=False)
+        assert done.returncode == (4 if "-m" in line else 1), done
+        assert "of address space (ulimit -v), too little" in " ".join(done.stderr.split())
+        assert "-m" not in line or "Traceback" not in done.stderr
+    assert not os.path.exists("out")
+
+
+def test_half_a_gibibyte_of_address_space_is_not_refused(folder):
+    done = subprocess.run(["sh", "-c", f"ulimit -v {512 * 1024}; exec '{sys.executable}' -m niicorr check -x x"],
+                          capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+SAYING = """
+import sys, warnings
+import niicorr as nc
+
+warnings.simplefilter("ignore")
+
+def told(what):
+    try:
+        what()
+    except nc.UsageError as error:
+        print("UsageError", *error.args)
+    else:
+        print("done")
+"""
+
+
+def in_python(lines, **variables):
+    """What a fresh Python prints; what fails there otherwise fails here."""
+    done = subprocess.run([sys.executable, "-c", SAYING + lines], env={**os.environ, **variables}, capture_output=True,
+                          text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.splitlines()
+
+
+@pytest.mark.parametrize("value", ["nonsense", "9" * 30])
+def test_a_time_that_is_none_is_named_in_python_too(folder, value):
+    """Scipy, loading, would end in a traceback of numpy."""
+    said = in_python("told(lambda: nc.correlate('x'))\n"
+                     "told(lambda: nc.check('x'))\n"
+                     "told(lambda: nc.load('out'))\n"
+                     "told(lambda: nc.datasets)\n", SOURCE_DATE_EPOCH=value)
+    assert len(said) == 4
+    assert all(line.startswith(f"UsageError the variable SOURCE_DATE_EPOCH is '{value}'") for line in said), said
+    assert in_python("told(lambda: nc.correlate('x'))", SOURCE_DATE_EPOCH="1700000000") == ["done"]
+
+
+def test_a_backend_that_is_none_is_named_in_python_where_something_is_drawn(saved):
+    lines = ("result = nc.correlate('x', null='none')\n"
+             "told(lambda: nc.heatmap(result))\n"
+             "told(lambda: result.pair(0, 1).plot())\n"
+             "told(lambda: result.save('new'))\n"
+             "told(lambda: nc.report(result, 'page.html'))\n"
+             "told(lambda: nc.load('new'))\n"
+             "import os; del os.environ['MPLBACKEND']\n"
+             "told(lambda: nc.heatmap(result))\n")
+    said = in_python(lines, MPLBACKEND="nonsense")
+    assert all(line.startswith("UsageError the variable MPLBACKEND is 'nonsense'") for line in said[:2]), said
+    assert said[2:] == ["done"] * 4
 
 
 def test_the_backend_of_others_does_not_matter(folder):

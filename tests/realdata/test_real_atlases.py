@@ -171,7 +171,7 @@ def test_probabilities_in_percent(data):
     [
         ("odd/neurovault/TTatlas.nii.gz", "its 2 volumes hold whole numbers up to 151: labels or counts"),
         ("bold/rapidtide/sub-RAPIDTIDETEST_90vol.nii.gz", "a time series of 90 volumes"),
-        ("experiment/neurovault/motor_lips.nii.gz", "225546 of its 225591 voxels .*looks like a map of measurements"),
+        ("experiment/neurovault/motor_lips.nii.gz", "225.546 of its 225.591 voxels .*looks like a map of measurements"),
     ],
 )
 def test_what_is_no_atlas(file, words, data):

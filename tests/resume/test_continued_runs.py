@@ -286,7 +286,7 @@ def test_damaged_pieces_are_made_again_and_that_is_said(tmp_path, paths, out, mo
 # --- room and company
 
 
-@pytest.mark.parametrize("fails", ["niicorr.resume.pieces.os.replace", "niicorr.resume.kept.os.makedirs"])
+@pytest.mark.parametrize("fails", ["niicorr.resume.pieces.os.replace", "niicorr.resume.kept.make_folders"])
 def test_a_full_disk_costs_the_keeping_and_not_the_run(tmp_path, paths, out, monkeypatch, fails):
     expected = undisturbed(tmp_path, paths, "--cache", str(tmp_path / "cache"))
 

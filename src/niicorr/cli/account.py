@@ -90,12 +90,12 @@ def skipped_lines(sets: Sequence[tuple[str, Sequence[MapRecord]]], page: Page) -
     bad = [(name, record) for name, maps in sets for record in maps if record.error is not None]
     total = sum(len(maps) for _, maps in sets)
     if bad:
-        text = f"{len(bad)} of {plural(total, 'map')} could not be used:"
+        text = f"{integer(len(bad))} of {plural(total, 'map')} could not be used:"
         yield from page.paragraph("skipped", text, "bad")
     for name, record in bad[:LISTED_PROBLEMS]:
         yield from page.paragraph("", f"{name}: {error_text(record)}")
     if len(bad) > LISTED_PROBLEMS:
-        yield from page.paragraph("", f"and {len(bad) - LISTED_PROBLEMS} more, named in run.json")
+        yield from page.paragraph("", f"and {integer(len(bad) - LISTED_PROBLEMS)} more, named in run.json")
 
 
 def remark_text(remark: Remark, total: int, noun: str = "map") -> str:

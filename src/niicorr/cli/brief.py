@@ -122,7 +122,7 @@ BRIEFS: dict[str, Brief] = {
         {_MAPS: {"MAP...": "the new maps"},
          "where, and what is shown": {
              "--in DIR": "the library (niicorr-library)", "--top N|all": "how many for each new map (20)",
-             "-o, --out FILE.tsv|DIR": "a table, or a folder with it and its story",
+             "-o, --out FILE.tsv|DIR": "a table, or a folder with it and how it came about",
              "--verify": "check every byte of the library first"},
          "comparison": {"--method NAME": "pearson, cosine, concordance", "--null NAME": "how p-values are found: "
                         "{choices}", "--sort WHICH": "which come first: {choices}"},

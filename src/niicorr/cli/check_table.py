@@ -57,7 +57,7 @@ def check_lines(
         yield []
     yield from decision_lines(decisions, page)
     yield []
-    yield from _outcome(maps, refusal, page)
+    yield from _outcome(maps, len(warnings), refusal, page)
 
 
 def _table(
@@ -120,7 +120,8 @@ def _who(remark: Remark, total: int) -> str:
     return f"all {integer(total)} maps" if remark.count == total else plural(remark.count, "map")
 
 
-def _outcome(maps: Sequence[MapRecord], refusal: str | None, page: Page) -> Iterator[Line]:
+def _outcome(maps: Sequence[MapRecord], n_warnings: int, refusal: str | None, page: Page) -> Iterator[Line]:
+    doubts = f", with {plural(n_warnings, 'warning')}" if n_warnings else ""
     bad = len(maps) - len(usable(maps))
     if refusal is not None:
         # A list of bad files (indented lines) stands in the table already.
@@ -129,7 +130,8 @@ def _outcome(maps: Sequence[MapRecord], refusal: str | None, page: Page) -> Iter
         for number, line in enumerate(lines):
             yield from page.paragraph("" if number else "refused", line.strip(), "bad")
     elif bad:
-        text = f"run would work without {integer(bad)} of {plural(len(maps), 'map')}, left empty"
+        text = f"run would work without {integer(bad)} of {plural(len(maps), 'map')}, left empty{doubts}"
         yield from page.paragraph("partly", text, "warning")
     else:
-        yield from page.paragraph("ok", f"run would work:{NARROW}{plural(len(maps), 'map')}", "good")
+        text = f"run would work{doubts}:{NARROW}{plural(len(maps), 'map')}"
+        yield from page.paragraph("ok", text, "warning" if doubts else "good")

@@ -16,6 +16,7 @@ from niicorr.errors import InputError, ResourceError, UsageError
 from niicorr.folder import OutputFolder, is_result, remove, result_stands
 from niicorr.images.discover import discover
 from niicorr.images.mapset import read_maps
+from niicorr.numerals import integer, plural
 from niicorr.options import Options
 from niicorr.pipeline import correlate
 from niicorr.result.saved import write_result
@@ -137,7 +138,7 @@ def _run(
         folder.commit()
     shown = [name for name in files if name not in images and not name.endswith(".js")]
     if images:
-        shown.append(f"{len(images)} images contribution_*.nii.gz")
+        shown.append(f"{plural(len(images), 'image')} contribution_*.nii.gz")
     with result_stands(options.out):
         terminal.run_report(result, out=options.out, files=shown, seconds=time.perf_counter() - start)
         if options.json:
@@ -177,6 +178,13 @@ def _contributions(options: argparse.Namespace) -> LabelImage | bool:
     from niicorr.images.labels import read_labels
     from niicorr.result.contribution import MOST_PAIRS
 
+    named = options.contributions
+    if isinstance(named, str) and not os.path.lexists(named):
+        from niicorr.images.fetch import find_fetcher
+
+        if find_fetcher(named) is not None:
+            raise UsageError(f"--contributions {named}: an atlas by name goes with --atlas; here give its image, a "
+                             "file")
     if options.atlas is not None and options.contributions is not True:
         raise UsageError("--contributions takes no atlas of its own beside --atlas: what each of its regions adds is "
                          "told")
@@ -184,9 +192,9 @@ def _contributions(options: argparse.Namespace) -> LabelImage | bool:
     n, *others = [len(read_maps(part, on_error="skip", **how)) for part in (options.x, options.y) if part]
     pairs = n * others[0] if others else n * (n - 1) // 2
     if pairs > MOST_PAIRS:
-        maps = f"{n} × {others[0]} maps" if others else f"{n} maps"
-        raise UsageError(f"--contributions writes an image for each pair, at most {MOST_PAIRS}; {maps} make {pairs} "
-                         "pairs: name fewer maps with -x and -y, or take single pairs in Python with "
+        maps = f"{integer(n)} × {integer(others[0])} maps" if others else plural(n, "map")
+        raise UsageError(f"--contributions writes an image for each pair, at most {MOST_PAIRS}; {maps} make "
+                         f"{integer(pairs)} pairs: name fewer maps with -x and -y, or take single pairs in Python with "
                          "result.contribution(x, y)")
     return True if options.contributions is True else read_labels(
         options.contributions, "--contributions", max_map_size=options.max_map_size)

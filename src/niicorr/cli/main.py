@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import errno
 import io
@@ -17,10 +18,11 @@ import time
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from niicorr.errors import TOO_MANY_FILES, NiicorrError, ResourceError, UsageError
+from niicorr.surroundings import demand_addresses, demand_epoch
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from niicorr.cli.terminal import Terminal
 
@@ -42,6 +44,10 @@ class Terminated(BaseException):
     """SIGTERM or SIGHUP came; like KeyboardInterrupt it unwinds everything on its way out."""
 
 
+class Interrupted(KeyboardInterrupt):
+    """SIGINT came. Of its base Python remembers that it left an ``exec``, and would kill itself for that in the end."""
+
+
 def entry() -> NoReturn:
     """Run as a program: signals, closed pipes, exit code."""
     # Products are cut into pieces for our own threads; BLAS threads on top of those only cost time.
@@ -58,7 +64,7 @@ def entry() -> NoReturn:
         # Whoever presses Ctrl-C twice would break off the clearing up.
         if first or now - since > GRACE:
             since = now
-            raise Terminated if number in ENDING else KeyboardInterrupt
+            raise Terminated if number in ENDING else Interrupted
 
     def swallowed(what: Any) -> None:
         """Take notice of an exception that Python cannot pass on, such as in a callback of a weak reference."""
@@ -74,18 +80,23 @@ def entry() -> NoReturn:
     sys.unraisablehook = swallowed
     # Who started this in the background, or with nohup, may want none to come here.
     kinds = [kind for kind in (signal.SIGINT, *ENDING) if signal.getsignal(kind) is not signal.SIG_IGN]
-    code: int | None = None
+    code, said = None, False
+    # First in, last out: Python then gives up its handlers, and clears its modules for some tenths of a second.
+    atexit.register(_set, kinds, signal.SIG_IGN)
+
+    def leave(number: int, _frame: object, exit_: Callable[[int], NoReturn] = os._exit) -> None:
+        """End at once: what comes now need not wait for a slow reader, or for the interpreter to take itself apart."""
+        exit_(code or (0 if said else _code([number])))
+
     # Before main can take a signal, after it, or a second one while the first is answered.
     with contextlib.suppress(KeyboardInterrupt, Terminated):
         _set(kinds, answer)
         code = main(sys.argv[1:], came)
-        _cleared()
-        # All is done and said: what comes now need not wait for the interpreter to take itself apart.
-        _set(kinds, signal.SIG_DFL)
-    if code is None:
-        _set(kinds, signal.SIG_IGN)
-        _cleared()
-        code = _code(came)
+    if code is None or (came and code in (INTERRUPTED, TERMINATED)):
+        code = _code(came)  # of the first signal, whatever came after it
+    _set(kinds, signal.SIG_IGN)
+    _cleared()
+    _set(kinds, leave)
     for stream in (sys.stdout, sys.stderr):
         try:
             if stream is not None:
@@ -94,6 +105,7 @@ def entry() -> NoReturn:
             # Whoever read it has gone; the interpreter must not complain about that at its end.
             with contextlib.suppress(OSError, ValueError):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    said = True
     sys.exit(code)
 
 
@@ -152,16 +164,6 @@ def _no_memory(error: Exception) -> bool:
         words in str(error).lower() for words in _MEMORY_WORDS)
 
 
-def _demand_epoch() -> None:
-    """Refuse a time that numpy, loading, would stumble over; raises `UsageError`."""
-    epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    try:
-        time.gmtime(0 if epoch is None else int(epoch))
-    except (ValueError, OverflowError, OSError):
-        raise UsageError(f"the variable SOURCE_DATE_EPOCH is {epoch!r}, not a whole number of seconds: set it to one, "
-                         "or unset it") from None
-
-
 def _nowhere() -> bool:
     """Whether the working folder has been removed."""
     try:
@@ -211,12 +213,13 @@ def _demand_two_folders(options: argparse.Namespace) -> None:
 
 
 def _command(options: argparse.Namespace, argv: list[str], terminal: Terminal) -> int:
-    _demand_epoch()
+    demand_epoch()
     _demand_two_folders(options)
     if options.command == "completion":
         from niicorr.cli.completion import completion
 
         return completion(options)
+    demand_addresses()
     if options.command == "rois":
         from niicorr.cli.rois import rois
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from shlex import quote
 from types import MappingProxyType
 from typing import Any, NoReturn, get_args
 
@@ -16,23 +18,47 @@ from niicorr.cli.completion import add_completion_parser
 from niicorr.cli.report import add_report_parser, report_maps
 from niicorr.cli.rois import add_rois_parser
 from niicorr.cli.search import add_index_parser, add_search_parser
-from niicorr.cli.values import background, formats, from_two, from_zero, memory, positive, share, size, threshold
+from niicorr.cli.values import (
+    background,
+    formats,
+    from_zero,
+    memory,
+    positive,
+    repeats,
+    share,
+    size,
+    surrogates,
+    threshold,
+)
 from niicorr.errors import UsageError
 
 _EPILOG = ("exit codes: 0 done; 2 wrong usage; 3 the input cannot be used; 4 no room, memory or permission; "
            "130/143 interrupted; 1 a bug.")
 
+MOST_SHOWN = 4
+"""Of more maps of a set, a corrected call shows the first two and the last."""
+
 
 class Parser(argparse.ArgumentParser):
     """An argparse parser whose complaint is a `UsageError`, like any other wrong call, and whose help is short.
 
-    ``commands`` are the parsers below it.
+    ``commands`` are the parsers below it, ``given`` are the words that it was to parse last.
     """
 
     commands: Mapping[str, Parser] = MappingProxyType({})
+    given: Sequence[str] = ()
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Remember the words, which a complaint may have to repeat in another order."""
+        self.given = [] if args is None else list(args)
+        return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
         """Raise instead of leaving the process; say which word may have been meant."""
+        if message.endswith("arguments are required: -x"):
+            message = self._without_x()
+        elif message.startswith("unrecognized") and " -" not in message and "-x" in self._option_string_actions:
+            message += " (maps stand right behind -x or -y)"
         raise UsageError(f"{message}{self._meant(message)}\nSee {self.prog} --help.")
 
     def print_help(self, file: Any = None) -> None:
@@ -62,9 +88,24 @@ class Parser(argparse.ArgumentParser):
     def _brief(self) -> Brief | None:
         return BRIEFS.get(self.prog.removeprefix("niicorr").strip())
 
-    def _meant(self, message: str) -> str:
-        import difflib  # which costs what few calls need
+    def _without_x(self) -> str:
+        """Write the call that was given with its maps behind -x and -y; one as an example where it names none."""
+        needed = [action for action in self._actions if action.required]
+        for action in needed:
+            action.required = False
+        try:
+            _, unknown = super().parse_known_args(list(self.given), argparse.Namespace())
+        except UsageError:
+            unknown = []
+        for action in needed:
+            action.required = True
+        if any(word.startswith("-") for word in unknown):  # what follows it may be its value, or a map
+            return f"unrecognized arguments: {' '.join(unknown)}"
+        rest = "".join(f" {quote(word)}" for word in self.given if word not in unknown)
+        return ("which maps? Name them with -x, and those of a second set with -y:\n"
+                f"  {self.prog} {_sets(unknown)}{rest}")
 
+    def _meant(self, message: str) -> str:
         choice = re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)", message, re.DOTALL)
         if choice:
             unknown, known = choice[1], re.findall(r"[\w-]+", choice[2])
@@ -73,8 +114,10 @@ class Parser(argparse.ArgumentParser):
             if not (options and message.startswith("unrecognized arguments")):
                 return ""
             unknown, known = options[0], [name for name in self._option_string_actions if name.startswith("--")]
-        close = difflib.get_close_matches(unknown, known, n=1, cutoff=0.6 if choice else 0.7)
-        return f"; did you mean {close[0]}?" if close else ""
+        from niicorr.spelling import closest  # which costs what few calls need
+
+        close = closest(unknown, known, 0.6 if choice else 0.7)
+        return f"; did you mean {close}?" if close else ""
 
     def _print_message(self, message: str, file: Any = None) -> None:
         """Write help in simpler characters where the stream lacks some (× under LANG=C)."""
@@ -163,6 +206,7 @@ def make_parser() -> Parser:
 def parse(argv: list[str]) -> argparse.Namespace:
     """Parse a command line; a wrong one raises `UsageError`."""
     parser = make_parser()
+    options: argparse.Namespace
     options, unknown = parser.parse_known_args(_joined(argv))
     if unknown:
         parser.below(options).error(f"unrecognized arguments: {' '.join(unknown)}")
@@ -170,6 +214,23 @@ def parse(argv: list[str]) -> argparse.Namespace:
         raise UsageError("which command? run, check, rois, report, index, search, calibrate, demo or cache\n"
                          "See niicorr --help.")
     return options
+
+
+def _sets(maps: Sequence[str]) -> str:
+    """Divide maps between -x and -y: two words, or the files of two folders; others are one set."""
+    folders = list(dict.fromkeys(os.path.dirname(name) for name in maps))
+    if len(maps) == 2:
+        sets = [maps[:1], maps[1:]]
+    elif len(folders) == 2:
+        sets = [[name for name in maps if os.path.dirname(name) == folder] for folder in folders]
+    else:
+        sets = [maps or ["experiments/"], *([] if maps else [["activity/"]])]
+    return " ".join(f"{option} {_few(names)}" for option, names in zip(("-x", "-y"), sets, strict=False))
+
+
+def _few(names: Sequence[str]) -> str:
+    shown = [quote(name) for name in names]
+    return " ".join(shown if len(shown) <= MOST_SHOWN else [*shown[:2], "…", shown[-1]])
 
 
 def _joined(argv: list[str]) -> list[str]:
@@ -220,12 +281,12 @@ def _analysis(parser: argparse.ArgumentParser, *, nulls: bool = True) -> None:
             help="how p-values are found: effective knows that neighbouring voxels repeat each other, gsm is its "
             "stationary part alone; surrogate draws random maps, for any method; moran and variogram do for regions "
             "(--atlas); independent is the textbook's value, which fails for maps (effective)")
-        add("--n-surrogates", default=1000, type=positive, metavar="N",
+        add("--n-surrogates", default=1000, type=surrogates, metavar="N",
             help="random maps, for surrogate, moran and variogram (1000)")
         add("--fdr", default="bh", choices=get_args(words.Fdr),
             help="what fills p_fdr: Benjamini-Hochberg or -Yekutieli (bh)")
     else:
-        add("--repeats", type=from_two, metavar="N", help="blocks of random maps, one for each of yours (as many as "
+        add("--repeats", type=repeats, metavar="N", help="blocks of random maps, one for each of yours (as many as "
             "give 4000 pairs, 5 to 50)")
     add("--seed", default=0, type=from_zero, metavar="N", help="from which all random maps follow (0)")
     add("--alternative", default="two-sided", choices=get_args(words.Alternative),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import re
 import shutil
@@ -41,33 +40,32 @@ def report(options: argparse.Namespace, _argv: list[str], terminal: Terminal) ->
     """``niicorr report``."""
     from niicorr.cli.drawing import draw_figures, draw_page
     from niicorr.folder import OutputFolder, result_stands
-    from niicorr.result.saved import load
+    from niicorr.result.saved import loaded
 
     start = time.perf_counter()
-    result = load(options.folder)
+    result, record = loaded(options.folder)
     with OutputFolder(options.folder) as folder:
         figures = draw_figures(result, folder.work, options)
-        old = _files(options.folder)
+        old = _files(options.folder, record)
         drawn = [pattern for pattern, left_out in ((_FIGURE, options.no_figures), (_PAGE, options.no_report))
                  if not left_out]
         kept = [name for name in old if not any(pattern.fullmatch(name) for pattern in drawn)]
         _, pages = draw_page(result, folder.work, options, [*kept, *figures])
-        _carry(kept, options.folder, folder.work, [*figures, *pages])
+        _carry(kept, options.folder, folder.work, [*figures, *pages], record)
         folder.commit(same_numbers=True)
     with result_stands(options.folder):
         _tell(options, [*figures, *pages], time.perf_counter() - start, terminal)
     return 0
 
 
-def _files(folder: str) -> list[str]:
+def _files(folder: str, record: dict[str, Any]) -> list[str]:
     """Return the names of the result's own files, as its record tells them."""
     from niicorr.errors import InputError, UsageError
     from niicorr.folder import RECORD
     from niicorr.tables import path_text
 
-    with open(os.path.join(folder, RECORD), encoding="utf-8") as file:
-        names = json.load(file).get("files", [])
-    if not isinstance(names, list) or not all(isinstance(name, str) and "\0" not in name for name in names):
+    names = record.get("files", [])
+    if any("\0" in name for name in names):
         raise InputError(f"{os.path.join(folder, RECORD)} is damaged (files is no list of names): run it again")
     for name in names:
         place = os.path.join(folder, name)
@@ -79,9 +77,8 @@ def _files(folder: str) -> list[str]:
             and os.path.isfile(os.path.join(folder, name))]
 
 
-def _carry(kept: Sequence[str], folder: str, work: str, drawn: Sequence[str]) -> None:
+def _carry(kept: Sequence[str], folder: str, work: str, drawn: Sequence[str], record: dict[str, Any]) -> None:
     """Take along what stays, and the record with the new names, so that all of it is replaced at once."""
-    from niicorr.errors import InputError
     from niicorr.folder import RECORD
     from niicorr.record_fields import write_record
 
@@ -90,23 +87,17 @@ def _carry(kept: Sequence[str], folder: str, work: str, drawn: Sequence[str]) ->
             os.link(os.path.join(folder, name), os.path.join(work, name))
         except OSError:  # a disk without links
             shutil.copy2(os.path.join(folder, name), os.path.join(work, name))
-    with open(os.path.join(folder, RECORD), encoding="utf-8") as file:
-        record = json.load(file)
-    record["files"] = sorted({*kept, *drawn, RECORD})
-    try:
-        write_record(os.path.join(work, RECORD), record)
-    except ValueError as error:  # infinities, or halves of characters
-        raise InputError(f"{os.path.join(folder, RECORD)} is damaged ({error}): run it again") from None
+    write_record(os.path.join(work, RECORD), {**record, "files": sorted({*kept, *drawn, RECORD})})
 
 
 def _tell(options: argparse.Namespace, drawn: Sequence[str], seconds: float, terminal: Terminal) -> None:
-    from niicorr.numerals import duration, listed
+    from niicorr.numerals import duration, listed, plural
     from niicorr.tables import path_text
 
     # Side files come by the dozen and mean nothing by themselves.
     shown = [name for name in drawn if not name.endswith(".js")]
     if len(shown) < len(drawn):
-        shown.append(f"{len(drawn) - len(shown)} files report_maps_*.js")
+        shown.append(f"{plural(len(drawn) - len(shown), 'file')} report_maps_*.js")
     folder = path_text(os.path.join(options.folder, ""))
     terminal.say(f"drawn again in {duration(seconds)}: {folder}  {listed(shown)}" if shown else "nothing to draw")
     if options.json:

@@ -112,7 +112,7 @@ def left_out_lines(left_out: Sequence[MapRecord], page: Page, *, verbose: bool =
     for record in shown:
         yield from page.paragraph("", error_text(record))
     if len(shown) < len(left_out):
-        yield from page.paragraph("", f"and {len(left_out) - len(shown)} more, named with -v")
+        yield from page.paragraph("", f"and {integer(len(left_out) - len(shown))} more, named with -v")
 
 
 def _null_text(result: SearchResult) -> str:
@@ -121,7 +121,7 @@ def _null_text(result: SearchResult) -> str:
                 f"none: there is no formula for the p-value of {measure_of(result.method).name}")
     sided = "" if result.alternative == "two-sided" else f" ({result.alternative})"
     return (f"effective{sided}: n_eff is the number of independent values behind r; q is p adjusted for all "
-            f"{plural(result.n_maps, 'map')} but those of its own file (Benjamini–Hochberg)")
+            f"{plural(result.n_maps, 'map')} but those that are the same map (Benjamini–Hochberg)")
 
 
 def _table(result: SearchResult, hits: Sequence[Hit], page: Page) -> Iterator[Line]:

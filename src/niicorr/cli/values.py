@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable
 from math import inf
 from typing import Any
+
+from niicorr.limits import LARGEST, limit_fault
+from niicorr.numerals import number, whole
+from niicorr.tables import brief
 
 
 def size(text: str) -> int:
@@ -18,15 +23,15 @@ def size(text: str) -> int:
     """
     powers = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
     plain = text.strip().upper().removesuffix("IB").removesuffix("B").strip()
-    number, unit = (plain[:-1], plain[-1]) if plain[-1:] in powers and plain else (plain, "")
-    try:
-        value = float(number) * 1024 ** powers[unit]
-        if not 0 < value < 2**62:
-            raise ValueError
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no size such as 500M or 2GiB") from None
+    digits, unit = (plain[:-1], plain[-1]) if plain[-1:] in powers and plain else (plain, "")
+    value = (number(digits) or 0) * 1024 ** powers[unit]
+    if not 0 < value < 2**62:
+        raise argparse.ArgumentTypeError(f"{text!r} is no size such as 500M or 2GiB")
     return int(value)
 
+
+_HUGE = re.compile("0*[1-9][0-9]{19,}")
+"""Python reads no number of thousands of digits."""
 
 LEAST_MEMORY = 2**20
 """Bytes; less is no limit that could be kept: one piece of work takes more."""
@@ -45,10 +50,9 @@ def background(text: str) -> Any:
     """``auto``, ``none`` or a number (``nan`` is one)."""
     if text in ("auto", "none"):
         return text
-    try:
-        return float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is neither auto, none nor a number") from None
+    if (value := number(text)) is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither auto, none nor a number")
+    return value
 
 
 def positive(text: str) -> int:
@@ -61,9 +65,14 @@ def from_zero(text: str) -> int:
     return _whole(text, 0)
 
 
-def from_two(text: str) -> int:
-    """Read a whole number from 2 on."""
-    return _whole(text, 2)
+def surrogates(text: str) -> int:
+    """Read how many random maps are drawn."""
+    return _whole(text, 1, "n_surrogates")
+
+
+def repeats(text: str) -> int:
+    """Read how many blocks of random maps a calibration draws."""
+    return _whole(text, 2, "repeats")
 
 
 def threshold(text: str) -> float:
@@ -90,16 +99,17 @@ def formats(text: str) -> tuple[str, ...]:
 
 
 def _number(text: str, what: str, right: Callable[[float], bool]) -> float:
-    try:
-        value = float(text)
-        if not right(value):
-            raise ValueError
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no {what}") from None
+    value = number(text)
+    if value is None or not right(value):
+        raise argparse.ArgumentTypeError(f"{text!r} is no {what}")
     return value
 
 
-def _whole(text: str, least: int) -> int:
-    if not text.isdecimal() or int(text) < least:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {least} on")
-    return int(text)
+def _whole(text: str, least: int, name: str = "") -> int:
+    """Read a whole number that the option of this name in Python takes."""
+    value = LARGEST + 1 if _HUGE.fullmatch(text) else whole(text)
+    if value is None or value < least:
+        raise argparse.ArgumentTypeError(f"{brief(text)!r} is no whole number from {least} on")
+    if fault := limit_fault(name, value):
+        raise argparse.ArgumentTypeError(f"{brief(text)} is too large: it {fault}")
+    return value

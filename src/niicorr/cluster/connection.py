@@ -21,9 +21,9 @@ from niicorr.cluster import demands, work
 from niicorr.cluster.address import Scheduler, scheduler_of
 from niicorr.cluster.session import Cluster
 from niicorr.cluster.tasks import PATIENCE, Tasks
-from niicorr.errors import NiicorrError, ResourceError, UsageError
+from niicorr.errors import InputError, NiicorrError, ResourceError, UsageError
 from niicorr.folder import hidden_folder, resource_text
-from niicorr.numerals import plural
+from niicorr.numerals import integer, plural
 from niicorr.tables import path_text
 from niicorr.typing import Progress
 
@@ -95,14 +95,33 @@ def connected(
 
 @contextmanager
 def naming(folder: str, place: str) -> Iterator[None]:
-    """Let errors name a place instead of files in a hidden folder there, which will have gone."""
+    """Let errors name a place instead of files in a hidden folder there, which will have gone, or has already."""
+    shown = path_text(folder)
+    own = re.compile(re.escape(shown) + r"[^:\s]*")
     try:
         yield
-    except ResourceError as error:
-        text = re.sub(re.escape(path_text(folder)) + r"[^:\s]*", lambda _: path_text(place), str(error))
-        if text == str(error):
+    except (InputError, ResourceError) as error:
+        found = own.search(str(error))
+        if found is None:
             raise
-        raise ResourceError(text) from None
+        # What was to be read there was written before. Of what was to be written, only the folder must be there.
+        needed = folder + found[0][len(shown) :] if isinstance(error, InputError) else folder
+        if not os.path.lexists(needed):
+            raise _removed(folder, place) from None
+        if isinstance(error, InputError):
+            raise
+        raise ResourceError(own.sub(lambda _: path_text(place), str(error))) from None
+    except OSError as error:
+        if not str(error.filename).startswith(folder):
+            raise
+        raise _removed(folder, place) if not os.path.lexists(folder) else ResourceError(
+            resource_text(path_text(place), error)) from None
+
+
+def _removed(folder: str, place: str) -> ResourceError:
+    name = path_text(os.path.basename(folder))
+    return ResourceError(f"{path_text(place)}: the hidden folder {name} in it, or a part of that, was removed "
+                         "while this run and its workers used it: see that nothing cleans up there, and run again")
 
 
 def _demand_dask() -> None:
@@ -220,8 +239,8 @@ def _introduced(client: Client, folder: str) -> None:
                           "cache and maps must lie on a disk that all workers see under the same name")
     if faults:
         more = f"\n  … and {len(faults) - 5} more" if len(faults) > 5 else ""
-        raise ResourceError("\n  ".join([f"{plural(len(faults), 'worker')} of {len(answers)} cannot do the work:",
-                                         *faults[:5]]) + more)
+        head = f"{plural(len(faults), 'worker')} of {integer(len(answers))} cannot do the work:"
+        raise ResourceError("\n  ".join([head, *faults[:5]]) + more)
 
 
 @contextmanager

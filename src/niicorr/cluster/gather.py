@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -75,5 +76,7 @@ def _check_sources(survey: Survey, here: slice, shard: Shard) -> None:
     for reading, (digest, used) in zip(survey.readings[here], shard.sources, strict=True):
         sound = reading.problem is None
         if sound != used or (sound and digest != reading.record.blake2b):
-            raise InputError(f"{reading.record.path} was another file when a worker read it: see that nothing writes "
-                             "to it, and run again")
+            path = reading.record.path
+            raise InputError(f"{path} was another file when a worker read it: see that nothing writes to it, and run "
+                             "again" if os.path.lexists(path) else
+                             f"{path} was gone when a worker was to read it: put it back, and run again")

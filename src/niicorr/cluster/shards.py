@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from niicorr.errors import InputError, ResourceError
-from niicorr.folder import resource_text
+from niicorr.folder import make_folder, resource_text
 from niicorr.matrix import MapMatrix
 from niicorr.matrix_folder import read_array, save_array
 from niicorr.tables import path_text
@@ -76,7 +76,7 @@ def write_shard(path: str, matrix: MapMatrix) -> None:
     parent, name = os.path.split(path)
     work = os.path.join(parent, f".{name}-{secrets.token_hex(8)}")
     try:
-        os.mkdir(work)
+        make_folder(work)
         for stem, array in arrays.items():
             save_array(os.path.join(work, f"{stem}.npy"), array)
         with open(os.path.join(work, MAPS), "w", encoding="ascii") as file:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from niicorr.errors import ResourceError, UsageError
-from niicorr.folder import hidden_place, remove, resource_text, sweep
+from niicorr.folder import hidden_place, make_folders, remove, resource_text, sweep
 from niicorr.tables import path_text
 from niicorr.typing import Float64Array, FloatArray, IntArray
 
@@ -87,7 +87,7 @@ def write_whole(path: str, content: bytes) -> None:
     """Write a file under another name first, so that it is there whole or not at all; raises `ResourceError`."""
     parent = os.path.dirname(os.path.abspath(path))
     try:
-        os.makedirs(parent, exist_ok=True)
+        make_folders(parent)
         sweep(parent)
         unfinished = hidden_place(parent)
         try:

@@ -16,9 +16,10 @@ from niicorr.images.header import MAX_MAP_SIZE, ImageHeader, image_suffix
 from niicorr.images.label_tables import read_table, tables_beside
 from niicorr.images.labels import MAX_REGIONS, LabelImage, demand_orientation, label_image, nothing_there
 from niicorr.images.load import FileFacts, volumes
-from niicorr.images.region_names import Naming, count, listed, name_regions
+from niicorr.images.region_names import Naming, listed, name_regions
 from niicorr.images.resample import reindex, resample
 from niicorr.images.sampling import one_header
+from niicorr.numerals import integer, percent, plural, value_text
 from niicorr.records import Decision, Region
 from niicorr.space import Grid, format_mm, reindexing, same_grid
 from niicorr.tables import path_text
@@ -132,13 +133,16 @@ class Atlas:
         said = [Decision("atlas", f"brought to the grid of comparison {change}")]
         lost = [r.name for r, n, was in zip(self.regions, held, before, strict=True) if n == 0 and was > 0]
         if lost:
-            said.append(Decision("atlas", f"{len(lost)} of {len(self)} regions hold no voxel on the grid of "
-                                 f"comparison: {listed(lost)}"))
+            said.append(Decision("atlas", f"{integer(len(lost))} of {plural(len(self), 'region')} "
+                                 f"{'holds' if len(lost) == 1 else 'hold'} no voxel on the grid of comparison: "
+                                 f"{listed(lost)}"))
         share = held * target.voxel_volume < CUT * before * self.grid.voxel_volume
         cut = [r.name for r, n, small in zip(self.regions, held, share, strict=True) if n > 0 and small]
         if cut:
-            said.append(Decision("atlas", f"{len(cut)} of {len(self)} regions keep less than {CUT:.0%} of their volume "
-                                 f"on the grid of comparison: {listed(cut)}"))
+            said.append(Decision("atlas", f"{integer(len(cut))} of {plural(len(self), 'region')} "
+                                 f"{'keeps' if len(cut) == 1 else 'keep'} less than {percent(CUT)} of "
+                                 f"{'its' if len(cut) == 1 else 'their'} volume on the grid of comparison: "
+                                 f"{listed(cut)}"))
         return replace(placed, decisions=(*self.decisions, *said))
 
     @property
@@ -210,7 +214,7 @@ def read_atlas(atlas: Any, labels: Any = None, *, max_map_size: int = MAX_MAP_SI
         counts, centroids = _of_codes(codes, header.grid, len(ids))
         warnings += _scattered(path, codes, len(ids))
         span = f"labels {ids[0]} to {ids[-1]}" if len(ids) > 1 else f"label {ids[0]}"
-        said.append(Decision("atlas", f"{count(len(ids), 'region')}, {span}, on {header.grid.describe()}"))
+        said.append(Decision("atlas", f"{plural(len(ids), 'region')}, {span}, on {header.grid.describe()}"))
     else:
         weights, kind = _probabilities(path, header, max_map_size)
         if (largest := float(weights.max())) > PERCENT:
@@ -218,7 +222,8 @@ def read_atlas(atlas: Any, labels: Any = None, *, max_map_size: int = MAX_MAP_SI
                             "percent. Check that this is an atlas")
         ids = list(range(1, header.n_volumes + 1))
         counts, centroids = _of_weights(weights, header.grid)
-        said.append(Decision("atlas", f"{len(ids)} regions, a volume of {kind} for each, on {header.grid.describe()}"))
+        said.append(Decision("atlas", f"{plural(len(ids), 'region')}, a volume of {kind} for each, on "
+                             f"{header.grid.describe()}"))
     naming = _naming(header, labels, ids, beside=fetched is None)
     regions = tuple(
         Region(one.name, k, int(n), (float(at[0]), float(at[1]), float(at[2])), one.hemisphere, one.network,
@@ -226,7 +231,8 @@ def read_atlas(atlas: Any, labels: Any = None, *, max_map_size: int = MAX_MAP_SI
         for one, k, n, at in zip(naming.regions, ids, counts, centroids, strict=True))
     empty = [region.name for region in regions if region.n_voxels == 0]
     if empty:
-        said.append(Decision("atlas", f"{len(empty)} of {len(regions)} volumes hold no voxel: {listed(empty)}"))
+        said.append(Decision("atlas", f"{integer(len(empty))} of {plural(len(regions), 'volume')} "
+                             f"{'holds' if len(empty) == 1 else 'hold'} no voxel: {listed(empty)}"))
     warnings += [*naming.warnings, *_contradictions(path, regions, header.grid)]
     sizes = counts.astype(np.float64) if weights is None else _sums(weights) / max(1.0, float(weights.max()))
     return Atlas(path, header.grid, regions, codes, weights, sizes * header.grid.voxel_volume,
@@ -285,7 +291,8 @@ def _naming(header: ImageHeader, labels: Any, ids: list[int], *, beside: bool) -
                                             f"{shown} are the labels"))
             return _from_beside(shown, naming, turned_down)
         turned_down.append(Decision("labels", f"{shown} lies beside the atlas and was not taken: it names "
-                                    f"{naming.named} of the {len(ids)} regions, and {naming.surplus} others. Give it "
+                                    f"{integer(naming.named)} of the {plural(len(ids), 'region')}, and "
+                                    f"{plural(naming.surplus, 'other')}. Give it "
                                     "with --labels if it is meant"))
     if in_order is not None:
         return _from_beside(*in_order, turned_down)
@@ -302,7 +309,8 @@ def _demand_positive(path: str, image: LabelImage) -> None:
     below = np.flatnonzero(image.ids < 0)
     if below.size:
         n = int((np.isin(image.codes, below + 1)).sum())
-        raise MapError(path, f"{n} voxels hold negative labels, down to {image.ids[0]}",
+        hold = "voxel holds a negative label," if n == 1 else "voxels hold negative labels, down to"
+        raise MapError(path, f"{integer(n)} {hold} {value_text(int(image.ids[0]))}",
                        "labels of an atlas are 1 or more; if this is a map of measurements, give it with -x or -y")
 
 
@@ -331,9 +339,9 @@ def _scattered(path: str, codes: IntArray, n: int) -> list[str]:
     compact = 1 - 1.5 * (filled / n) ** (-1 / 3)
     if n < FEW_REGIONS or both == 0 or equal >= SCATTERED * compact * both:
         return []
-    return [f"{path}: neighbouring voxels share a label in only {equal / both:.0%} of cases, where regions of "
-            f"{filled / n:.0f} voxels give about {compact:.0%}. It looks like a map of counts: check that it is an "
-            "atlas"]
+    return [f"{path}: neighbouring voxels share a label in only {percent(equal / both)} of cases, where regions of "
+            f"{integer(round(filled / n))} voxels give about {percent(compact)}. It looks like a map of counts: check "
+            "that it is an atlas"]
 
 
 def _of_weights(weights: FloatArray, grid: Grid) -> tuple[IntArray, Float64Array]:
@@ -387,14 +395,14 @@ def _probabilities(path: str, header: ImageHeader, max_map_size: int) -> tuple[F
         _judge(path, header, k, volume, seen)
         np.copyto(weights[k], np.where(volume > 0, volume, 0))  # NaN is not above 0
     if seen.largest == 0:
-        raise MapError(path, f"all {n} volumes are empty: no voxel is above 0", "check that it is the atlas")
+        raise MapError(path, f"all {integer(n)} volumes are empty: no voxel is above 0", "check that it is the atlas")
     if seen.single:
         return weights, "one value (a mask)"
     if seen.whole and (seen.largest > PERCENT or seen.patches):
         raise MapError(path, f"its {n} volumes hold whole numbers up to {seen.largest:.6g}: labels or counts, not "
                        "probabilities", "give one volume with a label for each region, or a volume of probabilities "
                        "(0 to 1, or percent) for each")
-    mended = f" ({seen.mended} slightly negative values taken as 0)" if seen.mended else ""
+    mended = f" ({plural(seen.mended, 'slightly negative value')} taken as 0)" if seen.mended else ""
     return weights, f"weights up to {seen.largest:.4g}{mended}"
 
 
@@ -409,11 +417,13 @@ def _judge(path: str, header: ImageHeader, k: int, volume: FloatArray, seen: _Se
     if high > float(np.finfo(np.float32).max):  # in which weights are kept
         raise MapError(path, f"volume {k + 1} holds values up to {high:.4g}", "probabilities are 0 to 1, or percent")
     if low < -NEGATIVE * max(high, 0.0):
-        raise MapError(path, f"volume {k + 1} of {header.n_volumes} holds {int((filled < 0).sum())} negative values, "
-                       f"down to {low:.4g}: this is no atlas", "give a 3-D image with one whole number per region, or "
-                       "a 4-D one with a volume of probabilities for each")
+        below = plural(int((filled < 0).sum()), "negative value")
+        raise MapError(path, f"volume {k + 1} of {integer(header.n_volumes)} holds {below}, down to "
+                       f"{value_text(float(f'{low:.4g}'))}: this is no atlas", "give a 3-D image with one whole number "
+                       "per region, or a 4-D one with a volume of probabilities for each")
     if header.time_series and high > PERCENT:
-        raise MapError(path, f"a time series of {header.n_volumes} volumes (values up to {high:.4g}), not an atlas",
+        raise MapError(path, f"a time series of {integer(header.n_volumes)} volumes (values up to {high:.4g}), not an "
+                       "atlas",
                        "give the atlas here, and the time series to niicorr rois")
     seen.mended += int((filled < 0).sum())
     seen.largest = max(seen.largest, high)
@@ -437,13 +447,16 @@ def _contradictions(path: str, regions: Iterable[Region], grid: Grid) -> list[st
         return []
     left, right = float(np.median(across["L"])), float(np.median(across["R"]))
     if left > right:
-        return [f"{path}: regions named left lie on the right (median x {left:.0f} mm against {right:.0f} mm of those "
-                "named right): the header is flipped, or the table belongs to another atlas"]
+        return [f"{path}: regions named left lie on the right (median x {value_text(round(left))} mm against "
+                f"{value_text(round(right))} mm of those named right): the header is flipped, or the table belongs to "
+                "another atlas"]
     middle = (left + right) / 2
     wrong = [r.name for r in sided if (r.centroid[0] - middle) * (1 if r.hemisphere == "L" else -1) > MIDLINE_MM]
     if not wrong:
         return []
-    return [f"{path}: {len(wrong)} of {len(sided)} regions lie on the other side than their name says: "
-            f"{listed(wrong)}. Check that the table belongs to this atlas"]
+    lie = "lies on the other side than its name says" if len(wrong) == 1 else (
+        "lie on the other side than their names say")
+    return [f"{path}: {integer(len(wrong))} of {plural(len(sided), 'region')} {lie}: {listed(wrong)}. Check that the "
+            "table belongs to this atlas"]
 
 

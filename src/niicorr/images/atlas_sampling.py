@@ -13,6 +13,7 @@ from niicorr.images.atlas import Atlas
 from niicorr.images.region_names import listed
 from niicorr.images.sampling import GivenGrid, Sampling, choose_sampling
 from niicorr.images.survey import Survey
+from niicorr.numerals import integer, plural
 from niicorr.records import Decision
 from niicorr.typing import BoolArray, Interpolation
 
@@ -57,9 +58,10 @@ def sample_atlas(
         raise InputError(f"no voxel of the mask lies in a region of {atlas.path}: check that mask and atlas are in one "
                          "space")
     said = [d for d in chosen.decisions if d.topic != "mask" or not by_regions]
-    what = f"the {int(counting.sum())} voxels of its regions" if by_regions else (
-        f"{int(counting.sum())} of its {int(chosen.mask.sum())} voxels lie in regions of the atlas; the others do not "
-        "count")
+    n = int(np.count_nonzero(counting))
+    what = f"the {plural(n, 'voxel')} of its regions" if by_regions else (
+        f"{integer(n)} of its {plural(int(np.count_nonzero(chosen.mask)), 'voxel')} {'lies' if n == 1 else 'lie'} in "
+        "regions of the atlas; the others do not count")
     said.append(Decision("mask", f"that of the atlas: {what}" if by_regions else what))
     # Where only regions count it is no brain mask, and its size is no cause for questions.
     warnings = () if by_regions else chosen.warnings
@@ -87,4 +89,5 @@ def _outside(atlas: Atlas, counting: BoolArray) -> Iterator[Decision]:
         left = np.array([bool((volume[counting] > 0).any()) for volume in atlas.weights])
     lost = [region.name for region, was, is_left in zip(atlas.regions, held, left, strict=True) if was and not is_left]
     if lost:
-        yield Decision("mask", f"{len(lost)} of {len(atlas)} regions lie outside of the mask: {listed(lost)}")
+        yield Decision("mask", f"{integer(len(lost))} of {plural(len(atlas), 'region')} "
+                       f"{'lies' if len(lost) == 1 else 'lie'} outside of the mask: {listed(lost)}")

@@ -18,6 +18,7 @@ from niicorr.images.mapset import read_maps
 from niicorr.images.sampling import Sampling, settle
 from niicorr.images.survey import survey
 from niicorr.matrix import MapMatrix, OwnValues, scaled_weights
+from niicorr.numerals import integer, short_text
 from niicorr.records import Decision, MapRecord
 from niicorr.typing import Float64Array, Resample, Zeros
 
@@ -84,7 +85,7 @@ def read_beside(
         matrix = _read(weights, sampling, background="none", zeros="data", **how)
         if len(matrix) != 1:
             raise UsageError(f"weights are one map; {matrix.records[0].path} and what was named with it hold "
-                             f"{len(matrix)}")
+                             f"{integer(len(matrix))}")
         weighing, records = _weights_of(matrix), matrix.records
         keep &= weighing > 0
     if partial is not None:
@@ -92,7 +93,7 @@ def read_beside(
         _check_covariates(matrix)
         covariates, records = matrix.values, (*records, *matrix.records)
         keep &= np.isfinite(covariates).all(axis=0)
-        names = ", ".join(matrix.labels[:5]) + (f" and {len(matrix) - 5} more" if len(matrix) > 5 else "")
+        names = ", ".join(matrix.labels[:5]) + (f" and {integer(len(matrix) - 5)} more" if len(matrix) > 5 else "")
         decisions.append(Decision("partial", f"covariates: {names}"))
     if not keep.any():
         raise InputError("no voxel of the mask is left: none has a weight above 0 and data in every covariate. Check "
@@ -102,7 +103,9 @@ def read_beside(
         topic = "weights" if partial is None else "partial"
         what = {(True, False): "weight is 0 or missing", (False, True): "covariates are missing",
                 (True, True): "weight is 0 or covariates are missing"}[weights is not None, partial is not None]
-        decisions.append(Decision(topic, f"{lost} of the mask's {keep.size} voxels do not count: their {what}"))
+        do_not, their = ("does not", "its") if lost == 1 else ("do not", "their")
+        decisions.append(Decision(topic, f"{integer(lost)} of the mask's {integer(keep.size)} voxels {do_not} count: "
+                                  f"{their} {what}"))
     mask = np.zeros(sampling.grid.size, dtype=bool)
     mask[sampling.indices[keep]] = True
     narrower = replace(sampling, mask=mask.reshape(sampling.grid.shape, order="F"), decisions=tuple(decisions))
@@ -134,9 +137,11 @@ def _weights_of(matrix: MapMatrix) -> Float64Array:
     path, values = matrix.records[0].path, OwnValues(matrix)(0).astype(np.float64)
     values = np.where(matrix.supports[matrix.support_of[0]] & np.isfinite(values), values, 0.0)
     if (values < 0).any():
-        raise MapError(path, f"{np.count_nonzero(values < 0)} voxels of the mask have negative weights, down to "
-                       f"{values.min():.3g}", "weights are 0 or more")
+        below = int(np.count_nonzero(values < 0))
+        have = "voxel of the mask has a negative weight," if below == 1 else "voxels of the mask have negative weights,"
+        raise MapError(path, f"{integer(below)} {have} down to {short_text(float(values.min()))}",
+                       "weights are 0 or more")
     if not values.any():
-        raise MapError(path, f"no voxel of the mask has a weight above 0 (of {values.size})",
+        raise MapError(path, f"no voxel of the mask has a weight above 0 (of {integer(values.size)})",
                        "check that the weights are in the space of the maps")
     return scaled_weights(values)

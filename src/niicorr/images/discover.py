@@ -8,6 +8,7 @@ as much of the path as that takes.
 from __future__ import annotations
 
 import csv
+import errno
 import glob
 import os
 import re
@@ -16,14 +17,22 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from niicorr.errors import InputError, MapError
+from niicorr.errors import InputError, MapError, NoMapError, ResourceError
 from niicorr.folder import is_library, is_result
+from niicorr.images.foreign import has
 from niicorr.images.header import IMAGE_SUFFIXES, image_suffix
 from niicorr.records import Decision
 from niicorr.tables import brief, path_text, printable
 
 MOST_NAMED = 10
 """So many columns of a table without paths are named."""
+
+DEEPEST = 100
+"""Lists of lists of maps may lie so deep in each other."""
+
+# The first bytes of other encodings, as they come out of UTF-8; of UTF-32 those of UTF-16 are the beginning.
+_MARKS = (("\udcff\udcfe\0\0", "UTF-32"), ("\0\0\udcfe\udcff", "UTF-32"), ("\udcff\udcfe", "UTF-16"),
+          ("\udcfe\udcff", "UTF-16"))
 
 _BIDS = re.compile(r"(?:[A-Za-z]+-[A-Za-z0-9+.]+_)+[A-Za-z0-9]+")
 
@@ -75,24 +84,41 @@ def discover(inputs: Any) -> list[MapSource]:
     return _label(_merge(sources))
 
 
-def _expand(item: Any) -> Iterator[MapSource]:
+def _expand(item: Any, within: tuple[int, ...] = ()) -> Iterator[MapSource]:
+    """List what one thing stands for; ``within`` has the identity of each list around it."""
     if isinstance(item, str | bytes | os.PathLike):
         yield from _from_path(os.fsdecode(item))
     elif hasattr(item, "columns") and hasattr(item, "to_dict"):
         yield from _from_frame(item)
-    elif hasattr(item, "affine") and hasattr(item, "dataobj"):
-        name = item.get_filename() or ""
-        yield MapSource(name, "", image=item)
+    elif has(item, "affine") and has(item, "dataobj"):
+        yield MapSource(file_of(item), "", image=item)
     elif isinstance(item, tuple) and len(item) == 2 and hasattr(item[0], "shape") and not hasattr(item[0], "affine"):
         yield MapSource("", "", image=item)
     elif isinstance(item, list | tuple) or (isinstance(item, Iterable) and _names_or_no_array(item)):
-        for part in item:
-            if part is item:
-                raise InputError("a list of maps holds itself")
-            yield from _expand(part)
+        for part, around in parts(item, within):
+            yield from _expand(part, around)
     else:
         raise InputError(f"cannot read maps from {type(item).__name__}: give paths, nibabel images, "
                          "(array, affine) pairs, or a DataFrame with a column `path`")
+
+
+def parts(items: Iterable[Any], within: tuple[int, ...]) -> Iterator[tuple[Any, tuple[int, ...]]]:
+    """Go through a list, each part with the identity of all lists around it; refuse lists in lists without end."""
+    within = (*within, id(items))
+    if len(within) > DEEPEST:
+        raise InputError(f"lists of maps lie more than {DEEPEST} deep in each other: give one list")
+    for part in items:
+        if id(part) in within:
+            raise InputError("a list of maps holds itself: give one list of maps")
+        yield part, within
+
+
+def file_of(image: Any) -> str:
+    """Name the file that an image in memory is from, where it tells one."""
+    try:
+        return os.fsdecode(image.get_filename() or "")
+    except Exception:  # of somebody else's class; it is an image without a name then
+        return ""
 
 
 def _names_or_no_array(item: Any) -> bool:
@@ -114,8 +140,8 @@ def _from_path(path: str) -> Iterator[MapSource]:
     else:
         found = sorted(glob.glob(path, recursive=True))
         if not found:
-            yield MapSource(path, "", problem=MapError(path, "no file matches this pattern",
-                                                       "check it, and quote it if the shell changes it"))
+            yield MapSource(path, "", problem=NoMapError(path, "no file matches this pattern",
+                                                         "check it, and quote it if the shell changes it"))
         for name in found:
             yield from _from_folder(name) if os.path.isdir(name) else [MapSource(name, "")]
 
@@ -127,7 +153,13 @@ def _from_folder(folder: str) -> Iterator[MapSource]:
     seen: set[str] = set()
     for root, folders, files in os.walk(folder, followlinks=True, onerror=faults.append):
         # A link may lead back to a folder above; an older result or a library below holds a mask, not maps.
-        if (place := os.path.realpath(root)) in seen or (root != folder and (is_result(root) or is_library(root))):
+        try:
+            passed = (place := os.path.realpath(root)) in seen or (
+                root != folder and (is_result(root) or is_library(root)))
+        except ResourceError:  # who knows what it is
+            faults.append(PermissionError(errno.EACCES, os.strerror(errno.EACCES), root))
+            passed = True
+        if passed:
             folders.clear()
             continue
         seen.add(place)
@@ -139,7 +171,7 @@ def _from_folder(folder: str) -> Iterator[MapSource]:
                                                    "ask its owner, or leave it out"))
     if not found and not faults:
         suffixes = ", ".join(s for s in IMAGE_SUFFIXES if "." not in s[1:] or s.endswith(".gz"))
-        yield MapSource(folder, "", problem=MapError(folder, "no image in this folder", f"looked for {suffixes}"))
+        yield MapSource(folder, "", problem=NoMapError(folder, "no image in this folder", f"looked for {suffixes}"))
     yield from (MapSource(path, "") for path in sorted(found))
 
 
@@ -153,8 +185,9 @@ def _from_manifest(path: str) -> Iterator[MapSource]:
     except (OSError, csv.Error) as error:
         yield MapSource(path, "", problem=MapError(path, f"the manifest cannot be read ({error})"))
         return
-    if columns and columns[0].startswith(("\udcff\udcfe", "\udcfe\udcff")):
-        yield MapSource(path, "", problem=MapError(path, "the manifest is UTF-16", "save it as UTF-8"))
+    code = next((code for mark, code in _MARKS if columns and columns[0].startswith(mark)), None)
+    if code is not None:
+        yield MapSource(path, "", problem=MapError(path, f"the manifest is {code}", "save it as UTF-8"))
         return
     if len(set(columns)) < len(columns):
         yield MapSource(path, "", problem=MapError(path, "two columns of the manifest have one name",
@@ -190,6 +223,11 @@ def _unquoted(cell: Any) -> str:
 
 
 def _from_frame(frame: Any) -> Iterator[MapSource]:
+    if getattr(frame.columns, "nlevels", 1) > 1:
+        raise InputError(f"the DataFrame has columns of {frame.columns.nlevels} levels: give it one row of names, "
+                         "`path` among them")
+    if len(set(frame.columns)) < len(frame.columns):
+        raise InputError("two columns of the DataFrame have one name: name each column once")
     if "path" not in frame.columns:
         names = [brief(str(name)) for name in frame.columns[:MOST_NAMED]]
         others = len(frame.columns) - len(names)

@@ -12,12 +12,13 @@ import os
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import isfinite, prod
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from niicorr.errors import MapError
+from niicorr.errors import NOWHERE, MapError, NoMapError
 from niicorr.images.stream import MAX_RATIO, ByteStream
+from niicorr.numerals import integer, plural, value_text
 from niicorr.records import Decision
 from niicorr.space import MNI, Grid, affine_fault, displacement, tolerance_mm
 from niicorr.tables import path_text
@@ -58,6 +59,9 @@ _REFUSED_TYPES = {
 _FLOAT128 = 1536
 _UNIT_MM = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
 _UNIT_NAMES = {1: "metre", 3: "micron"}
+_SPACE_CODES = range(6)  # 5, another template, came to the standard later
+_MEND = "mend the header (for instance from the image it was made from)"
+_Doubt: TypeAlias = tuple[str, str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +98,8 @@ class ImageHeader:
         What the format puts after the voxels.
     start : bytes
         Hash of the bytes that were judged, to be found again when voxels are read; empty where it is not known.
+    doubts : tuple of (str, str)
+        Contradictions, each with the reading that was taken, until the file's length has settled them.
     """
 
     path: str
@@ -111,6 +117,7 @@ class ImageHeader:
     big_endian: bool = False
     trailer: Literal["none", "tags"] = "none"
     start: bytes = b""
+    doubts: tuple[_Doubt, ...] = ()
 
     @property
     def volume_bytes(self) -> int:
@@ -137,7 +144,7 @@ def read_header(path: str, *, max_map_size: int = MAX_MAP_SIZE) -> ImageHeader:
     suffix = image_suffix(path)
     if suffix in _FOREIGN:
         if not os.path.exists(path):
-            raise MapError(path, "no such file", "check the path")
+            raise NoMapError(path, NOWHERE, "check the path")
         what, advice = _FOREIGN[suffix]
         raise MapError(path, f"this is {what}", advice)
     header_path, data_path = pair_halves(path)
@@ -160,8 +167,9 @@ def read_header(path: str, *, max_map_size: int = MAX_MAP_SIZE) -> ImageHeader:
         with ByteStream(data_path, chunk=4) as stream:
             compression, file_size = stream.compression, stream.file_size
     _check_size(header, file_size, compression, max_map_size)
+    decisions += _settled(header)
     judged = block if data_path != header_path else block[: header.offset]
-    return replace(header, decisions=tuple(decisions), start=_start(judged))
+    return replace(header, decisions=tuple(decisions), start=_start(judged), doubts=())
 
 
 def demand_same(header: ImageHeader, block: bytes) -> None:
@@ -190,7 +198,7 @@ def pair_halves(path: str) -> tuple[str, str]:
     found = next((c for c in candidates if os.path.exists(c)), None)
     if found is None:
         if not os.path.exists(path):
-            raise MapError(path, "no such file", "check the path")
+            raise NoMapError(path, NOWHERE, "check the path")
         raise MapError(path, f"its other half {path_text(os.path.basename(candidates[0]))} is missing",
                        "an .hdr/.img pair needs both files")
     return (path, found) if suffix.startswith(".hdr") else (found, path)
@@ -222,7 +230,7 @@ def choose_affine(
     if affine is None:
         return None, [Decision("affine", "the header tells no orientation: matched with maps of the same shape only")]
     if fault := affine_fault(affine):
-        raise MapError(path, fault, "mend the header (for instance from the image it was made from)")
+        raise MapError(path, fault, _MEND)
     if scaled[0] is not None and scaled[1] is not None:
         if affine_fault(scaled[1]):
             decisions.append(Decision("affine", "the qform is unusable; the sform is used"))
@@ -267,8 +275,11 @@ def _parse_nifti(
     header = kind(block, endianness=order, check=False)
     magic = bytes(block[344:348] if version == 1 else block[4:8])
     single = magic[:2] == b"n+"
-    if magic[:2] not in (b"n+", b"ni"):
+    if magic not in ((b"n+1\0", b"ni1\0") if version == 1 else (b"n+2\0", b"ni2\0")):
         raise MapError(path, f"not a NIfTI-{version} image (magic {magic!r})", "copy the file again")
+    if version == 2 and block[8:12] not in (b"\r\n\x1a\n", bytes(4)):
+        raise MapError(path, f"bytes 8 to 11 are {block[8:12].hex(' ')}, not 0d 0a 1a 0a: line ends were changed on "
+                       "the way", "copy the file again, not as text")
     if 3000 <= int(header["intent_code"]) < 3100 and version == 2:
         raise MapError(path, "this is surface data (CIFTI-2)", _SURFACE_ADVICE)
     if not single and header_path == data_path:
@@ -281,7 +292,10 @@ def _parse_nifti(
     shape, n_volumes = _shapes(path, dims)
     code = int(header["datatype"])
     dtype = _dtype(path, header, code, order)
+    doubts = _doubts_of_bits(code, int(header["bitpix"]), dtype)
     offset = _offset(path, float(header["vox_offset"]), (352 if version == 1 else 544) if single else 0)
+    if single and header["vox_offset"] == 0:
+        doubts.append((f"vox_offset is 0, and no voxel of a single file lies before byte {offset}", f"byte {offset}"))
     decisions: list[Decision] = []
     slope, inter = _scaling(path, float(header["scl_slope"]), float(header["scl_inter"]), decisions)
     try:
@@ -290,7 +304,7 @@ def _parse_nifti(
         raise MapError(path, fault.reason, fault.advice) from None
     is_series = is_time_series(n_volumes, dims, int(header["xyzt_units"]), float(header["pixdim"][4]))
     return ImageHeader(path, data_path, dtype, shape, n_volumes, offset, slope, inter, grid,
-                       (*decisions, *placing), is_series, big_endian=order == ">")
+                       (*decisions, *placing), is_series, big_endian=order == ">", doubts=tuple(doubts))
 
 
 def _geometric(block: bytes) -> bytes:
@@ -315,6 +329,15 @@ def _geometry(
     elif (units & 7) not in _UNIT_MM:
         decisions.append(Decision("affine", f"the unit of length is unknown (code {units & 7}): mm assumed"))
     s_code, q_code = int(header["sform_code"]), int(header["qform_code"])
+    for form, code in (("sform", s_code), ("qform", q_code)):
+        if code not in _SPACE_CODES:
+            what = f"counts all the same, though other readers leave the {form} out" if code > 0 else "counts as 0"
+            decisions.append(Decision("affine", f"{form}_code is {value_text(code)}, which names no space: it {what}"))
+    if q_code > 0 and header["pixdim"][0] == 0:
+        header["pixdim"][0] = 1
+        if s_code <= 0:
+            decisions.append(Decision("affine", "pixdim[0], which tells left-handed voxels, is 0: 1 is taken, as the "
+                                      "standard has it"))
     sform = np.asarray(header.get_sform(), dtype=np.float64) if s_code > 0 else None
     qform = _qform(header, required=sform is None) if q_code > 0 else None
     affine, chosen = choose_affine("", sform, qform, scale, shape)
@@ -322,7 +345,7 @@ def _geometry(
     code_used = s_code if s_code > 0 else q_code
     if s_code > 0 and q_code > 0 and qform is None:
         chosen.append(Decision("affine", "the qform is unusable; the sform is used"))
-    grid = _grid(shape, affine, [e * scale for e in edges], space_code=max(code_used, 0))
+    grid = _grid(shape, affine, [e * scale for e in edges], space_code=code_used if code_used in _SPACE_CODES else 0)
     grid.affine.setflags(write=False)  # it belongs to many maps
     return grid, (*decisions, *chosen)
 
@@ -332,7 +355,8 @@ def _parse_analyze(path: str, data_path: str, block: bytes, order: str) -> Image
 
     header = Spm2AnalyzeHeader(block, endianness=order, check=False)
     shape, n_volumes = _shapes(path, [int(d) for d in header["dim"]])
-    dtype = _dtype(path, header, int(header["datatype"]), order)
+    code = int(header["datatype"])
+    dtype = _dtype(path, header, code, order)
     offset = _offset(path, abs(float(header["vox_offset"])), 0)
     slope, inter = header.get_slope_inter()
     decisions = [Decision("file", "Analyze format: left and right cannot be told from the file")]
@@ -340,7 +364,7 @@ def _parse_analyze(path: str, data_path: str, block: bytes, order: str) -> Image
     grid = _grid(shape, affine, [abs(float(e)) for e in header["pixdim"][1:4]])
     return ImageHeader(path, data_path, dtype, shape, n_volumes, offset,
                        1.0 if slope is None else float(slope), 0.0 if inter is None else float(inter), grid,
-                       (*decisions, *chosen))
+                       (*decisions, *chosen), doubts=tuple(_doubts_of_bits(code, int(header["bitpix"]), dtype)))
 
 
 def _parse_mgh(path: str, block: bytes) -> ImageHeader:
@@ -392,6 +416,31 @@ def _dtype(path: str, header: Any, code: int, order: str) -> np.dtype[Any]:
     return dtype
 
 
+def _doubts_of_bits(code: int, bits: int, dtype: np.dtype[Any]) -> list[_Doubt]:
+    """Compare bitpix with the type; some programs leave it 0, and some write that of another type."""
+    own = 8 * dtype.itemsize
+    if bits in (0, own):
+        return []
+    name = "float128" if code == _FLOAT128 else dtype.newbyteorder("=").name
+    return [(f"bitpix is {value_text(bits)}, and a voxel of datatype {code} ({name}) has {own} bits", name)]
+
+
+def _settled(header: ImageHeader) -> list[Decision]:
+    """Say how contradictions were read where the file is as long as that asks for, to the byte; refuse them else."""
+    if not header.doubts:
+        return []
+    needed = header.volume_bytes * header.n_volumes
+    with ByteStream(header.data_path) as stream:
+        stream.skip(header.offset)
+        fits = stream.drain(needed) == needed
+    if not fits:
+        faults, taken = zip(*header.doubts, strict=True)
+        raise MapError(header.path, f"the header contradicts itself: {'; '.join(faults)}. Nor is the file as long as "
+                       f"{' and '.join(taken)} would make it ({_megabytes(header.offset + needed)})", _MEND)
+    return [Decision("file", f"{fault}: {taken} is taken, as the file's length bears out")
+            for fault, taken in header.doubts]
+
+
 def _offset(path: str, value: float, least: int) -> int:
     if value == 0:
         return least
@@ -437,15 +486,15 @@ def _check_size(header: ImageHeader, size: int, compression: str | None, max_map
         raise MapError(header.path, f"the file ends early ({_megabytes(size)} of {_megabytes(needed)})",
                        "copy the file again")
     if compression == "gzip" and size * MAX_RATIO + 4096 < needed:
-        raise MapError(header.path, f"the header claims {_shape(header.shape)} voxels in {header.n_volumes} volumes "
-                       f"({_megabytes(needed)}), more than {_megabytes(size)} of gzip can hold",
-                       "the header is damaged: copy the file again")
+        raise MapError(header.path, f"the header claims {_shape(header.shape)} voxels in "
+                       f"{plural(header.n_volumes, 'volume')} ({_megabytes(needed)}), more than {_megabytes(size)} of "
+                       "gzip can hold", "the header is damaged: copy the file again")
     if header.n_volumes > MAX_VOLUMES:
-        raise MapError(header.path, f"the header claims {header.n_volumes} volumes (limit {MAX_VOLUMES})",
-                       "the header is damaged: copy the file again")
+        raise MapError(header.path, f"the header claims {integer(header.n_volumes)} volumes (limit "
+                       f"{integer(MAX_VOLUMES)})", "the header is damaged: copy the file again")
     if compression is not None and needed > max(max_map_size, BOMB_RATIO * size):
         raise MapError(header.path, f"{_megabytes(size)} on disk would inflate to {_megabytes(needed)} in "
-                       f"{header.n_volumes} volumes: brain maps never compress so well",
+                       f"{plural(header.n_volumes, 'volume')}: brain maps never compress so well",
                        "if this is meant, raise --max-map-size, or inflate the file first")
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from niicorr.images.voxels import Voxels, box_volume, count, full_bits, indices_of, pack, touching
+from niicorr.numerals import percent, plural, value_text
 from niicorr.records import Decision
 from niicorr.typing import BitArray, BoolArray, FloatArray, ZeroReading, Zeros
 
@@ -115,15 +116,16 @@ def inspect(volume: FloatArray, background: BackgroundOption = "auto", zeros: Ze
     if n_zero:
         if background == 0:
             reading = "missing"
-            decisions.append(Decision("zeros", f"in the volume, {n_zero} zeros are missing (--background 0)"))
+            decisions.append(Decision("zeros", f"{_zeros_are(n_zero)} missing (--background 0)"))
         elif zeros != "auto":
             reading = zeros
-            decisions.append(Decision("zeros", f"in the volume, {n_zero} zeros are {zeros} (--zeros {zeros})"))
+            decisions.append(Decision("zeros", f"{_zeros_are(n_zero)} {zeros} (--zeros {zeros})"))
         else:
             reading, why = _read_zeros(volume, values, bits, zero_bits, two_valued, solid)
-            decisions.append(Decision("zeros", f"in the volume, {n_zero} zeros are {reading}: {why}"))
+            decisions.append(Decision("zeros", f"{_zeros_are(n_zero)} {reading}: {why}"))
     if n_not_finite and not (value is not None and isnan(value)):
-        decisions.append(Decision("missing", f"{n_not_finite} voxels are NaN or infinite: missing"))
+        are = "is" if n_not_finite == 1 else "are"
+        decisions.append(Decision("missing", f"{plural(n_not_finite, 'voxel')} {are} NaN or infinite: missing"))
 
     inside_bits = bits if value == 0 else bits | zero_bits
     n_inside = n_data if value == 0 else n_data + n_zero
@@ -256,10 +258,14 @@ def _narrow(values: FloatArray) -> FloatArray:
     return values.astype(np.float32) if largest <= 32 * float(values.std()) else values
 
 
+def _zeros_are(count: int) -> str:
+    return f"in the volume, {plural(count, 'zero')} {'is' if count == 1 else 'are'}"
+
+
 def _background_decision(value: float | None, share: float, option: BackgroundOption) -> Decision:
     if option == "none":
         return Decision("background", "none looked for (--background none)")
     given = "" if option == "auto" else " (--background)"
     if value is None:
         return Decision("background", "none found: no value fills a quarter of the faces and a tenth of the volume")
-    return Decision("background", f"{value:.6g} in {share:.0%} of the volume{given}")
+    return Decision("background", f"{value_text(value)} in {percent(share)} of the volume{given}")

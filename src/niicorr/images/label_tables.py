@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 from xml.etree import ElementTree
 
-from niicorr.errors import MapError
-from niicorr.folder import read_regular
+from niicorr.errors import NOWHERE, MapError, NoMapError
+from niicorr.folder import SAVE_IT, NotRegularError, read_regular
 from niicorr.images.header import image_suffix
+from niicorr.spelling import advised
 from niicorr.tables import path_text, printable
 
 LARGEST_TABLE = 16 * 2**20
@@ -180,6 +181,10 @@ def _text_of(path: str) -> str:
         raise MapError("''", "the name is empty", "name the table of labels")
     try:
         data = read_regular(path, LARGEST_TABLE + 1)
+    except FileNotFoundError:
+        raise advised(NoMapError(shown, NOWHERE, "check the path")) from None
+    except NotRegularError as error:
+        raise MapError(shown, str(error), SAVE_IT) from None
     except (OSError, ValueError) as error:  # ValueError: a name with a NUL byte
         reason = getattr(error, "strerror", None) or str(error)
         raise MapError(shown, f"the table of labels cannot be read ({reason})", "check the path") from None

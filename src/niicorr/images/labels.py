@@ -12,6 +12,7 @@ from niicorr.images.header import MAX_MAP_SIZE, ImageHeader
 from niicorr.images.load import FileFacts, volumes
 from niicorr.images.resample import sample_labels
 from niicorr.images.sampling import one_header
+from niicorr.numerals import integer, plural, value_text
 from niicorr.space import Grid, same_grid
 from niicorr.tables import path_text
 from niicorr.typing import FloatArray, IntArray
@@ -95,8 +96,8 @@ def read_labels(image: Any, option: str = "atlas", *, max_map_size: int = MAX_MA
     """
     header = one_header(image, option, max_map_size=max_map_size)
     if header.n_volumes != 1:
-        raise MapError(path_text(header.path), f"a label image is one volume, this file has {header.n_volumes}",
-                       "give a 3-D image with one whole number per region")
+        raise MapError(path_text(header.path), "a label image is one volume, this file has "
+                       f"{integer(header.n_volumes)}", "give a 3-D image with one whole number per region")
     return label_image(header)
 
 
@@ -122,8 +123,8 @@ def label_image(header: ImageHeader) -> LabelImage:
     if seen is not None:
         ids = np.flatnonzero(seen) + low
     if ids.size > MAX_REGIONS:
-        raise MapError(path, f"it holds more than {MAX_REGIONS} different whole numbers ({ids.min()} to "
-                       f"{ids.max()}): these are measurements, not labels of regions",
+        raise MapError(path, f"it holds more than {integer(MAX_REGIONS)} different whole numbers "
+                       f"({value_text(int(ids.min()))} to {ids.max()}): these are measurements, not labels of regions",
                        "give the image with one whole number per region")
     ids = ids[ids != 0]
     if ids.size == 0:
@@ -189,7 +190,8 @@ def _demand_whole(path: str, volume: FloatArray) -> None:
     values = np.concatenate(found)
     kinds = np.unique(values)
     more = " or more" if held < count else ""
-    span = f" but {kinds.size}{more} different ones from {kinds[0]:.4g} to {kinds[-1]:.4g}"
+    span = (f" but {integer(kinds.size)}{more} different ones from {value_text(float(f'{kinds[0]:.4g}'))} to "
+            f"{value_text(float(f'{kinds[-1]:.4g}'))}")
     advice = "a label image has one whole number per region"
     if not np.isfinite(kinds).all():
         advice += "; infinity is none"
@@ -197,5 +199,6 @@ def _demand_whole(path: str, volume: FloatArray) -> None:
         advice += "; this looks like a map of measurements: give it as a map (-x, -y), and the atlas here"
     elif 2 * count < filled:
         advice += "; labels that were interpolated must be resampled again, with the nearest voxel"
-    raise MapError(path, f"{count} of its {filled} voxels other than 0 hold no whole number (such as {values[0]:.6g})"
+    raise MapError(path, f"{integer(count)} of its {plural(filled, 'voxel')} other than 0 "
+                   f"{'holds' if count == 1 else 'hold'} no whole number (such as {value_text(float(values[0]))})"
                    f"{span if kinds.size > 1 else ''}", advice)

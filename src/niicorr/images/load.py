@@ -5,15 +5,17 @@ Values come in the narrowest float that keeps them: float32 where that is exact,
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from niicorr.errors import MapError
+from niicorr.images.foreign import named
 from niicorr.images.header import FLOAT32_EXACT, START, ImageHeader, demand_same, pair_halves
 from niicorr.images.stream import ByteStream
+from niicorr.numerals import integer
 from niicorr.typing import FloatArray
 
 TRAILING = 64 * 2**20
@@ -68,10 +70,14 @@ def volumes(header: ImageHeader, which: Sequence[int], facts: FileFacts) -> Iter
 
 
 def _from_memory(header: ImageHeader, which: Sequence[int]) -> Iterator[FloatArray]:
-    try:
+    with named(header.path, "its voxels cannot be read", "load the image again, or copy its file again"):
         array = np.asanyarray(header.array)
-    except (OSError, EOFError, ValueError, zlib.error) as error:  # an image whose file has changed or is damaged
-        raise MapError(header.path, f"its voxels cannot be read ({error})", "copy the file again") from None
+    if array.shape[:3] != header.shape or array.size != prod(header.shape) * header.n_volumes:
+        told = "×".join(map(str, (*header.shape, *((header.n_volumes,) if header.n_volumes > 1 else ()))))
+        raise MapError(header.path, f"its array has shape {'×'.join(map(str, array.shape))}, and its header tells of "
+                       f"{told}", "make the image anew from its array")
+    if array.dtype.kind not in "buif":
+        raise MapError(header.path, f"holds {array.dtype}", "niicorr needs one real number per voxel")
     stack = array.reshape((*header.shape, header.n_volumes), order="F")
     for index in which:
         yield np.asfortranarray(_values(stack[..., index], header))
@@ -112,5 +118,5 @@ def _quadruple(stored: np.ndarray[Any, Any], big_endian: bool) -> FloatArray:
 def _demand(header: ImageHeader, got: int, needed: int, before: int) -> None:
     if got < needed:
         total = header.offset + header.n_volumes * header.volume_bytes
-        raise MapError(header.path, f"the file ends early ({before + got} of {total} bytes of image data)",
-                       "copy the file again")
+        raise MapError(header.path, f"the file ends early ({integer(before + got)} of {integer(total)} bytes of image "
+                       "data)", "copy the file again")

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from niicorr.errors import MapError, UnusableMapsError, UsageError
+from niicorr.errors import LISTED_PROBLEMS, MapError, NoMapError, UnusableMapsError, UsageError
 from niicorr.images.discover import MapSource, discover
+from niicorr.images.foreign import named
 from niicorr.images.header import MAX_MAP_SIZE, ImageHeader, choose_affine, is_time_series, read_header
 from niicorr.matrix import plain_array
-from niicorr.numerals import plural
+from niicorr.numerals import integer, plural, whole
 from niicorr.records import MapRecord
 from niicorr.space import MNI, Grid
+from niicorr.spelling import advised
 from niicorr.tables import path_text, printable
-from niicorr.typing import OnError
+from niicorr.typing import Float64Array, OnError
 
 if TYPE_CHECKING:
     from niicorr.images.cache.store import Cache
@@ -111,10 +114,20 @@ def read_maps(
         file = _read(source, selection, max_map_size, count, cache)
         files.append(file)
         count += len(file.labels)
-    maps = MapSet(tuple(files), tuple(label for file in files for label in file.labels))
+    maps = MapSet(_advised(files), tuple(label for file in files for label in file.labels))
     if maps.problems and on_error == "stop":
         raise UnusableMapsError(maps.problems, len(maps))
     return maps
+
+
+def _advised(files: list[MapFile]) -> tuple[MapFile, ...]:
+    """Say of the first paths that lead to nothing which ones may have been meant; of thousands that would take long."""
+    astray = [i for i, file in enumerate(files) if isinstance(file.problem, NoMapError)]
+    for i in astray[:LISTED_PROBLEMS]:
+        problem = files[i].problem
+        if isinstance(problem, NoMapError):
+            files[i] = replace(files[i], problem=advised(problem))
+    return tuple(files)
 
 
 def parse_volumes(text: VolumesOption) -> slice | None:
@@ -126,12 +139,10 @@ def parse_volumes(text: VolumesOption) -> slice | None:
     if text == "all":
         return slice(None)
     start, colon, stop = text.partition(":")
-    try:
-        chosen = slice(int(start) if start else 0, int(stop) if stop else None)
-        if not colon:
-            chosen = slice(int(start), int(start) + 1)
-    except ValueError:
-        raise UsageError(f"--volumes takes all or A:B with whole numbers, such as 0:10, not {text!r}") from None
+    first, last = whole(start) if start or not colon else 0, whole(stop) if stop else None
+    if first is None or (stop and last is None):
+        raise UsageError(f"--volumes takes all or A:B with whole numbers, such as 0:10, not {text!r}")
+    chosen = slice(first, last if colon else first + 1)
     if chosen.start < 0 or (chosen.stop is not None and chosen.stop <= chosen.start):
         raise UsageError(f"--volumes {text} selects nothing: A counts from 0 and B must be larger than A")
     return chosen
@@ -171,13 +182,13 @@ def _choose_volumes(header: ImageHeader, selection: slice | None) -> tuple[int, 
         return (0,)
     if selection is None:
         if header.time_series:
-            raise MapError(header.path, f"a time series of {header.n_volumes} volumes, not a map",
+            raise MapError(header.path, f"a time series of {integer(header.n_volumes)} volumes, not a map",
                            "take volumes of it as maps with --volumes all or --volumes 0:10, or correlate its "
                            "regions with `niicorr rois`")
         selection = slice(None)
     which = tuple(range(header.n_volumes))[selection]
     if not which:
-        raise MapError(header.path, f"has {header.n_volumes} volumes, none of them in --volumes "
+        raise MapError(header.path, f"has {integer(header.n_volumes)} volumes, none of them in --volumes "
                        f"{selection.start}:{selection.stop if selection.stop is not None else ''}",
                        "volumes count from 0")
     return which
@@ -185,18 +196,20 @@ def _choose_volumes(header: ImageHeader, selection: slice | None) -> tuple[int, 
 
 def _in_memory(path: str, image: Any) -> ImageHeader:
     """Judge an image or a pair (array, affine) given in Python."""
-    array, affine, known, scale, code = _unpack(path, image)
-    if array.dtype.kind not in "buif":
-        raise MapError(path, f"holds {array.dtype}", "niicorr needs one real number per voxel")
-    if array.ndim < 3 or 0 in array.shape:
-        raise MapError(path, f"its shape is {array.shape}", "niicorr compares volumes")
-    shape = (int(array.shape[0]), int(array.shape[1]), int(array.shape[2]))
+    with named(path, "this image cannot be read", "give an image of nibabel, or a pair (array, affine)"):
+        array, affine, known, scale, code = _unpack(path, image)
+        dtype, sizes = np.dtype(array.dtype), tuple(int(n) for n in array.shape)
+        n_volumes = prod(sizes[3:])
+        is_series = _is_series(image, n_volumes)
+    if dtype.kind not in "buif":
+        raise MapError(path, f"holds {dtype}", "niicorr needs one real number per voxel")
+    if len(sizes) < 3 or 0 in sizes:
+        raise MapError(path, f"its shape is {sizes}", "niicorr compares volumes")
+    shape = sizes[0], sizes[1], sizes[2]
     chosen, decisions = choose_affine(path, affine if known else None, None, scale, shape)
     grid = Grid(shape, np.eye(4), known=False) if chosen is None else (
         Grid(shape, chosen, mni=code == MNI, space_code=code))
-    n_volumes = int(np.prod(array.shape[3:], dtype=int))
-    return ImageHeader(path, path, array.dtype, shape, n_volumes, 0, 1.0, 0.0, grid, tuple(decisions),
-                       _is_series(image, n_volumes), array=array)
+    return ImageHeader(path, path, dtype, shape, n_volumes, 0, 1.0, 0.0, grid, tuple(decisions), is_series, array=array)
 
 
 def _is_series(image: Any, n_volumes: int) -> bool:
@@ -209,13 +222,7 @@ def _is_series(image: Any, n_volumes: int) -> bool:
 
 def _unpack(path: str, image: Any) -> tuple[Any, Any, bool, float, int]:
     if isinstance(image, tuple):
-        try:
-            affine = np.asarray(image[1], dtype=np.float64)
-        except (TypeError, ValueError):
-            raise MapError(path, "its affine holds no numbers", "an affine is 4 × 4") from None
-        if affine.shape != (4, 4):
-            raise MapError(path, f"its affine has shape {affine.shape}", "an affine is 4 × 4")
-        return plain_array(image[0]), affine, True, 1.0, 0
+        return plain_array(image[0]), _affine(path, image[1]), True, 1.0, 0
     header = image.header
     units = header.get_xyzt_units()[0] if hasattr(header, "get_xyzt_units") else "mm"
     codes = [int(header[key]) for key in ("sform_code", "qform_code") if key in getattr(header, "keys", list)()]
@@ -223,8 +230,22 @@ def _unpack(path: str, image: Any) -> tuple[Any, Any, bool, float, int]:
     known = not codes or any(codes) or not image.get_filename()
     used = next((code for code in codes if code > 0), 0)
     # The voxels of an image on disk stay there until they are read.
-    return (image.dataobj, np.asarray(image.affine, dtype=np.float64), known,
-            {"meter": 1000.0, "micron": 0.001}.get(units, 1.0), used)
+    return (image.dataobj, _affine(path, image.affine), known, {"meter": 1000.0, "micron": 0.001}.get(units, 1.0), used)
+
+
+def _affine(path: str, given: Any) -> Float64Array:
+    """Take an affine that was given in Python."""
+    if given is None:
+        raise MapError(path, "it has no affine", "give it one, 4 × 4")
+    if np.iscomplexobj(given):
+        raise MapError(path, "its affine holds complex numbers", "an affine is 4 × 4 real ones")
+    try:
+        affine = np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise MapError(path, "its affine holds no numbers", "an affine is 4 × 4") from None
+    if affine.shape != (4, 4):
+        raise MapError(path, f"its affine has shape {affine.shape}", "an affine is 4 × 4")
+    return affine
 
 
 def _dtype_name(header: ImageHeader) -> str:

@@ -19,6 +19,7 @@ from niicorr.images.label_tables import (
     whole,
     word,
 )
+from niicorr.numerals import integer, plural
 from niicorr.records import Decision
 from niicorr.tables import printable
 
@@ -101,7 +102,7 @@ def name_regions(table: LabelTable | None, ids: Sequence[int]) -> Naming:
         Where the table holds no names, or they cannot be assigned.
     """
     if table is None:
-        text = f"no table of labels: {count(len(ids), 'region')} called by number"
+        text = f"no table of labels: {plural(len(ids), 'region')} called by number"
         return Naming(tuple(RegionName(f"region {k}") for k in ids), decisions=(Decision("labels", text),))
     source = os.path.basename(table.source) or table.source
     id_column = _id_column(table, ids)
@@ -128,28 +129,31 @@ def name_regions(table: LabelTable | None, ids: Sequence[int]) -> Naming:
         regions.append(RegionName(names[row], side or side_of(names[row]), printable(network), rest))
     present = set(ids)
     surplus = [k for k in rows.of if k not in present and k != 0 and not _is_background(names[rows.of[k]])]
-    decisions = [Decision("labels", f"{len(ids) - len(bare)} of {len(ids)} regions have a name in {source} "
+    named = len(ids) - len(bare)
+    have = "has" if named == 1 else "have"
+    decisions = [Decision("labels", f"{integer(named)} of {plural(len(ids), 'region')} {have} a name in {source} "
                                     f"({rows.how}names in column {table.title(name_column)})")]
     if bare:
-        decisions.append(Decision("labels", f"{count(len(bare), 'region')} of the image without a name in {source}: "
+        decisions.append(Decision("labels", f"{plural(len(bare), 'region')} of the image without a name in {source}: "
                                   + listed(f"region {k}" for k in bare)))
     if surplus:
-        decisions.append(Decision("labels", f"{count(len(surplus), 'region')} of {source} without a voxel in the "
+        decisions.append(Decision("labels", f"{plural(len(surplus), 'region')} of {source} without a voxel in the "
                                   "image: " + listed((f"{names[rows.of[k]]} ({k})" for k in surplus), MOST_SURPLUS)))
     if rows.twice:
-        decisions.append(Decision("labels", f"{count(len(rows.twice), 'number')} with several names in {source}, the "
+        decisions.append(Decision("labels", f"{plural(len(rows.twice), 'number')} with several names in {source}, the "
                                   "first of which counts: " + listed(map(str, rows.twice))))
     unique, changed = _unique(regions)
     if changed:
-        decisions.append(Decision("labels", f"{count(len(changed), 'name')} not unique in {source}, told apart: "
+        decisions.append(Decision("labels", f"{plural(len(changed), 'name')} not unique in {source}, told apart: "
                                   + listed(f"{was} is {now}" for was, now in changed)))
     warnings = [rows.warning] if rows.warning else []
     if 2 * (len(ids) - len(bare)) < len(ids):
-        warnings.append(f"only {len(ids) - len(bare)} of the {len(ids)} regions have a name in {source}: check that it "
-                        "is the table of this atlas")
+        warnings.append(f"only {integer(named)} of the {integer(len(ids))} regions {have} a name in {source}: check "
+                        "that it is the table of this atlas")
     elif not bare and surplus and _counts_on(list(rows.of), ids):
-        warnings.append(f"{source} names {len(ids) + len(surplus)} regions, the image has {len(ids)}: names may be of "
-                        "another version of the atlas. Check some of them against the centroids")
+        warnings.append(f"{source} names {integer(len(ids) + len(surplus))} regions, the image has "
+                        f"{integer(len(ids))}: names may be of another version of the atlas. Check some of "
+                        "them against the centroids")
     return Naming(unique, len(ids) - len(bare), len(surplus), rows.ordered, tuple(decisions), tuple(warnings))
 
 
@@ -173,12 +177,7 @@ def network_of(name: str) -> str:
 def listed(names: Iterable[str], most: int = LISTED) -> str:
     """Join the first few names, and count the rest."""
     every = list(names)
-    return ", ".join(every[:most]) + (f" and {len(every) - most} more" if len(every) > most else "")
-
-
-def count(n: int, what: str) -> str:
-    """Say how many."""
-    return f"{n} {what}" if n == 1 else f"{n} {what}s"
+    return ", ".join(every[:most]) + (f" and {integer(len(every) - most)} more" if len(every) > most else "")
 
 
 def _is_background(name: str) -> bool:
@@ -273,7 +272,7 @@ def _by_id(table: LabelTable, column: int, names: list[str], ids: Sequence[int])
             twice.append(n + shift)
     how = f"numbers in column {table.title(column)}, "
     if lost := sum(n is None and bool(name) for n, name in zip(numbers, names, strict=True)):
-        how += f"{count(lost, 'row')} without a number left out, "
+        how += f"{plural(lost, 'row')} without a number left out, "
     if shift:
         how += "which counts from 0 where the image counts from 1, "
     return _Rows(of, tuple(dict.fromkeys(twice)), how)
@@ -285,9 +284,10 @@ def _against_numbers(source: str, names: list[str], numbers: list[int | None], i
     span = [n for n in numbers if n is not None]
     mismatch = f"no number of the table ({min(span)} to {max(span)}) is a label of the image ({ids[0]} to {ids[-1]})"
     if len(real) != len(ids):
-        raise MapError(source, f"{mismatch}, and it has {len(real)} names for {len(ids)} regions",
+        raise MapError(source, f"{mismatch}, and it has {plural(len(real), 'name')} for {plural(len(ids), 'region')}",
                        "give the table of this atlas")
-    text = f"{source}: {mismatch}; as there are {len(ids)} of both, names were taken in order. Check some of them"
+    text = (f"{source}: {mismatch}; as there are {integer(len(ids))} of both, names were taken in order. Check some "
+            "of them")
     return _Rows(dict(zip(ids, real, strict=True)), (), "in order, ", text, ordered=True)
 
 
@@ -300,7 +300,8 @@ def _by_order(source: str, names: list[str], ids: Sequence[int]) -> _Rows:
     if len(rest) == ids[-1] and ids[0] > 0:  # a name for each number up to the last, whether it is used or not
         return _Rows({row + 1 - first: row for row in rest}, (), "one for each number from 1 on, ",
                      ordered=True)
-    raise MapError(source, f"{len(rest)} names without numbers for {len(ids)} regions (labels {ids[0]} to {ids[-1]})",
+    raise MapError(source, f"{plural(len(rest), 'name')} without numbers for {plural(len(ids), 'region')} "
+                   f"(labels {ids[0]} to {ids[-1]})",
                    "give a table with the number and the name of each region")
 
 

@@ -11,10 +11,11 @@ import numpy as np
 from niicorr.errors import MapError
 from niicorr.images.atlas import Atlas
 from niicorr.images.fetch import find_fetcher
-from niicorr.images.region_names import count, listed, network_of, side_of
+from niicorr.images.region_names import listed, network_of, side_of
 from niicorr.images.runs import Run, unusable
 from niicorr.images.series import RegionSeries, region_series
 from niicorr.images.weighted_series import weighted_series
+from niicorr.numerals import integer, plural
 from niicorr.records import Decision, Region
 from niicorr.space import SCANNER, Grid, same_grid
 from niicorr.threads import in_order
@@ -199,7 +200,7 @@ def _of_tables(runs: Sequence[Run], atlas: Atlas | None) -> RegionRuns:
     if atlas is None:
         regions = tuple(Region(name, k, 0, _NOWHERE, side_of(name), network_of(name))
                         for k, name in enumerate(names, 1))
-        text = f"{count(width, 'column')} of ready-made series"
+        text = f"{plural(width, 'column')} of ready-made series"
         return RegionRuns("", regions, tuple(signals), decisions=(Decision("series", text),))
     regions, said = _matched(runs[0].path, names, atlas, ready=any(table.names is not None for table in tables))
     return RegionRuns(atlas.path, regions, tuple(signals), None, in_mni(atlas), in_template(atlas),
@@ -210,7 +211,8 @@ def _like_others(table: RegionSeries, names: tuple[str, ...], first: str) -> Reg
     """Bring the columns of a table into the order of the first one."""
     width = table.values.shape[1]
     if width != len(names):
-        raise MapError(table.path, f"has {width} columns, and {first} {len(names)}", "all runs need the same regions")
+        raise MapError(table.path, f"has {plural(width, 'column')}, and {first} {integer(len(names))}",
+                       "all runs need the same regions")
     if table.names is None or table.names == names:
         return table
     strange = [name for name in table.names if name not in set(names)]
@@ -227,14 +229,14 @@ def _matched(path: str, names: tuple[str, ...], atlas: Atlas, *, ready: bool) ->
     """Find the regions of an atlas that the columns of a table are."""
     of = {region.name: region for region in atlas.regions}
     if all(name in of for name in names) and ready:
-        return tuple(of[name] for name in names), Decision("series", f"ready-made; the {count(len(names), 'column')} "
+        return tuple(of[name] for name in names), Decision("series", f"ready-made; the {plural(len(names), 'column')} "
                                                            "found in the atlas by name")
     if len(names) != len(atlas):
-        raise MapError(path, f"has {count(len(names), 'column')}, and {atlas.path} {count(len(atlas), 'region')}",
+        raise MapError(path, f"has {plural(len(names), 'column')}, and {atlas.path} {plural(len(atlas), 'region')}",
                        "give the atlas that the series come from, or none")
     regions = tuple(replace(region, name=name) if ready else region
                     for region, name in zip(atlas.regions, names, strict=True))
-    return regions, Decision("series", f"ready-made; the {count(len(names), 'column')} taken for the regions of the "
+    return regions, Decision("series", f"ready-made; the {plural(len(names), 'column')} taken for the regions of the "
                              f"atlas in their order{', with the names of the table' if ready else ''}")
 
 
@@ -243,11 +245,12 @@ def _chosen(signal: RunSignal, volumes: slice | None) -> RunSignal:
         return signal
     which = signal.volumes[volumes]
     if not which.size:
-        raise MapError(signal.run.path, f"has {len(signal.volumes)} volumes, none of which is chosen",
+        raise MapError(signal.run.path, f"has {plural(len(signal.volumes), 'volume')}, none of which is chosen",
                        "volumes count from 0")
     series = replace(signal.series, values=signal.series.values[volumes])
     if which.size < len(signal.volumes):
-        said = Decision("volumes", f"volumes {which[0]} to {which[-1]} of {len(signal.volumes)} (counted from 0)")
+        said = Decision("volumes", f"volumes {which[0]} to {which[-1]} of {integer(len(signal.volumes))} (counted "
+                        "from 0)")
         series = replace(series, decisions=(*series.decisions, said))
     return replace(signal, series=series, volumes=which)
 

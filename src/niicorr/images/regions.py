@@ -19,6 +19,7 @@ from niicorr.images.region_names import listed
 from niicorr.images.sampling import Sampling, settle
 from niicorr.images.survey import Advance, MapReading, Survey, survey
 from niicorr.matrix import Features, MapMatrix, standardise
+from niicorr.numerals import NARROW, integer, percent, plural
 from niicorr.records import Decision, MapRecord
 from niicorr.threads import in_order
 from niicorr.typing import BoolArray, Float64Array, FloatArray, IntArray, Resample
@@ -213,9 +214,9 @@ def _missing(atlas: Atlas, values: Float64Array, coverage: Float64Array, min_cov
     if not lacking.size:
         return []
     # Rounded down: 49.6 % is not 50 %.
-    low = [f"{atlas.regions[k].name} ({int(100 * coverage[k])}%)" for k in lacking]
-    return [Decision("atlas", f"{lacking.size} of {len(atlas)} regions missing, less than {min_coverage:.0%} of them "
-                     f"covered: {listed(low)}")]
+    low = [f"{atlas.regions[k].name} ({int(100 * coverage[k])}{NARROW}%)" for k in lacking]
+    return [Decision("atlas", f"{integer(lacking.size)} of {plural(len(atlas), 'region')} missing, less than "
+                     f"{percent(min_coverage)} of {'it' if lacking.size == 1 else 'them'} covered: {listed(low)}")]
 
 
 def _naive(

@@ -14,14 +14,16 @@ from typing import Any
 
 import numpy as np
 
-from niicorr.errors import LISTED_PROBLEMS, InputError, MapError
-from niicorr.images.discover import discover, make_unique, shorten
+from niicorr.errors import LISTED_PROBLEMS, InputError, MapError, NoMapError
+from niicorr.images.discover import discover, file_of, make_unique, parts, shorten
 from niicorr.images.header import MAX_MAP_SIZE, ImageHeader, image_suffix
 from niicorr.images.load import FileFacts, volumes
 from niicorr.images.sampling import one_header
 from niicorr.images.series import SECONDS, TABLES, RegionSeries, axes_of_volumes, is_table, read_series
 from niicorr.matrix import plain_array
+from niicorr.numerals import integer, plural
 from niicorr.records import Decision
+from niicorr.spelling import advised
 from niicorr.tables import path_text, printable
 
 CIFTI = (".dtseries.nii", ".dscalar.nii", ".pscalar.nii")
@@ -168,11 +170,10 @@ def read_runs(sources: Sequence[RunSource], *, max_map_size: int = MAX_MAP_SIZE)
         # What is wrong in the middle of the others is named along, not after these have been mended.
         raise unusable([*problems, *_damaged(runs)], len(sources))
     if not runs:
-        others = f" and {len(passed) - 1} others have" if len(passed) > 1 else " has"
+        others = f" and {plural(len(passed) - 1, 'other')} have" if len(passed) > 1 else " has"
         raise InputError(f"no time series in the folder: {passed[0]}{others} one volume")
     if passed:
-        count = "1 image" if len(passed) == 1 else f"{len(passed)} images"
-        said = Decision("file", f"{count} of one volume in the folder passed over ({passed[0]}"
+        said = Decision("file", f"{plural(len(passed), 'image')} of one volume in the folder passed over ({passed[0]}"
                         f"{' and others' * (len(passed) > 1)})")
         source = runs[0].source
         runs[0] = replace(runs[0], source=replace(source, decisions=(*source.decisions, said)))
@@ -181,16 +182,17 @@ def read_runs(sources: Sequence[RunSource], *, max_map_size: int = MAX_MAP_SIZE)
 
 def unusable(problems: Sequence[MapError], total: int) -> InputError:
     """Every run that cannot be used, as one error."""
+    shown = [advised(problem) if isinstance(problem, NoMapError) else problem for problem in problems[:LISTED_PROBLEMS]]
     if len(problems) == 1:
-        return problems[0]
-    lines = [f"{len(problems)} of {total} runs cannot be used:"]
-    lines += [f"  {problem.path}  {problem.text}" for problem in problems[:LISTED_PROBLEMS]]
-    if len(problems) > LISTED_PROBLEMS:
-        lines.append(f"  … and {len(problems) - LISTED_PROBLEMS} more")
+        return shown[0]
+    lines = [f"{integer(len(problems))} of {plural(total, 'run')} cannot be used:"]
+    lines += [f"  {problem.path}  {problem.text}" for problem in shown]
+    if len(problems) > len(shown):
+        lines.append(f"  … and {integer(len(problems) - len(shown))} more")
     return InputError("\n".join(lines))
 
 
-def _expand(item: Any, problems: list[MapError]) -> Iterator[_Named]:
+def _expand(item: Any, problems: list[MapError], within: tuple[int, ...] = ()) -> Iterator[_Named]:
     if isinstance(item, str | bytes | os.PathLike):
         path = os.path.expanduser(os.fsdecode(item))
         if path.lower().endswith(".tsv") and os.path.isfile(path) and not _is_manifest(path):
@@ -200,8 +202,8 @@ def _expand(item: Any, problems: list[MapError]) -> Iterator[_Named]:
     elif _is_series(item):
         yield _Named("", item)
     elif isinstance(item, list) or (isinstance(item, tuple) and not _is_placed(item)):
-        for part in item:
-            yield from _expand(part, problems)
+        for part, around in parts(item, within):
+            yield from _expand(part, problems, around)
     else:
         yield from _discovered(item, problems)
 
@@ -212,7 +214,7 @@ def _discovered(item: Any, problems: list[MapError], *, in_folder: bool = False)
         if source.problem is not None:
             problems.append(source.problem)
             continue
-        in_memory = source.image is not None and not getattr(source.image, "get_filename", str)()
+        in_memory = source.image is not None and not file_of(source.image)
         yield _Named("" if in_memory else source.path, source.image, source.label if has_labels else "", in_folder,
                      source.decisions, source.metadata)
 

@@ -17,16 +17,20 @@ from niicorr.images.resample import cut, reindex, resample, sample_flags
 from niicorr.images.survey import MapReading, Survey
 from niicorr.images.voxels import unpack
 from niicorr.matrix import Features
+from niicorr.numerals import integer, percent, plural, short_text
 from niicorr.records import NO_OUTLINE, Decision
 from niicorr.space import Grid, displacement, format_mm, reindexing, same_grid, tolerance_mm
 from niicorr.tables import path_text
-from niicorr.typing import BoolArray, IntArray, Interpolation, Resample
+from niicorr.typing import BoolArray, Float64Array, FloatArray, IntArray, Interpolation, Resample
 
 MIN_COVER = 0.9
 """A grid is passed over if it covers less of another map's inside."""
 
 BRAIN_LITRES = (0.3, 2.2)
 """A mask outside these, in voxels of human size, is questioned."""
+
+MOST_FRACTIONS = 100
+"""A mask of more different values than this, not all whole and not all within 0 and 1, looks like a map."""
 
 HUMAN_VOXEL_MM = 0.8
 """Smaller voxels may well be another animal's."""
@@ -135,21 +139,23 @@ def choose_sampling(
     if given is not None:
         chosen, why = _place_mask(given, target)
         decisions.append(Decision("mask", why))
+        warnings += given.doubts
     elif mask == "none":
         chosen = np.ones(target.shape, dtype=bool)
-        decisions.append(Decision("mask", f"all {target.size} voxels of the grid may count (--mask none)"))
+        decisions.append(Decision("mask", f"all {integer(target.size)} voxels of the grid may count (--mask none)"))
     elif mask == "mni152":
         chosen = _mni152(target)
-        decisions.append(Decision("mask", f"MNI152 brain mask (nilearn's): {chosen.sum()} voxels"))
+        decisions.append(Decision("mask", f"MNI152 brain mask (nilearn's): {_voxels(chosen)}"))
     else:
         chosen, why, warned = _auto_mask(usable, target, by_shape)
         decisions.append(Decision("mask", why))
         vague = sum(r.record.background is None for r in usable)
         if vague and not warned and "MNI152" not in why:
-            have = "map has" if vague == 1 else "maps have"
-            decisions.append(Decision("mask", f"{vague} of {len(usable)} {have} no clean background, as is common "
-                                      "for PET and SPECT: only the mask keeps their outside out. Your own brain mask "
-                                      "(--mask FILE), or --mask mni152 in MNI space, is the surest"))
+            have = "has" if vague == 1 else "have"
+            decisions.append(Decision("mask", f"{integer(vague)} of {plural(len(usable), 'map')} {have} no clean "
+                                      "background, as is common for PET and SPECT: only the mask keeps their outside "
+                                      "out. Your own brain mask (--mask FILE), or --mask mni152 in MNI space, is the "
+                                      "surest"))
         warnings += warned
     if not chosen.any():
         raise InputError("the mask holds no voxel on the grid of comparison: check that the maps are in one space, "
@@ -222,6 +228,7 @@ def _choose_grid(
             if not given.grid.known and all(grid.shape != given.grid.shape for grid, _ in groups):
                 raise MapError(given.path, f"the mask's header tells no orientation, and no map has its shape "
                                f"{_x(given.grid.shape)}", "set the orientation in its header")
+            _demand_meeting(given, [grid for grid, _ in groups])
             return given.grid, given.path, [Decision("grid", f"that of the mask: {given.grid.describe()}")]
         part = sets[0] if option == "x" else sets[-1]
         if option == "auto" or not part:
@@ -237,7 +244,8 @@ def _common_grid(readings: list[MapReading], groups: _Groups, option: str) -> tu
     name = "" if option == "auto" else f" of set {option}"
     if len(groups) == 1:
         grid, members = groups[0]
-        where = f"all {len(readings)} maps{name} are on one grid" if len(readings) > 1 else f"that of the one map{name}"
+        where = (f"all {integer(len(readings))} maps{name} are on one grid" if len(readings) > 1
+                 else f"that of the one map{name}")
         decision = Decision("grid", f"{where}: {grid.describe()}")
         return grid, members[0].record.path, [decision]
     # A map without orientation can join others but not lead them.
@@ -254,11 +262,11 @@ def _common_grid(readings: list[MapReading], groups: _Groups, option: str) -> tu
             which = "the coarsest"
             if _digits(grid.voxel_volume) == finest:
                 which = "the one that most maps have" if most else "the first of them"
-            decision = Decision("grid", f"the maps{name} come on {len(groups)} grids; compared on {which}"
+            decision = Decision("grid", f"the maps{name} come on {integer(len(groups))} grids; compared on {which}"
                                 f"{' that covers all' if passed else ''}: {grid.describe()}, as "
                                 f"{members[0].record.label} has it")
             return grid, members[0].record.path, [decision, *passed]
-        passed.append(Decision("grid", f"{grid.describe()} was passed over: it covers {short[1]:.0%} of "
+        passed.append(Decision("grid", f"{grid.describe()} was passed over: it covers {percent(short[1])} of "
                                f"{short[0].record.label}"))
     raise InputError("no grid of the maps covers at least 90 % of every other map: name one with --grid FILE, "
                      "or leave out the maps of small field of view (" + "; ".join(d.text for d in passed[:3]) + ")")
@@ -298,9 +306,14 @@ def _cover(reading: MapReading, grid: Grid) -> float:
         return 1.0
     inside = inside[:: max(1, inside.size // 20_000)]
     voxels = np.stack(np.unravel_index(inside, source.shape, order="F"), axis=1)
+    return float(_within(source.coords(voxels), grid).mean())
+
+
+def _within(places: Float64Array, grid: Grid) -> BoolArray:
+    """Tell which places, shape (places, 3) in mm, lie within a grid."""
     back = np.linalg.inv(grid.affine)
-    at = source.coords(voxels) @ back[:3, :3].T + back[:3, 3]
-    return float(np.all((at >= -0.5 - 1e-6) & (at <= np.array(grid.shape) - 0.5 + 1e-6), axis=1).mean())
+    at = places @ back[:3, :3].T + back[:3, 3]
+    return np.asarray(np.all((at >= -0.5 - 1e-6) & (at <= np.array(grid.shape) - 0.5 + 1e-6), axis=1))
 
 
 def _auto_mask(
@@ -320,15 +333,15 @@ def _auto_mask(
             counts += np.int32(len(alike)) * _inside(alike[0], target, by_shape)
         mask = np.asfortranarray(counts * 2 >= len(outlined))
         all_of_them = len(outlined) == len(readings)
-        which = "the one map" if len(readings) == 1 else f"all {len(readings)} maps" if all_of_them else (
-            f"the {len(outlined)} of {len(readings)} maps that show an outline")
-        return mask, f"{mask.sum()} of {target.size} voxels: inside at least half of {which}", []
+        which = "the one map" if len(readings) == 1 else f"all {integer(len(readings))} maps" if all_of_them else (
+            f"the {integer(len(outlined))} of {integer(len(readings))} maps that show an outline")
+        return mask, f"{integer(int(mask.sum()))} of {integer(target.size)} voxels: inside at least half of {which}", []
     if target.mni or any(r.grid is not None and r.grid.mni for r in readings):
         mask = _mni152(target)
-        return mask, f"{NO_OUTLINE}; headers say MNI152, so its brain mask is used: {mask.sum()} voxels", []
-    text = (f"{NO_OUTLINE}, so all {target.size} voxels of the grid count, also those outside the brain. "
+        return mask, f"{NO_OUTLINE}; headers say MNI152, so its brain mask is used: {_voxels(mask)}", []
+    text = (f"{NO_OUTLINE}, so all {integer(target.size)} voxels of the grid count, also those outside the brain. "
             "Give --mask FILE" + (", or --mask mni152 if the maps are in MNI space." if target.known else "."))
-    return np.ones(target.shape, dtype=bool), f"all {target.size} voxels of the grid: {NO_OUTLINE}", [text]
+    return np.ones(target.shape, dtype=bool), f"all {integer(target.size)} voxels of the grid: {NO_OUTLINE}", [text]
 
 
 def _placeable(grid: Grid, target: Grid) -> bool:
@@ -349,12 +362,13 @@ def _inside(reading: MapReading, target: Grid, by_shape: dict[tuple[int, int, in
 
 @dataclass(frozen=True, eq=False)
 class _Mask:
-    """A mask that was given: its voxels, where they are, its name and what there is to say of it."""
+    """A mask that was given: its voxels, where they are, its name, what there is to say of it and to ask."""
 
     flags: BoolArray
     grid: Grid
     path: str
     text: str
+    doubts: list[str]
 
 
 @told_on("docs/howto/masks.md")
@@ -364,15 +378,32 @@ def _read_mask(mask: Any) -> _Mask:
         raise MapError(header.path, f"a mask is one volume, this file has {header.n_volumes}", "give a 3-D image")
     (volume,) = volumes(header, (0,), FileFacts())
     flags = np.isfinite(volume) & (volume != 0)
+    if not flags.any() and np.isinf(volume).any():
+        endless = plural(int(np.isinf(volume).sum()), "voxel")
+        raise MapError(header.path, f"the mask holds infinity in {endless}, and no other number than 0",
+                       "give an image that is 0 outside and 1 inside")
     if not flags.any():
         raise MapError(header.path, "the mask is empty: no voxel is other than 0", "check that it is the mask")
-    kinds = np.unique(volume[flags])
+    values = volume[flags]
+    kinds = np.unique(values)
     path = path_text(header.path)
-    text = f"{path} ({int(flags.sum())} voxels)"
+    text = f"{path} ({_voxels(flags)})"
     if kinds.size > 1:
-        text += (f"; it holds {kinds.size} different values from {kinds[0]:.3g} to {kinds[-1]:.3g}, and every voxel "
-                 "other than 0 counts")
-    return _Mask(flags, header.grid, path, text)
+        text += (f"; it holds {integer(kinds.size)} different values from {short_text(float(kinds[0]))} to "
+                 f"{short_text(float(kinds[-1]))}, and every voxel other than 0 counts")
+    return _Mask(flags, header.grid, path, text, _doubts(path, values, kinds))
+
+
+def _doubts(path: str, values: FloatArray, kinds: FloatArray) -> list[str]:
+    """Question a mask that looks like a map: labels are whole and probabilities lie within 0 and 1, both above 0."""
+    below = int((values < 0).sum())
+    fractions = kinds.size > MOST_FRACTIONS and kinds[-1] > 1.001 and bool((kinds != np.rint(kinds)).any())
+    if not below and not fractions:
+        return []
+    among = f", below 0 in {integer(below)} of {plural(values.size, 'voxel')}" if below else ""
+    return [f"{path}, given as mask, looks like a map: it holds {plural(kinds.size, 'different value')} from "
+            f"{short_text(kinds[0])} to {short_text(kinds[-1])}{among}, and every voxel other than 0 counts. If that "
+            "is not what you mean, give --mask an image that is 0 outside and 1 inside."]
 
 
 def one_header(
@@ -384,8 +415,22 @@ def one_header(
         raise files[0].problem
     if len(files) != 1 or files[0].header is None:
         named = path_text(image) if isinstance(image, str) else "what was given"
-        raise UsageError(f"{option} takes one image; {named} stands for {len(files)}")
+        raise UsageError(f"{option} takes one image; {named} stands for {integer(len(files))}")
     return files[0].header
+
+
+@told_on("docs/howto/masks.md")
+def _demand_meeting(given: _Mask, grids: list[Grid]) -> None:
+    """Refuse a mask that lies where no map has a voxel."""
+    voxels = np.flatnonzero(given.flags.ravel(order="F"))
+    # Of most masks a few voxels show that they lie among the maps.
+    for some in (voxels[:: max(1, voxels.size // 1000)], voxels):
+        places = given.grid.coords(np.stack(np.unravel_index(some, given.grid.shape, order="F"), axis=1))
+        if any(not (grid.known and given.grid.known) or _within(places, grid).any() for grid in grids):
+            return
+    middle = ", ".join(f"{at:.0f}".replace("-", "−") for at in places.mean(axis=0))
+    raise MapError(given.path, f"none of the {plural(voxels.size, 'voxel')} of the mask (around {middle} mm) lies in "
+                   "the grid of any map", "check that mask and maps are in one space")
 
 
 @told_on("docs/howto/masks.md")
@@ -399,7 +444,7 @@ def _place_mask(given: _Mask, target: Grid) -> tuple[BoolArray, str]:
     if not placed.any():
         raise MapError(given.path, "the mask holds no voxel on the grid of comparison",
                        "check that mask and maps are in one space")
-    return placed, f"as given: {given.text}; brought to the grid (nearest voxel): {int(placed.sum())} voxels"
+    return placed, f"as given: {given.text}; brought to the grid (nearest voxel): {_voxels(placed)}"
 
 
 @told_on("docs/howto/masks.md")
@@ -419,6 +464,10 @@ def _question(mask: BoolArray, grid: Grid) -> list[str]:
         return []
     return [f"the mask holds {litres:.2g} litres; a human brain has 1 to 1.7. If these are whole human brains, give "
             "the brain mask with --mask."]
+
+
+def _voxels(flags: BoolArray) -> str:
+    return plural(int(np.count_nonzero(flags)), "voxel")
 
 
 def _digits(volume: float) -> float:

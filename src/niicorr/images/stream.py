@@ -19,7 +19,8 @@ from importlib import import_module
 from io import FileIO
 from typing import Any, Protocol
 
-from niicorr.errors import TOO_MANY_FILES, MapError, ResourceError
+from niicorr.errors import NOWHERE, TOO_MANY_FILES, MapError, NoMapError, ResourceError
+from niicorr.numerals import integer, plural
 from niicorr.tables import printable
 
 _inflate: Any = zlib
@@ -62,9 +63,11 @@ class ByteStream:
             # Never wait for the other end of a pipe: what is no regular file is refused just below.
             self._file = opened(path, getattr(os, "O_NONBLOCK", 0))
         except OSError as error:
-            raise MapError(path, *_open_fault(path, error)) from None
+            kind = NoMapError if isinstance(error, FileNotFoundError) else MapError
+            raise kind(path, *_open_fault(path, error)) from None
         except ValueError:  # a NUL byte, or characters that stand for no byte
-            raise MapError(printable(path), "no such file: no file can have this name", "check the path") from None
+            raise NoMapError(printable(path), f"{NOWHERE}: no file can have this name",
+                             "check the path") from None
         try:
             facts = os.fstat(self._file.fileno())
             if not stat.S_ISREG(facts.st_mode):
@@ -239,11 +242,12 @@ class _Inflater:
         if len(rest) < 4:
             rest += more()
         if _compression(rest) is None:
-            raise self._damaged(f"bytes that belong to no compressed stream follow after {self._inflated} bytes")
+            raise self._damaged(f"bytes that belong to no compressed stream follow after "
+                                f"{integer(self._inflated)} bytes")
         self._member, self._pending = self._make(), rest
 
     def _damaged(self, what: str) -> MapError:
-        size = f"{self._inflated / 1e6:.1f} MB" if self._inflated >= 1e6 else f"{self._inflated} bytes"
+        size = f"{self._inflated / 1e6:.1f} MB" if self._inflated >= 1e6 else plural(self._inflated, "byte")
         size += " inflated so far"
         return MapError(self._path, f"{what}, {size}", "copy the file again")
 
@@ -260,7 +264,9 @@ def _compression(first: bytes) -> str | None:
 
 def _open_fault(path: str, error: OSError) -> tuple[str, str]:
     if isinstance(error, FileNotFoundError):
-        return "no such file", "check the path"
+        if os.path.islink(path):
+            return "the file that this link leads to is not there", "check where it leads"
+        return NOWHERE, "check the path"
     if isinstance(error, PermissionError):
         return "no permission to read it", "ask its owner or change its mode"
     if os.path.isdir(path):

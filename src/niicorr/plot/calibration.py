@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from niicorr.plot.heatmap import write_figure
+from niicorr.surroundings import demand_backend
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,6 +85,7 @@ def draw_calibration(calibration: Calibration, *, ax: Axes | None = None) -> Axe
     The grey band holds 95 % of as many independent p-values, at each place by itself (order statistics of uniform
     values follow beta distributions). Pairs of a block share maps, so lines may stray a little further.
     """
+    demand_backend()
     own = ax is None
     if ax is None:
         from matplotlib.figure import Figure

@@ -11,6 +11,7 @@ from niicorr.plot.labels import power_text, set_name, shorten_middle
 from niicorr.plot.significance import LEVELS, Significance
 from niicorr.plot.zeros import DAGGER
 from niicorr.records import NO_OUTLINE
+from niicorr.result.same_files import noted_cells
 from niicorr.result.sentences import OTHERWISE, counted, zeros_matter
 from niicorr.tables import printable
 
@@ -157,9 +158,10 @@ def zeros_line(result: CorrelationResult, *, marked: bool) -> str:
 
 
 def same_files_line(result: CorrelationResult, same: BoolArray) -> str:
-    """Return how many pairs are of one and the same file."""
+    """Return how many pairs are of one and the same file or, where some files only hold the same, of one map."""
     count = int((counted(result) & same).sum())
-    pairs = "pair is of one and the same file and does" if count == 1 else "pairs are of one and the same file and do"
+    what = f"of one and the same {'map' if noted_cells(result) else 'file'}"
+    pairs = f"pair is {what} and does" if count == 1 else f"pairs are {what} and do"
     return f"{grouped(count)} {pairs} not count in the span of the colours"
 
 

@@ -17,6 +17,7 @@ from niicorr.plot.connections import Lines, centroids, strongest_lines, why_none
 from niicorr.plot.groups import region_strips
 from niicorr.plot.heatmap import write_figure
 from niicorr.plot.picture import colour_limit
+from niicorr.surroundings import demand_backend
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -98,6 +99,7 @@ def draw_connectome(result: CorrelationResult, *, threshold: float | None = None
     reason = why_none(result, threshold)
     if reason:
         raise UsageError(f"no connectome: {reason}")
+    demand_backend()
     assert result.parcellation is not None, "why_none saw to it"
     lines = strongest_lines(result, threshold)
     coords = centroids(result)

@@ -27,6 +27,7 @@ from niicorr.plot.dendrogram import draw_dendrogram
 from niicorr.plot.layout import VALUES_UP_TO
 from niicorr.plot.picture import prepare
 from niicorr.plot.strips import draw_group_lines, draw_strips, mark_groups
+from niicorr.surroundings import demand_backend
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -106,6 +107,7 @@ def heatmap(
         raise UsageError("heatmap draws a result, from correlate, correlate_rois or load, not "
                          f"{type(result).__name__}: of maps or arrays make one with correlate; a table of numbers is "
                          "drawn by seaborn.heatmap")
+    demand_backend()
     import seaborn
 
     picture = prepare(result, order, cmap, vmax, stars, daggers, every_cell=bool(values))
@@ -200,6 +202,7 @@ def write_figure(
     unknown = [kind for kind in formats if kind not in FORMATS]
     if unknown:
         raise UsageError(f"unknown figure format {unknown[0]!r}: use {', '.join(FORMATS)}")
+    demand_backend()
     import matplotlib.style
 
     said = {"Creator": "niicorr", "Title": title}

@@ -13,6 +13,7 @@ from niicorr.plot.colormaps import diverging
 from niicorr.plot.slices import LETTERS, PLANES, slices, two_sided, voxel_coords
 from niicorr.result.pair_values import PairValues, pair_values
 from niicorr.result.picturing import LINEAR
+from niicorr.surroundings import demand_backend
 from niicorr.tables import printable
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def pair_figure(result: CorrelationResult, row: int, column: int) -> Figure:
         Unknown to pyplot. With places in space: three planes of either map, through the voxel that adds most to the
         number, left on the left; the mask's outline; and both maps against each other.
     """
+    demand_backend()
     from matplotlib.figure import Figure
 
     values = pair_values(result, row, column)

@@ -22,6 +22,7 @@ from niicorr.compute.device import Device
 from niicorr.compute.similarity import Similarity
 from niicorr.compute.sums import CHUNK
 from niicorr.errors import UsageError, told_on
+from niicorr.folder import make_folders
 from niicorr.images.cache import layout
 from niicorr.images.cache.index import Index
 from niicorr.images.cache.store import Cache, open_cache
@@ -197,7 +198,7 @@ class KeptWork(os.PathLike[str]):
         if self._fault:
             return
         try:
-            os.makedirs(self.folder, exist_ok=True)
+            make_folders(self.folder)
             write_piece(self.folder, piece_name(kind, key.hex()), arrays)
         except OSError as error:
             self._fault = self._fault or error.strerror or str(error)

@@ -120,8 +120,8 @@ def _skipped(result: CorrelationResult) -> Iterator[str]:
         what = "region" if result.series else "map"
         total = sum(len(maps) for _, maps in map_sets(result))
         texts = [f"{name}: {error_text(record)}" for name, record in bad[:LISTED_PROBLEMS]]
-        more = f"; and {len(bad) - LISTED_PROBLEMS} more" if len(bad) > LISTED_PROBLEMS else ""
-        yield f"{len(bad)} of {plural(total, what)} could not be used: {'; '.join(texts)}{more}"
+        more = f"; and {integer(len(bad) - LISTED_PROBLEMS)} more" if len(bad) > LISTED_PROBLEMS else ""
+        yield f"{integer(len(bad))} of {plural(total, what)} could not be used: {'; '.join(texts)}{more}"
 
 
 def _regions(result: CorrelationResult) -> Iterator[str]:
@@ -160,7 +160,7 @@ def _small(result: CorrelationResult) -> Iterator[str]:
                    if 0 < record.coverage < SMALL)
     if small:
         named = [f"{label} ({percent(share)})" for share, label in small[:_NAMED]]
-        more = [f"{len(small) - _NAMED} more"] if len(small) > _NAMED else []
+        more = [f"{integer(len(small) - _NAMED)} more"] if len(small) > _NAMED else []
         where = "mask" if result.parcellation is None else "regions' voxels"
         yield f"{plural(len(small), 'map')} with data in less than half of the {where}: {listed(named + more)}."
 

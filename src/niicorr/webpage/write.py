@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from niicorr.errors import ResourceError, UsageError, told_on
-from niicorr.folder import resource_text
+from niicorr.folder import demand_usable, resource_text
 from niicorr.result import CorrelationResult
 from niicorr.result.picturing import pictures_of
 from niicorr.result.saved import load
@@ -89,6 +89,7 @@ def report(
     folder = os.path.dirname(os.path.abspath(place))
     try:
         work = tempfile.mkdtemp(prefix=".niicorr-page-", dir=folder)
+        demand_usable(work)
         try:
             names = write_report(result, work, maps=maps, title=title, name=os.path.basename(place))
             for name in reversed(names):  # the page last: it needs the others

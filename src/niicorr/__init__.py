@@ -121,10 +121,11 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'niicorr' has no attribute {name!r}")
     from importlib import import_module
 
-    if _HOME.get(name) != "errors":
-        surroundings = import_module("niicorr.surroundings")
-        surroundings.demand_epoch()
-        surroundings.demand_addresses()
+    if _HOME.get(name) != "errors":  # which must be there to be caught
+        from niicorr.surroundings import demand_addresses, demand_epoch
+
+        demand_epoch()
+        demand_addresses()
     home = import_module(f"niicorr.{_HOME.get(name, name)}")
     return home if name == "datasets" else getattr(home, name)
 

@@ -23,7 +23,7 @@ from niicorr.overlap import LOW_OVERLAP, low_overlap_text
 from niicorr.records import INDEPENDENT, Decision, MapRecord, NullModel, Provenance
 from niicorr.result import Comparison, CorrelationResult, Sensitivity
 from niicorr.result.notes import Layer, Notes
-from niicorr.result.same_files import SAME_VALUES, same_files, same_values, shared_sets
+from niicorr.result.same_files import SAME_FILE, SAME_VALUES, same_files, same_values, shared_sets
 from niicorr.scratch import demand_room, unknown
 from niicorr.tables import printable
 from niicorr.typing import BoolArray, DeviceOption, Float64Array, FloatArray, Progress
@@ -203,7 +203,7 @@ def _remarks(
 
     return [
         Layer.saying(np.isnan(found.r), lambda i, j: _why_empty(i, j, found, x, y, similarity)),
-        Layer.of(same, "same file"),
+        Layer.of(same, SAME_FILE),
         Layer.of(alike, SAME_VALUES),
         Layer.of(low, f"low overlap: {{}} of the {whole}", found.n),
         Layer.saying(np.isfinite(zeros_matter), zeros, "zeros matter: "),

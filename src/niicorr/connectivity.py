@@ -300,7 +300,8 @@ def _nilearn(
         said += ("; the shrinkage depends on the units of the series, whose standard deviations differ by a factor of "
                  f"up to {spreads.max() / spreads.min():.3g} (--standardize makes them equal)")
     decisions.append(Decision("method", said))
-    decisions += [Decision("method", f"nilearn: {one.message}") for one in caught if "iterations" in str(one.message)]
+    decisions += [Decision("method", f"nilearn: {one.message}") for one in caught
+                  if not issubclass(one.category, (DeprecationWarning, FutureWarning))]
     spread = np.array([_spread_out(matrix, present) for matrix in per_run])
     return spread, _spread_out(mean, present)
 

@@ -101,11 +101,11 @@ class UnusableMapsError(InputError):
     besides : str
         What stands in the way even without them; may be empty.
     skipping : str
-        What ``--on-error skip`` would do with several maps.
+        What ``--on-error skip`` would do, with ``{it}`` and ``{its}`` in place of the maps.
     """
 
     def __init__(
-        self, problems: list[MapError], total: int, besides: str = "", skipping: str = "leave their cells empty"
+        self, problems: list[MapError], total: int, besides: str = "", skipping: str = "leave {its} cells empty"
     ) -> None:
         self.problems, self.total, self.besides, self.skipping = tuple(problems), total, besides, skipping
         shown = self.problems[:LISTED_PROBLEMS]
@@ -114,9 +114,8 @@ class UnusableMapsError(InputError):
         if len(self.problems) > len(shown):
             lines.append(f"  … and {integer(len(self.problems) - len(shown))} more; niicorr check lists all")
         astray = all(isinstance(problem, NoMapError) for problem in self.problems)
-        way = f"{'Correct or remove' if astray else 'Remove or mend'} them, or {skipping}"
-        if len(self.problems) == 1:
-            way = way.replace("them", "it").replace("their cells", "its cells")
+        it, its = ("it", "its") if len(self.problems) == 1 else ("them", "their")
+        way = f"{'Correct or remove' if astray else 'Remove or mend'} {it}, or {skipping.format(it=it, its=its)}"
         lines.append(f'{way} with --on-error skip (in Python on_error="skip").')
         if besides:
             lines.append(f"Besides: {besides}")

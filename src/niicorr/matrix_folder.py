@@ -29,9 +29,10 @@ import numpy as np
 
 from niicorr._version import __version__
 from niicorr.errors import InputError, ResourceError, UsageError
-from niicorr.folder import PROGRAM, make_folder, resource_text, sync_folder, unreadable
+from niicorr.folder import PROGRAM, make_folder, read_regular, resource_text, sync_folder, unreadable
 from niicorr.matrix import Features, MapMatrix
 from niicorr.record_fields import MAP, demand, map_fields, map_record
+from niicorr.record_text import parsed
 from niicorr.space import Grid, affine_fault
 from niicorr.tables import path_text
 
@@ -235,10 +236,10 @@ def read_json(path: str, kinds: dict[str, Any], kind: str, schema: int) -> dict[
     place = path_text(path)
     try:
         demand_file(path)
-        if os.stat(path).st_size > LARGEST_RECORD:
+        data = read_regular(path, LARGEST_RECORD + 1)
+        if len(data) > LARGEST_RECORD:
             raise ValueError("it is larger than 1 GiB")
-        with open(path, encoding="utf-8") as file:
-            fields = json.load(file)
+        fields = parsed(data)
         if not isinstance(fields, dict) or fields.get("program") != PROGRAM or fields.get("kind") != kind:
             raise ValueError(f"it does not say that it is a {kind} of niicorr")
         if isinstance(fields.get("schema"), int) and fields["schema"] > schema:

@@ -15,8 +15,8 @@ NARROW = "\u00a0"
 def number(text: str) -> float | None:
     """Read a number, ``nan`` and ``inf`` among them; None where the text is none.
 
-    Every number that users write is read here or by `whole`: Python's ``float`` also takes ``1_0``, and the digits of
-    every script.
+    Numbers of options, confounds and series are read here or by `whole`: Python's ``float`` also takes ``1_0``, and
+    the digits of every script.
     """
     plain = text.strip()
     if "_" in plain or not plain.isascii():

@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # who needs neither need not load them
 BYTES_PER_CELL = 60
 """Of one pair what cannot lie in a file, at the peak: flags, places of sorted p-values, pieces of figures."""
 
-SKIPPING = "leave their cells empty"
+SKIPPING = "leave {its} cells empty"
 """What a comparison does with maps that it goes on without."""
 
 

@@ -23,7 +23,7 @@ MAP = {
 what is unknown, is not judged here."""
 
 _NEEDED = ("label", "path", "shape", "voxel_mm", "background", "decisions")
-"""Of the fields of a map; the others may be those of a later niicorr."""
+"""Of the fields of a map; the others came later, so that older records lack them."""
 
 
 def demand(value: Any, kind: Any, where: str) -> None:
@@ -52,11 +52,13 @@ def map_fields(record: MapRecord) -> dict[str, Any]:
             "decisions": [vars(decision) for decision in record.decisions]}
 
 
-def demand_names(fields: dict[str, Any], known: Iterable[str], needed: Iterable[str], where: str) -> None:
-    """Refuse an object in which a field is missing or unknown; ValueError names it."""
+def demand_names(
+    fields: dict[str, Any], known: Iterable[str] | None, needed: Iterable[str], where: str
+) -> None:
+    """Refuse an object in which a field is missing or (where all are known) unknown; ValueError names it."""
     if missing := [name for name in needed if name not in fields]:
         raise ValueError(f"{where} has no {missing[0]}")
-    if unknown := set(fields).difference(known):
+    if known is not None and (unknown := set(fields).difference(known)):
         raise ValueError(f"{where} has an unknown field {_told(min(unknown))}")
 
 

@@ -1,6 +1,7 @@
-"""The text of a record (``run.json``), parsed once and never on its own word: it may be of any size and depth.
+"""The text of a record (``run.json``, those of libraries), parsed once and never on its own word.
 
-What a record tells a few values of per byte is parsed in no time; brackets alone would be a hundred million of lists.
+It may be of any size and depth: what tells a value in some twenty bytes is parsed in no time, brackets alone would be
+a hundred million lists.
 """
 
 from __future__ import annotations

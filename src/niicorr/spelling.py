@@ -12,7 +12,7 @@ from niicorr.errors import NoMapError, UsageError
 from niicorr.tables import path_text, printable
 
 CLOSE = 0.75
-"""How alike two spellings must be, as `difflib` counts it; one letter in five may be wrong."""
+"""How alike two spellings must be, as `difflib` counts it; one letter in four may be wrong."""
 
 MOST_NAMES = 5000
 """So many names of a folder are looked at."""
@@ -77,7 +77,7 @@ def hint(path: str) -> str:
 
 
 def demand_word(option: str, value: object, known: tuple[str, ...]) -> None:
-    """Refuse a value that stands for no file, and is all but one of the words that an option takes.
+    """Refuse a value that stands for no file, and is nearly one of the words that an option takes.
 
     What is like none of them is taken for a file, whose reader says that it is not there.
 

@@ -83,7 +83,7 @@ def test_damage_is_told_and_mended(maps, capsys):
     said = capsys.readouterr()
     assert "1 map found damaged by earlier runs and no longer used" in said.err
     summary = json.loads(said.out)
-    assert (summary["maps"], summary["damaged"], summary["replaced"], summary["format"]) == (8, 0, 1, 1)
+    assert (summary["maps"], summary["damaged"], summary["replaced"], summary["format"]) == (8, 0, 1, 2)
 
 
 def test_info_and_clear(maps, capsys):
@@ -93,7 +93,7 @@ def test_info_and_clear(maps, capsys):
     assert main(["cache", "info", "kept"]) == 0
     said = capsys.readouterr()
     assert said.out == ""
-    assert said.err == (f"kept: 8 maps, {size / 1e3:.1f} kB in 2 shards, format 1\n"
+    assert said.err == (f"kept: 8 maps, {size / 1e3:.1f} kB in 2 shards, format 2\n"
                         "8 files will not be opened again as long as nothing changes them\n")
     assert main(["cache", "clear", "kept", "--json"]) == 0
     said = capsys.readouterr()

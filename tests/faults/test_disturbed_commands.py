@@ -8,6 +8,7 @@ import resource
 import shutil
 import signal
 import sys
+import threading
 import time
 
 import pytest
@@ -46,7 +47,8 @@ def test_signals_that_go_on_until_the_process_has_gone_leave_the_code_of_the_fir
         def hook(event, _arguments):
             nonlocal left, came
             left -= event in DOINGS
-            if left <= 0 and event in (*DOINGS, "sys.exit"):
+            # Of two that a thread sent at once, the main thread hears the smaller number first.
+            if left <= 0 and threading.current_thread() is threading.main_thread() and event in (*DOINGS, "sys.exit"):
                 came += 1
                 os.kill(os.getpid(), kind if came == 1 or event == "sys.exit" else other)
 
@@ -223,4 +225,4 @@ def test_maps_that_cannot_be_used_may_be_left_out(bench, argv):
     shutil.copy(os.path.join(bench.place, "../inputs/series.csv"), os.path.join(bench.place, argv[1]))
     ended = forked(argv, bench.place)
     assert ended.code == 3
-    assert "or leave them out with --on-error skip" in ended.said
+    assert "or leave it out with --on-error skip" in ended.said

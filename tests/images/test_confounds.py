@@ -120,7 +120,7 @@ def test_what_is_no_fitting_table_is_refused(tmp_path):
     with pytest.raises(MapError, match="no names in the first row"):
         read_confounds(str(tmp_path / "bare.tsv"), 1)
     (tmp_path / "ragged.tsv").write_text("a\tb\n3\t4\n5\n")
-    with pytest.raises(MapError, match="has 2 names, and 1 values in line 3"):
+    with pytest.raises(MapError, match="has 2 names, and 1 value in line 3"):
         read_confounds(str(tmp_path / "ragged.tsv"), 2)
     (tmp_path / "twice.tsv").write_text("a\ta\n3\t4\n5\t7\n")
     with pytest.raises(MapError, match="several columns a"):

@@ -127,7 +127,7 @@ def test_numbers_that_no_map_has_are_refused(library, name, change, jobs):
 ])
 def test_hits_whose_rows_are_no_scores_are_refused(library, change):
     changed_array(library, "maps/rows.npy", change)
-    with pytest.raises(nc.InputError, match=r"the values of m\d are no standard scores\. Remove the folder of its"):
+    with pytest.raises(nc.InputError, match=r"the values of m\d are no standard scores\. Remove this shard.s folder"):
         nc.search(str(library.parent / "m0.nii"), str(library))
 
 

@@ -97,12 +97,16 @@ class Parser(argparse.ArgumentParser):
             _, unknown = super().parse_known_args(list(self.given), argparse.Namespace())
         except UsageError:
             unknown = []
-        for action in needed:
-            action.required = True
+        finally:
+            for action in needed:
+                action.required = True
+        which = "which maps? Name them with -x, and those of a second set with -y"
+        if any(self.given.count(word) > unknown.count(word) for word in unknown):
+            return which  # a word that is also the value of an option
         if any(word.startswith("-") for word in unknown):  # what follows it may be its value, or a map
             return f"unrecognized arguments: {' '.join(unknown)}"
         rest = "".join(f" {quote(word)}" for word in self.given if word not in unknown)
-        return ("which maps? Name them with -x, and those of a second set with -y:\n"
+        return (f"{which}:\n"
                 f"  {self.prog} {_sets(unknown)}{rest}")
 
     def _meant(self, message: str) -> str:

@@ -66,7 +66,7 @@ def _files(folder: str, record: dict[str, Any]) -> list[str]:
 
     names = record.get("files", [])
     if any("\0" in name for name in names):
-        raise InputError(f"{os.path.join(folder, RECORD)} is damaged (files is no list of names): run it again")
+        raise InputError(f"{os.path.join(folder, RECORD)} is damaged (a name in files holds a zero byte): run it again")
     for name in names:
         place = os.path.join(folder, name)
         if name and os.path.basename(name) == name and os.path.isdir(place):

@@ -148,6 +148,7 @@ def _torch() -> Device | str:
         return int(torch.cuda.mem_get_info(place)[0]) + int(spare)
 
     name = f"{torch.cuda.get_device_name(place)} (PyTorch {torch.__version__})"
+
     def beside(size: int) -> Bytes:
         try:
             return np.asarray(torch.empty(size, dtype=torch.uint8, pin_memory=True).numpy())

@@ -231,7 +231,7 @@ def clean(series: FloatArray, confounds: Confounds | None = None, cleaning: Clea
     if plan.standardize:
         spread = centred.std(axis=0, ddof=1)
         moved = np.where(moved.any(axis=0), centred / np.where(spread > 0, spread, 1.0), 0.0)
-        exponents, level = np.zeros_like(exponents), 0 * level
+        exponents, level = np.zeros_like(exponents), 0 * level  # NaN of regions without a series stays NaN
     with np.errstate(over="ignore"):
         out: Float64Array = np.ldexp(moved, exponents)
     # What is done to a constant leaves it or takes it off.
@@ -400,8 +400,9 @@ def _numbers(path: str, name: str, cells: list[str]) -> tuple[Float64Array, bool
                        "beyond the largest number", "give a finite number, or n/a in a first row without one")
     bad = np.flatnonzero(np.isnan(values))
     if bad.size and (bad.size > 1 or bad[0] != 0):
-        raise MapError(path, f"column {brief(name)} holds no number in {bad.size} of {len(cells)} rows (such as "
-                       f"row {bad[-1] + 1})", "fill them in or leave the column out")
+        raise MapError(path, f"column {brief(name)} holds no number in {integer(bad.size)} of "
+                       f"{plural(len(cells), 'row')} (such as row {bad[-1] + 1})",
+                       "fill them in or leave the column out")
     values[bad] = 0.0
     return values, bool(bad.size)
 
@@ -437,7 +438,8 @@ def _read_table(path: str) -> dict[str, list[str]]:
         raise MapError(shown, f"has several columns {_listed(twice)}", "name each column once")
     for i, row in enumerate(rows[1:], 2):
         if len(row) != len(names):
-            raise MapError(shown, f"has {len(names)} names, and {len(row)} values in line {i}", "mend the table")
+            raise MapError(shown, f"has {plural(len(names), 'name')}, and {plural(len(row), 'value')} in line "
+                           f"{integer(i)}", "mend the table")
     if all(_is_number(name) for name in names):
         raise MapError(shown, "has no names in the first row", "give every column a name")
     return {name: [row[k] for row in rows[1:]] for k, name in enumerate(names)}
@@ -457,4 +459,4 @@ def _is_number(text: str) -> bool:
 
 def _listed(names: Sequence[Any]) -> str:
     shown = ", ".join(brief(str(name)) for name in names[:6])
-    return shown if len(names) <= 6 else f"{shown} and {len(names) - 6} more"
+    return shown if len(names) <= 6 else f"{shown} and {integer(len(names) - 6)} more"

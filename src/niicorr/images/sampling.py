@@ -375,7 +375,8 @@ class _Mask:
 def _read_mask(mask: Any) -> _Mask:
     header = one_header(mask, "--mask")
     if header.n_volumes != 1:
-        raise MapError(header.path, f"a mask is one volume, this file has {header.n_volumes}", "give a 3-D image")
+        raise MapError(header.path, f"a mask is one volume, this file has {integer(header.n_volumes)}",
+                       "give a 3-D image")
     (volume,) = volumes(header, (0,), FileFacts())
     flags = np.isfinite(volume) & (volume != 0)
     if not flags.any() and np.isinf(volume).any():

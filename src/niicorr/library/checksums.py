@@ -19,6 +19,7 @@ import numpy.typing as npt
 from niicorr.compute.plan import cuts
 from niicorr.errors import InputError
 from niicorr.images.cache.shards import crc32
+from niicorr.library.features import LARGE_FEATURES
 from niicorr.library.layout import MAPS
 from niicorr.matrix_folder import read_array
 from niicorr.records import MapRecord
@@ -27,8 +28,8 @@ from niicorr.threads import in_order
 
 CHECKSUMS = "checksums.npy"
 
-ARRAYS = ("rows", "fine", "directions", "windows", "squares")
-"""What has checksums, a column each; that of an array which a shard does not have is 0."""
+ARRAYS = ("rows", "fine", *LARGE_FEATURES)
+"""What has checksums, a column each and in this order; that of an array which a shard does not have is 0."""
 
 AT_ONCE = 64
 """Rows that a thread checks together."""

@@ -19,7 +19,7 @@ from niicorr.inference import benjamini_hochberg, pvalues
 from niicorr.library.features import LARGE_FEATURES, NO_MAPS_NUMBERS, MapFeatures
 from niicorr.library.layout import READING, background_of
 from niicorr.library.null import LibraryNull
-from niicorr.library.opened import Library, key_of, open_library
+from niicorr.library.opened import Library, key_of, open_library, shards_of
 from niicorr.library.reading import PER_CALL, NewMaps, demand_options, read_new
 from niicorr.library.shards import REMEDY, Shard
 from niicorr.limits import demand_whole
@@ -241,13 +241,13 @@ def _nothing_varies(x: MapMatrix) -> str:
 
 
 @contextmanager
-def _sound(path: str) -> Iterator[None]:
-    """Refuse numbers that overflow, which those of no map do."""
+def _sound(*folders: str) -> Iterator[None]:
+    """Refuse numbers of some shards that overflow, which those of no map do."""
     try:
         with np.errstate(over="raise", invalid="raise"):
             yield
     except FloatingPointError:
-        raise _unsound(path) from None
+        raise _unsound(*folders) from None
 
 
 def _demand_numbers(shard: Shard, arrays: list[FloatArray]) -> None:
@@ -255,18 +255,19 @@ def _demand_numbers(shard: Shard, arrays: list[FloatArray]) -> None:
         raise _unsound(shard.folder)
 
 
-def _demand_scores(library: Library, maps: MapMatrix) -> None:
+def _demand_scores(library: Library, maps: MapMatrix, at: IntArray) -> None:
     """Refuse maps that are told of but whose rows are no standard scores: these have a mean square of 1."""
     with np.errstate(over="ignore", invalid="ignore"):
         squares = np.einsum("ij,ij->i", maps.rows, maps.rows, dtype=np.float64)
         wrong = np.flatnonzero(~(np.abs(squares / np.maximum(maps.n_valid, 1) - 1) < STANDARD))
     if wrong.size:
-        raise InputError(f"{path_text(library.path)} is damaged: the values of {path_text(maps.labels[wrong[0]])} are "
-                         "no standard scores. Remove the folder of its shard and index its maps again")
+        shard = library.shards[int(shards_of(library, at)[wrong[0]])]
+        raise InputError(f"{path_text(shard.folder)} is damaged: the values of {path_text(maps.labels[wrong[0]])} are "
+                         f"no standard scores. {REMEDY}")
 
 
-def _unsound(path: str) -> InputError:
-    return InputError(f"{path_text(path)} is damaged: {NO_MAPS_NUMBERS}. {REMEDY}")
+def _unsound(*folders: str) -> InputError:
+    return InputError(f"{' or '.join(map(path_text, folders))} is damaged: {NO_MAPS_NUMBERS}. {REMEDY}")
 
 
 def _check_call(top: Any, method: str, null: str, alternative: str, sort: str | None) -> None:
@@ -374,7 +375,7 @@ class _Compared:
         for cut in cuts(near.size, AT_ONCE) if near.size else ():
             at = near[cut]
             maps = self._library.maps(at)
-            _demand_scores(self._library, maps)
+            _demand_scores(self._library, maps, at)
             for i, j in same_values(self._x, maps, self._r[at], same[at], same_set=False):
                 same[at[i], j] = True
         return same
@@ -394,8 +395,8 @@ class _Compared:
         for cut in cuts(len(order), AT_ONCE) if len(order) else ():
             hits = order[cut]
             maps = self._library.maps(hits)
-            _demand_scores(self._library, maps)
-            with _sound(self._library.path):
+            _demand_scores(self._library, maps, hits)
+            with _sound(*(self._library.shards[k].folder for k in np.unique(shards_of(self._library, hits)))):
                 whole = analyse(_alone(self._x, j), maps, similarity=self._similarity, jobs=self._jobs,
                                 memory=self._memory)
             for k, i in enumerate(hits.tolist()):

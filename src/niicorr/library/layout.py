@@ -51,13 +51,10 @@ def has_record(path: str) -> bool:
     ResourceError
         Where the folder may not be looked into.
     """
-    try:
-        os.lstat(os.path.join(path, RECORD))
-    except PermissionError:
-        raise unreadable(path_text(path)) from None
-    except OSError:
-        return False
-    return True
+    place = os.path.join(path, RECORD)
+    if not reachable(place):
+        raise unreadable(path_text(path))
+    return os.path.lexists(place)
 
 
 def judge_place(path: str) -> bool:

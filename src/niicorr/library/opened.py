@@ -123,8 +123,7 @@ class Library:
 
     def maps(self, which: IntArray) -> MapMatrix:
         """Return some maps, by their positions among `records`, with all that is known of them."""
-        starts = np.cumsum([0, *map(len, self.places)])
-        shard_of = np.searchsorted(starts, which, side="right") - 1
+        starts, shard_of = np.cumsum([0, *map(len, self.places)]), shards_of(self, which)
         at = [(self.shards[k], int(self.places[k][i - starts[k]])) for i, k in zip(which, shard_of, strict=True)]
         rows, zeros = np.empty((len(at), self.features.n), np.result_type(*{shard.dtype for shard, _ in at})), {}
         for number in np.unique(shard_of).tolist():  # one at a time: there may be many
@@ -166,6 +165,11 @@ class Library:
         digest = library_record(self.path).get(MASK_HASH)
         if digest is not None:  # older libraries do not tell it
             _verify_mask(os.path.join(self.path, MASK), digest)
+
+
+def shards_of(library: Library, which: IntArray) -> IntArray:
+    """Return in which shards of a library some maps are, by their positions among its records."""
+    return np.asarray(np.searchsorted(np.cumsum([0, *map(len, library.places)]), which, side="right") - 1)
 
 
 def _verify_mask(place: str, digest: str) -> None:

@@ -23,7 +23,7 @@ from niicorr.typing import Progress
 PER_CALL = ("volumes", "on_error", "max_map_size", "memory", "jobs", "cache")
 """Options of reading that are no matter of the library."""
 
-SKIPPING = "leave them out"
+SKIPPING = "leave {it} out"
 """What a library, or a search, does with maps that it goes on without."""
 
 

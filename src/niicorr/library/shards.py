@@ -31,7 +31,7 @@ from niicorr.folder import (
     sync_folder,
     unreadable,
 )
-from niicorr.library.checksums import CHECKSUMS, Checksums, checksums, read_checksums
+from niicorr.library.checksums import ARRAYS, CHECKSUMS, Checksums, checksums, read_checksums
 from niicorr.library.features import LARGE_FEATURES, VERSION, MapFeatures, read_features, write_features
 from niicorr.library.layout import MAPS, SHARD_RECORD, file_hash, put_in_place
 from niicorr.matrix import Features, MapMatrix, OwnValues, same_place
@@ -56,8 +56,8 @@ PARTS = 254
 
 _KINDS = {"program": str, "kind": str, "schema": int, "version": str, "features": int, "digests": {...: str}}
 
-LARGE = ("rows.npy", "fine.npy", *(f"{name}.npy" for name in LARGE_FEATURES))
-"""Files whose rows are checked as they are used; their hash is only when asked for."""
+LARGE = tuple(f"{name}.npy" for name in ARRAYS)
+"""Files whose rows are checked as they are used; their hashes only when asked for."""
 
 REMEDY = "Remove this shard's folder and index its maps again; the library's other maps are not touched"
 

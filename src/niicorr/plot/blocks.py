@@ -89,7 +89,7 @@ def block_means(
     same_set : bool
         Whether a cell of equal row and column is that of a map with itself.
     but : ndarray of bool, shape of values, optional
-        Cells of one and the same file, which count as little.
+        Cells of one and the same map, which count as little.
     """
     starts = np.arange(0, len(columns), blocks.columns)
     shape = -(-len(rows) // blocks.rows), len(starts)

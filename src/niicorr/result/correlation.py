@@ -284,7 +284,7 @@ class CorrelationResult:
                 yield i, j
 
     def strongest(self, count: int) -> list[tuple[int, int]]:
-        """(row, column) of the pairs with the largest absolute r, strongest first; none of one and the same file."""
+        """(row, column) of the pairs with the largest absolute r, strongest first; none of one and the same map."""
         rows, columns = largest_cells(self.estimate, count, lower=self.same_set, but=same_file_cells(self))
         return list(zip(rows.tolist(), columns.tolist(), strict=True))
 

@@ -29,7 +29,7 @@ def largest_cells(
     lower : bool
         Whether those below the diagonal alone count: pairs of a set with itself.
     but : ndarray of bool, shape of r, optional
-        Cells that do not count, such as those of one and the same file.
+        Cells that do not count, such as those of one and the same map.
     """
     width = r.shape[1]
     best, places = np.empty(0), np.empty(0, np.intp)

@@ -9,7 +9,7 @@ import numpy as np
 from niicorr.numerals import integer, listed, plural
 from niicorr.records import FEW
 from niicorr.result.methods_facts import Facts, covariates_of, rounded, was
-from niicorr.result.same_files import SAME_VALUES
+from niicorr.result.same_files import SAME_FILE, SAME_VALUES
 from niicorr.tables import printable
 
 FACTORS = 8
@@ -208,7 +208,7 @@ def adjusted(facts: Facts) -> Iterator[str]:
         how = "Holm's procedure (Holm, 1979)" if facts.result.null not in DRAWN else (
             f"the {extreme} of all pairs in each draw (Nichols & Holmes, 2002)")
         ways.append(f"for the family-wise error by {how}")
-    reasons = {"same file": "of one and the same file", SAME_VALUES: "of files with the same values",
+    reasons = {SAME_FILE: "of one and the same file", SAME_VALUES: "of files with the same values",
                "too few for the null model": f"with too few {facts.units} in common for it"}
     untested = ""
     for words, why in reasons.items():

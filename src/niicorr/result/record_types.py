@@ -94,7 +94,7 @@ def demand_types(record: dict[str, Any]) -> None:
         if name in record and not (record[name] is None and name in _NONE_TOO):
             demand(record[name], kind, name)
             if isinstance(record[name], dict):
-                demand_names(record[name], record[name], _PARTS.get(name, ()), name)
+                demand_names(record[name], None, _PARTS.get(name, ()), name)
     for name, value in record.items():
         demand_json(value, name)
     grid, (y_maps, x_maps) = record.get("grid"), (record.get(name) for name in ("y_maps", "x_maps"))
@@ -112,7 +112,7 @@ def demand_types(record: dict[str, Any]) -> None:
     n_x = len(x_maps or ())
     n_y = n_x if y_maps is None else len(y_maps)
     for k, entry in enumerate(record.get("notes", ())):
-        demand_names(entry, entry, ("y", "x", "note"), f"notes[{k}]")
+        demand_names(entry, None, ("y", "x", "note"), f"notes[{k}]")
         if not (0 <= entry["y"] < n_y and 0 <= entry["x"] < n_x):
             raise ValueError(f"notes[{k}] is on cell {entry['y']}, {entry['x']} of {n_y} × {n_x}")
         if (entry["y"], entry["x"]) in told:
@@ -180,7 +180,7 @@ def _demand_regions(record: dict[str, Any]) -> None:
             raise ValueError(f"{where}.centroid has {len(region['centroid'])} numbers")
         _demand_least(region["n_voxels"], 0, f"{where}.n_voxels")
     for k, run in enumerate(record.get("series", ())):
-        demand_names(run, run, ("label", "path", "t_r", "time_points"), f"series[{k}]")
+        demand_names(run, None, ("label", "path", "t_r", "time_points"), f"series[{k}]")
         _demand_least(run["time_points"], 0, f"series[{k}].time_points")
 
 

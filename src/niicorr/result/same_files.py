@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from niicorr.result.correlation import CorrelationResult
     from niicorr.typing import BoolArray, Float64Array
 
+SAME_FILE = "same file"
+"""The note of a pair of one and the same file."""
+
 SAME_VALUES = "same values"
 """The note of a pair of files of other contents that hold the same map."""
 

@@ -272,6 +272,7 @@ def _cleaned(signal: RunSignal, found: RegionRuns, table: str | None, options: R
         confounds = _of_volumes(read_confounds(table, run.length, options.strategy), signal)
         said += confounds.decisions
     before = deviations(values if confounds is None else values[confounds.kept])
+    # Rounding is that of the level, told in units of the deviations.
     faint = np.flatnonzero(before.varies & (before.rounding > ROUNDED / FAINT))
     if faint.size:
         said.append(Decision("regions", f"{plural(faint.size, 'region')} of which the series deviates by less than "

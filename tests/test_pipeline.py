@@ -134,6 +134,29 @@ def test_skipping_needs_at_least_one_number():
         correlate(["gone.nii"], MAPS[1:], on_error="skip")
 
 
+@pytest.mark.parametrize(("x", "y", "end"), [
+    (["gone.nii"], MAPS[1:], "No map of x is left to compare."),
+    (MAPS[:1], ["gone.nii", "lost.nii"], "No map of y is left to compare."),
+    (["gone.nii"], ["lost.nii"], "No map of x or of y is left to compare."),
+    (["gone.nii"], None, "No map is left to compare."),
+    ([MAPS[0], "gone.nii"], [(np.full((9, 8, 7), 3.0), AFFINE)], "No pair of the other maps has a number: every pair "
+     "has too little in common, or a constant map."),
+])
+def test_skipping_is_not_advised_where_it_cannot_help(x, y, end):
+    for run in (correlate, check):
+        try:
+            said = run(x, y, on_error="skip", mask="none").refusal
+        except UnusableMapsError as error:
+            said = str(error)
+        assert said.splitlines()[-1] == end
+        assert "--on-error" not in said
+
+
+def test_skipping_is_advised_where_it_helps():
+    assert "leave its cells empty with --on-error skip" in check([MAPS[0], "gone.nii"], MAPS[1:]).refusal
+    assert "--on-error" not in check(["gone.nii"], MAPS[1:]).refusal
+
+
 def test_weights_and_covariates_of_arrays_are_judged_like_maps():
     rng = np.random.default_rng(0)
     x, y, w = rng.standard_normal((3, 60)), rng.standard_normal((2, 60)), rng.random(60)

@@ -12,7 +12,7 @@ from niicorr.matrix import MapMatrix
 from niicorr.plot.picture import prepare
 from niicorr.records import MapRecord, NullModel
 from niicorr.result import CorrelationResult
-from niicorr.result.same_files import SAME_VALUES, same_file_cells, same_files, same_values, shared_sets
+from niicorr.result.same_files import SAME_VALUES, copies, same_file_cells, same_files, same_values, shared_sets
 from niicorr.webpage.payload import payload
 from niicorr.webpage.words import facts
 
@@ -129,3 +129,16 @@ def test_only_pairs_of_about_1_that_are_not_known_already_are_looked_at():
     assert same_values(made, made, r, np.eye(2, dtype=bool), same_set=False) == [(0, 1), (1, 0)]
     assert same_values(made, made, np.full((2, 2), np.nan), nothing, same_set=False) == []
     assert same_values(made, made, r - 1e-9, nothing, same_set=False) == []
+
+
+def test_copies_within_a_set_are_grouped_and_warned_of():
+    x, y = values(1, 2, 1, 3, 1, 3), values(7, 8)
+    x = np.vstack([x, np.zeros((2, 60)), 2 * values(1)])  # constant maps, and twice the values of another
+    made = MapMatrix.from_array(x, labels=list("abcdefghi"))
+    assert copies(made) == [[0, 2, 4], [3, 5]]
+    result = analyse(made, MapMatrix.from_array(y), model=NullModel("none"))
+    (text,) = [text for text in result.warnings if "leave all but one out" in text]
+    assert text == ("x holds one map 3 times (a, c, e), and 1 other map likewise: each counts, in the corrections for "
+                    "many cells, too; leave all but one out")
+    assert not [text for text in analyse(MapMatrix.from_array(y), made.part(np.array([0, 1, 3]))).warnings
+                if "leave all" in text]

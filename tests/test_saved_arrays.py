@@ -174,6 +174,7 @@ def changed(name, value, at=(1, 2)):
     (changed("counts", 2), "row 1, column 2: counts is 2 where estimate is "),
     (changed("ci_low", 0.99), "row 1, column 2: the interval goes from 0.99 (ci_low) to "),
     (changed("ci_high", np.nan), "the interval goes from "),
+    (changed("estimate", 0.9), "row 1, column 2: estimate is 0.9, outside of its interval from "),
     (changed("n_effective", 0), "row 1, column 2: n_effective is 0 where p is "),
     (changed("n_effective", np.nan), "row 1, column 2: n_effective is nan where p is "),
     (changed("estimate", np.nan), "holds 20 where estimate has no number"),
@@ -255,3 +256,8 @@ def test_a_large_record_beside_arrays_that_are_gone(out):
 def test_a_known_array_is_not_unpacked_either(out):
     np.savez_compressed(out / ARRAYS, **arrays(out))
     assert "'estimate' is compressed or locked" in refusal(out)
+
+
+def test_a_mask_that_is_missing_is_damage(out):
+    with_record(out, mask={"n_voxels": 3, "file": "mask.nii.gz"})
+    assert refusal(out).endswith("the saved result is damaged (mask.nii.gz is missing); run it again")

@@ -59,8 +59,12 @@ def test_words_of_an_option_that_are_mistyped_are_refused(place):
     with pytest.raises(UsageError, match=r"--mask mni125: neither a file nor one of the words auto, none, mni152; did "
                        r"you mean mni152\?"):
         demand_word("--mask", "mni125", ("auto", "none", "mni152"))
+    for value, end in (("MNI", "; did you mean mni152?"), ("n", "; did you mean none?"), ("brain", "")):
+        with pytest.raises(UsageError) as caught:
+            demand_word("--mask", value, ("auto", "none", "mni152"))
+        assert str(caught.value) == f"--mask {value}: neither a file nor one of the words auto, none, mni152{end}"
     (place / "mni125").write_bytes(b"")
-    for value in ("mni125", "none", "brain.nii", None, 3):
+    for value in ("mni125", "none", "brain.nii", "masks/brain", "", None, 3):
         demand_word("--mask", value, ("auto", "none", "mni152"))
 
 

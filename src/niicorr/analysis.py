@@ -23,7 +23,7 @@ from niicorr.overlap import LOW_OVERLAP, low_overlap_text
 from niicorr.records import INDEPENDENT, Decision, MapRecord, NullModel, Provenance
 from niicorr.result import Comparison, CorrelationResult, Sensitivity
 from niicorr.result.notes import Layer, Notes
-from niicorr.result.same_files import SAME_FILE, SAME_VALUES, same_files, same_values, shared_sets
+from niicorr.result.same_files import SAME_FILE, SAME_VALUES, copies_text, same_files, same_values, shared_sets
 from niicorr.scratch import demand_room, unknown
 from niicorr.tables import printable
 from niicorr.typing import BoolArray, DeviceOption, Float64Array, FloatArray, Progress
@@ -222,6 +222,9 @@ def _warnings(x: MapMatrix, y: MapMatrix, model: NullModel, low: BoolArray, same
     if not same_set and (shared := shared_sets(x.records, y.records)):
         yield (f"x and y share {plural(shared, 'file')}: leave out -y to compare a set with itself (its pairs are "
                "counted once then)")
+    for maps, name in ((x, "x"), *(() if same_set else ((y, "y"),))):
+        if text := copies_text(maps, name):
+            yield text
     if text := low_overlap_text(int(low.sum()), x.records, None if same_set else y.records, x.features.unit):
         yield text
 

@@ -101,7 +101,7 @@ class UnusableMapsError(InputError):
     besides : str
         What stands in the way even without them; may be empty.
     skipping : str
-        What ``--on-error skip`` would do, with ``{it}`` and ``{its}`` in place of the maps.
+        What ``--on-error skip`` would do, with ``{it}`` and ``{its}`` in place of the maps; empty where it cannot help.
     """
 
     def __init__(
@@ -116,9 +116,10 @@ class UnusableMapsError(InputError):
         astray = all(isinstance(problem, NoMapError) for problem in self.problems)
         it, its = ("it", "its") if len(self.problems) == 1 else ("them", "their")
         way = f"{'Correct or remove' if astray else 'Remove or mend'} {it}, or {skipping.format(it=it, its=its)}"
-        lines.append(f'{way} with --on-error skip (in Python on_error="skip").')
+        if skipping:
+            lines.append(f'{way} with --on-error skip (in Python on_error="skip").')
         if besides:
-            lines.append(f"Besides: {besides}")
+            lines.append(f"Besides: {besides}" if skipping else besides)
         super().__init__("\n".join(lines))
         self.page = InputError.page  # what is wrong with files is told there, whatever they were wanted for
 

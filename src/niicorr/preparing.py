@@ -123,7 +123,7 @@ def stopped_by(
     problems, total = [p for s in sets for p in s.problems], sum(len(s.maps) for s in sets)
     if not problems or (options.on_error == "skip" and len(problems) < total):
         return error
-    return UnusableMapsError(_once(problems), total, "" if len(problems) == total else str(error), skipping)
+    return _unusable(sets, "" if len(problems) == total else str(error), skipping)
 
 
 def refusal(sets: Sequence[Survey], options: Options, skipping: str = SKIPPING) -> NiicorrError | None:
@@ -134,15 +134,26 @@ def refusal(sets: Sequence[Survey], options: Options, skipping: str = SKIPPING) 
     problems = [p for s in sets for p in s.problems]
     if not problems or (options.on_error == "skip" and all(len(s.problems) < len(s.maps) for s in sets)):
         return None
-    return UnusableMapsError(_once(problems), sum(len(s.maps) for s in sets), skipping=skipping)
+    return _unusable(sets, "", skipping)
 
 
 def nothing_left(sets: Sequence[Survey]) -> InputError:
     """Say why no pair has a number."""
+    why = "every pair has too little in common, or a constant map"
+    if any(s.problems for s in sets):
+        return _unusable(sets, f"No pair of the other maps has a number: {why}.", skipping="")
+    return InputError(f"no pair of maps has a number: {why}")
+
+
+def _unusable(sets: Sequence[Survey], besides: str, skipping: str) -> UnusableMapsError:
+    """All maps that cannot be used; to skip them is no way out where that leaves nothing of a set."""
+    names = ("of x ", "of y ") if len(sets) > 1 else ("",)
+    lost = [name for name, s in zip(names, sets, strict=True) if len(s.problems) == len(s.maps)]
+    if lost:
+        left = "No new map is left." if skipping != SKIPPING else f"No map {'or '.join(lost)}is left to compare."
+        besides, skipping = f"{left}\nBesides: {besides}" if besides else left, ""
     problems = _once([p for s in sets for p in s.problems])
-    if problems:
-        return UnusableMapsError(problems, sum(len(s.maps) for s in sets))
-    return InputError("no pair of maps has a number: every pair has too little in common, or a constant map")
+    return UnusableMapsError(problems, sum(len(s.maps) for s in sets), besides, skipping)
 
 
 def rules_mattered(sets: list[Survey]) -> bool:

@@ -77,20 +77,23 @@ def hint(path: str) -> str:
 
 
 def demand_word(option: str, value: object, known: tuple[str, ...]) -> None:
-    """Refuse a value that stands for no file, and is nearly one of the words that an option takes.
+    """Refuse a value that stands for no file, and looks like a word, or is nearly one of those an option takes.
 
-    What is like none of them is taken for a file, whose reader says that it is not there.
+    Others are taken for files, whose reader says that they are not there.
 
     Raises
     ------
     UsageError
-        Naming the word that may have been meant.
+        Naming the words, and the one that may have been meant.
     """
     if not isinstance(value, str) or value in known or "\0" in value or os.path.lexists(os.path.expanduser(value)):
         return
-    if meant := closest(value, known):
-        raise UsageError(f"{option} {printable(value)}: neither a file nor one of the words {', '.join(known)}; did "
-                         f"you mean {meant}?")
+    looks_like_word = value != "" and "." not in value and os.path.basename(value) == value
+    begun = [word for word in known if looks_like_word and word.casefold().startswith(value.casefold())]
+    meant = closest(value, known) or "".join(begun[:1])
+    if meant or looks_like_word:
+        raise UsageError(f"{option} {printable(value)}: neither a file nor one of the words {', '.join(known)}"
+                         + (f"; did you mean {meant}?" if meant else ""))
 
 
 def _closest_name(name: str, names: Iterable[str]) -> str:

@@ -155,12 +155,22 @@ def test_what_may_have_been_meant_is_of_that_command(argv, said):
     (["run", "a.nii", "b.nii", "c.nii"], "niicorr run -x a.nii b.nii c.nii"),
     (["run", *(f"a/{k}.nii" for k in range(9)), "b/0.nii"], "niicorr run -x a/0.nii a/1.nii … a/8.nii -y b/0.nii"),
     (["run"], "niicorr run -x experiments/ -y activity/"),
+    (["run", "-y", "M/activity", "-o", "hx"], "niicorr run -x experiments/ -y M/activity -o hx"),
+    (["check", "-y", "M/activity"], "niicorr check -x experiments/ -y M/activity"),
+    (["run", "a/", "b/", "-y", "c/"], "niicorr run -x a/ b/ -y c/"),
 ])
 def test_maps_without_x_are_told_with_it(argv, call):
     with pytest.raises(UsageError) as caught:
         parse(argv)
     assert str(caught.value) == (f"which maps? Name them with -x, and those of a second set with -y:\n  {call}\n"
                                  f"See niicorr {argv[0]} --help.")
+
+
+def test_a_map_that_is_also_the_value_of_an_option_is_moved_nowhere():
+    with pytest.raises(UsageError) as caught:
+        parse(["run", "maps/", "other/", "-o", "maps/"])
+    assert str(caught.value) == ("which maps? Name them with -x, and those of a second set with -y\n"
+                                 "See niicorr run --help.")
 
 
 @pytest.mark.parametrize(("argv", "said"), [

@@ -223,6 +223,10 @@ def test_maps_that_cannot_be_used_may_be_left_out(bench, argv):
     """There are no cells that could stay empty."""
     bench.lay(NAMED["search"])
     shutil.copy(os.path.join(bench.place, "../inputs/series.csv"), os.path.join(bench.place, argv[1]))
-    ended = forked(argv, bench.place)
+    alone = forked(argv, bench.place)
+    assert alone.code == 3
+    assert "No new map is left." in alone.said
+    assert "--on-error" not in alone.said
+    ended = forked([argv[0], "../inputs/new.nii.gz", *argv[1:]], bench.place)
     assert ended.code == 3
     assert "or leave it out with --on-error skip" in ended.said

@@ -109,7 +109,8 @@ def test_what_is_no_fitting_table_is_refused(tmp_path):
     gaps = ["1"] * 20 + ["n/a"] + ["2"] * (N - 21)
     with pytest.raises(MapError, match=r"column gaps holds no number in 1 of 80 rows \(such as row 21\)"):
         read_confounds(table(tmp_path / "f.tsv", more={"gaps": gaps}), N, ["gaps"])
-    with pytest.raises(MapError, match="column word holds 'high' in row 1"):
+    with pytest.raises(MapError, match=r"column word holds 'high' in row 1: a confound is a column of numbers; "
+                                       r"choose such columns with --strategy \(in Python strategy=\)$"):
         read_confounds(table(tmp_path / "g.tsv", more={"word": ["high"] * N}), N, ["word"])
     for odd in ("٣", "1_0"):
         with pytest.raises(MapError, match=f"column word holds '{odd}' in row 2"):

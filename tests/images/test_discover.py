@@ -260,3 +260,15 @@ def test_manifests_that_cannot_be_used_say_why(here, tmp_path):
     (tmp_path / "nul.tsv").write_text("path\na\0b.nii\n")
     (source,) = discover("nul.tsv")
     assert source.problem is not None
+
+
+def test_a_label_that_several_rows_have_is_dropped_and_said(tmp_path):
+    for name in ("fear", "anger", "joy"):
+        (tmp_path / f"{name}.nii").touch()
+    manifest = tmp_path / "maps.tsv"
+    manifest.write_text("path\tlabel\nfear.nii\ta\nanger.nii\ta\njoy.nii\tb\n")
+    fear, anger, joy = discover(str(manifest))
+    assert [source.label for source in (fear, anger, joy)] == ["fear.nii", "anger.nii", "b"]
+    assert [d.text for d in fear.decisions] == ["the label a is that of several maps: this one is called fear.nii"]
+    assert len(anger.decisions) == 1
+    assert joy.decisions == ()

@@ -256,7 +256,7 @@ def test_an_output_that_is_no_path(out):
 def test_arguments_of_python(folder):
     x = np.random.default_rng(0).normal(size=(3, 50))
     with pytest.raises(UsageError, match="leave mask out"):
-        nc.correlate(x, x, mask="nomask", null="none")
+        nc.correlate(x, x, mask="nomask.nii", null="none")
     with pytest.raises(UsageError, match="memory"):
         nc.correlate(x, x, memory=True, null="none")
     with pytest.raises(UsageError, match="int"):

@@ -124,7 +124,9 @@ def _title(result: CorrelationResult, page: Page, seconds: float) -> Iterator[Li
     def named(count: int) -> str:
         if count and not numbered.any():
             return f"no {measure.name}"
-        return f"{integer(count)} {measure.name if count == 1 else measure.names}"
+        some = int(numbered.sum())
+        of = "" if some == count else f"{integer(some)} of "
+        return f"{of}{integer(count)} {measure.name if count == 1 else measure.names}"
 
     if result.same_set:
         cells = named(x * (x - 1) // 2)
@@ -243,6 +245,10 @@ def surviving(result: CorrelationResult, page: Page) -> Iterator[Line]:
         least, most = (integer(round(float(value))) for value in (known.min(), known.max()))
         text += f"; the {result.unit}s of a cell tell as much as {least}{'' if least == most else f' to {most}'} "
         text += "independent values"
+    left = int((counted(result) & np.isfinite(result.estimate)).sum()) - tests
+    if left:
+        text += (f"; {plural(left, 'pair')} with a number {'was' if left == 1 else 'were'} not tested, the column note "
+                 "of pairs.tsv tells why")
     yield from page.paragraph("p", text)
 
 

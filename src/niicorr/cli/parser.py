@@ -90,11 +90,11 @@ class Parser(argparse.ArgumentParser):
 
     def _without_x(self) -> str:
         """Write the call that was given with its maps behind -x and -y; one as an example where it names none."""
-        needed = [action for action in self._actions if action.required]
+        needed, found = [action for action in self._actions if action.required], argparse.Namespace()
         for action in needed:
             action.required = False
         try:
-            _, unknown = super().parse_known_args(list(self.given), argparse.Namespace())
+            _, unknown = super().parse_known_args(list(self.given), found)
         except UsageError:
             unknown = []
         finally:
@@ -106,8 +106,9 @@ class Parser(argparse.ArgumentParser):
         if any(word.startswith("-") for word in unknown):  # what follows it may be its value, or a map
             return f"unrecognized arguments: {' '.join(unknown)}"
         rest = "".join(f" {quote(word)}" for word in self.given if word not in unknown)
+        sets = _sets(unknown, has_y=bool(getattr(found, "y", None)))
         return (f"{which}:\n"
-                f"  {self.prog} {_sets(unknown)}{rest}")
+                f"  {self.prog} {sets}{rest}")
 
     def _meant(self, message: str) -> str:
         choice = re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)", message, re.DOTALL)
@@ -220,10 +221,12 @@ def parse(argv: list[str]) -> argparse.Namespace:
     return options
 
 
-def _sets(maps: Sequence[str]) -> str:
-    """Divide maps between -x and -y: two words, or the files of two folders; others are one set."""
+def _sets(maps: Sequence[str], *, has_y: bool = False) -> str:
+    """Divide maps between -x and -y: two words, or the files of two folders; others, or beside a -y, are one set."""
     folders = list(dict.fromkeys(os.path.dirname(name) for name in maps))
-    if len(maps) == 2:
+    if has_y:
+        sets = [maps or ["experiments/"]]
+    elif len(maps) == 2:
         sets = [maps[:1], maps[1:]]
     elif len(folders) == 2:
         sets = [[name for name in maps if os.path.dirname(name) == folder] for folder in folders]

@@ -391,7 +391,8 @@ def _numbers(path: str, name: str, cells: list[str]) -> tuple[Float64Array, bool
         value = np.nan if text.lower() in _NOT_A_NUMBER else number(text)
         if value is None:
             raise MapError(path, f"column {brief(name)} holds {brief(text)!r} in row {i + 1}",
-                           "a confound is a column of numbers")
+                           "a confound is a column of numbers; choose such columns with --strategy (in Python "
+                           "strategy=)")
         values[i] = value
     infinite = np.flatnonzero(np.isinf(values))
     if infinite.size:

@@ -288,7 +288,15 @@ def _label(sources: list[MapSource]) -> list[MapSource]:
             labels[i] = stems[i]
     labels = [printable(label) for label in labels]
     unique = make_unique(labels, [path_text(source.path) for source in named])
-    return [replace(source, label=label) for source, label in zip(named, unique, strict=True)]
+    return [_labelled(source, label) for source, label in zip(named, unique, strict=True)]
+
+
+def _labelled(source: MapSource, label: str) -> MapSource:
+    """Give a map its label, and say so where the one that was asked for is that of several maps."""
+    if not source.label or label == printable(source.label):
+        return replace(source, label=label)
+    shared = Decision("file", f"the label {brief(source.label)} is that of several maps: this one is called {label}")
+    return replace(source, label=label, decisions=(*source.decisions, shared))
 
 
 def _stem(source: MapSource) -> str:

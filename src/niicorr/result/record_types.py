@@ -60,6 +60,9 @@ _LEAST = {"n_surrogates": 1, "seed": 0, "jobs": 1, "memory": 1, "max_map_size": 
 
 SIDES = 3
 
+OUTSIDE = 1e-9
+"""So far may rounding bring r out of its interval, whose limits come from its z."""
+
 SLACK = 1e-6
 """So far beyond 1 rounding may carry a correlation."""
 
@@ -239,6 +242,10 @@ def demand_fitting(arrays: Mapping[str, Any], null: str) -> None:
     low, high, size, tested = arrays["ci_low"], arrays["ci_high"], arrays["n_effective"], np.isfinite(arrays["p"])
     _demand_none((low > high) | (np.isnan(low) != np.isnan(high)), lambda i, j: (
         f"the interval goes from {low[i, j]:.6g} (ci_low) to {high[i, j]:.6g} (ci_high)"))
+    apart = np.maximum(low - arrays["estimate"], arrays["estimate"] - high)
+    _demand_none(apart > OUTSIDE, lambda i, j: (
+        f"estimate is {arrays['estimate'][i, j]:.6g}, outside of its interval from {low[i, j]:.6g} to "
+        f"{high[i, j]:.6g}"))
     wrong = tested & ~(size > 2) if null in _BY_FORMULA else size <= 0
     _demand_none(wrong, lambda i, j: f"n_effective is {size[i, j]:.6g} where p is {arrays['p'][i, j]:.6g}")
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from niicorr.numerals import integer, plural
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -60,6 +62,31 @@ def same_values(
     first, second = ({k: _content(maps, k) for k in set(at)} for maps, at in (
         (x, [j for _, j in pairs]), (y, [i for i, _ in pairs])))
     return [(i, j) for i, j in pairs if first[j] == second[i]]
+
+
+def copies(maps: MapMatrix) -> list[list[int]]:
+    """Group the maps of a set that hold the same values, constant ones aside; only groups of two or more."""
+    alike: dict[tuple[float, float, int], list[int]] = {}
+    for k, (center, scale, support) in enumerate(zip(maps.center, maps.scale, maps.support_of, strict=True)):
+        if scale > 0:
+            alike.setdefault((float(center), float(scale), int(support)), []).append(k)
+    groups: dict[bytes, list[int]] = {}
+    for group in alike.values():
+        for k in group if len(group) > 1 else ():
+            groups.setdefault(_content(maps, k), []).append(k)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def copies_text(maps: MapMatrix, name: str) -> str:
+    """Say of a set (``x`` or ``y``) which of its maps are one and the same; empty where none are."""
+    groups = copies(maps)
+    if not groups:
+        return ""
+    shown = [maps.labels[k] for k in groups[0][:3]]
+    more = [f"{integer(len(groups[0]) - len(shown))} more"] if len(groups[0]) > len(shown) else []
+    others = f", and {plural(len(groups) - 1, 'other map')} likewise" if len(groups) > 1 else ""
+    return (f"{name} holds one map {integer(len(groups[0]))} times ({', '.join([*shown, *more])}){others}: each "
+            "counts, in the corrections for many cells, too; leave all but one out")
 
 
 def _content(maps: MapMatrix, index: int) -> bytes:

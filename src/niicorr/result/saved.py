@@ -308,5 +308,8 @@ def _read_mask(path: str) -> Any:
 
     if os.path.lexists(path) and not os.access(path, os.R_OK):
         raise unreadable(path)
+    if not os.path.lexists(path):
+        raise InputError(f"{os.path.dirname(path)}: the saved result is damaged ({os.path.basename(path)} is missing); "
+                         "run it again")
     (volume,) = volumes(read_header(path), (0,), FileFacts())
     return volume != 0

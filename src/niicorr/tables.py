@@ -69,6 +69,11 @@ def brief(text: str, longest: int = LONGEST) -> str:
     return shown if len(shown) <= longest else f"{shown[: longest - 1]}…"
 
 
+def expanded(path: str) -> str:
+    """Put the home folder in place of ``~``; a name with a zero byte, which nobody has, is for its reader to refuse."""
+    return path if "\0" in path else os.path.expanduser(path)
+
+
 def path_text(path: str) -> str:
     """Return a path as text that is safe to show: no control characters, and bytes that are no UTF-8 as escapes."""
     try:

@@ -284,3 +284,17 @@ def test_a_deep_file_is_no_scheduler(folder, monkeypatch):
     (folder / "deep.json").write_text("[" * 200_000)
     with pytest.raises(ResourceError, match="not what a scheduler writes"):
         connection._address_in("deep.json")
+
+
+@pytest.mark.parametrize("call", [
+    lambda path, image: nc.correlate(path),
+    lambda path, image: nc.correlate([image, image], atlas=path),
+    lambda path, image: nc.correlate([image], cache=path),
+    lambda path, image: nc.correlate([image, image], resume=path),
+    lambda path, image: nc.correlate_rois(path, atlas=image),
+    lambda path, image: nc.correlate_rois([image], atlas=image, confounds=[path]),
+], ids=["maps", "atlas", "cache", "resume", "runs", "confounds"])
+def test_a_home_whose_name_holds_a_zero_byte_is_refused_by_what_reads_it(call):
+    image = nib.Nifti1Image(np.random.default_rng(0).random((9, 9, 9), dtype=np.float32), 2 * np.eye(4))
+    with pytest.raises(nc.NiicorrError):
+        call("~nobody\0", image)

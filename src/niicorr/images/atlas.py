@@ -22,7 +22,7 @@ from niicorr.images.sampling import one_header
 from niicorr.numerals import integer, percent, plural, value_text
 from niicorr.records import Decision, Region
 from niicorr.space import Grid, format_mm, reindexing, same_grid
-from niicorr.tables import path_text
+from niicorr.tables import expanded, path_text
 from niicorr.typing import Float64Array, FloatArray, IntArray
 
 WEIGHTS_SIZE = 4
@@ -248,7 +248,7 @@ def _fetched(atlas: Any) -> FetchedAtlas | None:
         return from_bunch(atlas)
     if not isinstance(atlas, str):
         return None
-    place = os.path.expanduser(atlas)
+    place = expanded(atlas)
     # A folder is no atlas: `aal` may well be one, with the user's regions in it.
     if "\0" not in atlas and os.path.lexists(place) and not (os.path.isdir(place) and find_fetcher(atlas)):
         return None

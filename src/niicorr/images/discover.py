@@ -127,11 +127,12 @@ def _names_or_no_array(item: Any) -> bool:
 
 
 def _from_path(path: str) -> Iterator[MapSource]:
-    path = os.path.expanduser(path) if path.startswith("~") else path
     if not path or "\0" in path:
         reason = "its name holds a NUL byte" if path else "the name is empty"
         yield MapSource(brief(path) or "''", "", problem=MapError(brief(path) or "''", reason, "name a file"))
-    elif os.path.isdir(path):
+        return
+    path = os.path.expanduser(path) if path.startswith("~") else path
+    if os.path.isdir(path):
         yield from _from_folder(path)
     elif path.lower().endswith(".tsv") and os.path.isfile(path):
         yield from _from_manifest(path)

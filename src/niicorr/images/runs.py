@@ -24,7 +24,7 @@ from niicorr.matrix import plain_array
 from niicorr.numerals import integer, plural
 from niicorr.records import Decision
 from niicorr.spelling import advised
-from niicorr.tables import path_text, printable
+from niicorr.tables import expanded, path_text, printable
 
 CIFTI = (".dtseries.nii", ".dscalar.nii", ".pscalar.nii")
 """Not read, but told from volumes: the reader of series says what to do."""
@@ -194,7 +194,7 @@ def unusable(problems: Sequence[MapError], total: int) -> InputError:
 
 def _expand(item: Any, problems: list[MapError], within: tuple[int, ...] = ()) -> Iterator[_Named]:
     if isinstance(item, str | bytes | os.PathLike):
-        path = os.path.expanduser(os.fsdecode(item))
+        path = expanded(os.fsdecode(item))
         if path.lower().endswith(".tsv") and os.path.isfile(path) and not _is_manifest(path):
             yield _Named(path)
         else:

@@ -28,7 +28,7 @@ from niicorr.images.inspect import BackgroundOption
 from niicorr.images.voxels import Voxels, count, full_bits
 from niicorr.numerals import integer, listed, plural
 from niicorr.records import Decision
-from niicorr.tables import path_text
+from niicorr.tables import expanded, path_text
 from niicorr.typing import BitArray, Zeros
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def open_cache(path: str | os.PathLike[str]) -> Cache:
     """
     if not isinstance(path, str | bytes | os.PathLike):
         raise UsageError(f"cache is the path of a folder, not {type(path).__name__}")
-    folder = os.path.expanduser(os.fsdecode(path))
+    folder = expanded(os.fsdecode(path))
     fault = judge(folder)
     if fault:
         return Cache(folder, Index(), unusable=fault)

@@ -210,7 +210,8 @@ def _from_manifest(path: str) -> Iterator[MapSource]:
         rest = {path_text(k): path_text(_unquoted(v)) for k, v in row.items() if k not in ("path", "label", "")}
         # Beside the manifest first, as BIDS does; else as seen from here.
         if "\0" in named:
-            yield from _from_path(named)
+            fault = MapError(path, f"line {number}: the name {brief(path_text(named))} holds a NUL byte", "name a file")
+            yield MapSource(path, "", problem=fault)
             continue
         target = beside if os.path.exists(beside) or not os.path.exists(named) else named
         yield MapSource(target, path_text(_unquoted(row.get("label"))), metadata=rest)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from math import isfinite
 from typing import Any
 
+from niicorr.record_text import demand_scalar
 from niicorr.records import Decision, MapRecord
 from niicorr.tables import brief
 
@@ -40,10 +41,8 @@ def demand(value: Any, kind: Any, where: str) -> None:
             demand(part, kind[0], f"{where}[{k}]")
     elif not isinstance(value, kind) or (isinstance(value, bool) and kind not in (bool, object)):
         raise ValueError(f"{where} is {_told(value)}")
-    elif isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 2**63:
-        raise ValueError(f"{where} is a number of {len(str(abs(value)))} digits")
-    elif isinstance(value, str) and not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
-        raise ValueError(f"{where} holds half a character")
+    else:
+        demand_scalar(value, where)
 
 
 def map_fields(record: MapRecord) -> dict[str, Any]:

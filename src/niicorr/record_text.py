@@ -12,6 +12,7 @@ import math
 import re
 from typing import Any
 
+from niicorr.limits import LARGEST
 from niicorr.numerals import integer
 
 FREE, SPARSE = 100_000, 6
@@ -53,24 +54,25 @@ def demand_json(value: Any, where: str) -> None:
         for part in level:
             if isinstance(part, dict):
                 for key in part:
-                    _demand_text(key, f"a name in {where}")
+                    demand_scalar(key, f"a name in {where}")
                 below.extend(part.values())
             elif isinstance(part, list):
                 below.extend(part)
-            elif isinstance(part, str):
-                _demand_text(part, where)
             elif isinstance(part, float) and not math.isfinite(part):
                 raise ValueError(f"{where} holds {part}")
-            elif isinstance(part, int) and abs(part) >= 2**63:
-                raise ValueError(f"{where} is a number of {len(str(abs(part)))} digits")
+            else:
+                demand_scalar(part, where)
         if not below:
             return
         level = below
     raise ValueError(f"{where}: {_too_deep()}")
 
 
-def _demand_text(text: str, where: str) -> None:
-    if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
+def demand_scalar(value: Any, where: str) -> None:
+    """Refuse a number of more than 63 bits, and text that holds half a character; ValueError says where."""
+    if isinstance(value, int) and abs(value) > LARGEST:
+        raise ValueError(f"{where} is a number of {len(str(abs(value)))} digits")
+    if isinstance(value, str) and not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
         raise ValueError(f"{where} holds half a character")
 
 

@@ -28,6 +28,7 @@ Float64Array: TypeAlias = npt.NDArray[np.float64]
 ComplexArray: TypeAlias = npt.NDArray[np.complexfloating[Any, Any]]
 IntArray: TypeAlias = npt.NDArray[np.integer[Any]]
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
+ByteArray: TypeAlias = npt.NDArray[np.uint8]
 BitArray: TypeAlias = npt.NDArray[np.uint8]
 """Booleans packed eight to a byte (``numpy.packbits``)."""
 
@@ -38,6 +39,7 @@ __all__ = [
     "Alternative",
     "BitArray",
     "BoolArray",
+    "ByteArray",
     "ComplexArray",
     "DeviceOption",
     "Fdr",

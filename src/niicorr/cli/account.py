@@ -227,7 +227,8 @@ def _certainty(result: CorrelationResult, i: int, j: int) -> str:
 
 def surviving(result: CorrelationResult, page: Page) -> Iterator[Line]:
     """Say how many cells survive the corrections for many tests."""
-    q = np.where(counted(result), result.inferred.get("p_fdr", np.nan), np.nan)
+    cells = counted(result)
+    q = np.where(cells, result.inferred.get("p_fdr", np.nan), np.nan)
     tests = int(np.isfinite(q).sum())
     if not tests:
         yield from _untested(result, page)
@@ -245,7 +246,7 @@ def surviving(result: CorrelationResult, page: Page) -> Iterator[Line]:
         least, most = (integer(round(float(value))) for value in (known.min(), known.max()))
         text += f"; the {result.unit}s of a cell tell as much as {least}{'' if least == most else f' to {most}'} "
         text += "independent values"
-    left = int((counted(result) & np.isfinite(result.estimate)).sum()) - tests
+    left = int((cells & np.isfinite(result.estimate)).sum()) - tests
     if left:
         text += (f"; {plural(left, 'pair')} with a number {'was' if left == 1 else 'were'} not tested, the column note "
                  "of pairs.tsv tells why")

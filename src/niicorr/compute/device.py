@@ -18,7 +18,7 @@ import numpy as np
 
 from niicorr.errors import UsageError
 from niicorr.records import Decision
-from niicorr.typing import DeviceOption, Float64Array
+from niicorr.typing import ByteArray, DeviceOption, Float64Array
 
 WORTH = 2e12
 """Additions and multiplications that a processor does in about the time in which a GPU gets ready."""
@@ -29,10 +29,8 @@ SHARE = 0.8
 CPU = 1
 """What DLPack calls memory that numpy can read."""
 
-Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 
-
-def _plain(size: int) -> Bytes:
+def _plain(size: int) -> ByteArray:
     """Memory as any other."""
     return np.empty(size, np.uint8)
 
@@ -64,7 +62,7 @@ class Device:
     place: Any
     free: Callable[[], int]
     exactly: Callable[[], AbstractContextManager[None]] = nullcontext
-    beside: Callable[[int], Bytes] = _plain
+    beside: Callable[[int], ByteArray] = _plain
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def hold(self, values: np.ndarray[Any, Any], dtype: Any = None) -> Any:
@@ -149,7 +147,7 @@ def _torch() -> Device | str:
 
     name = f"{torch.cuda.get_device_name(place)} (PyTorch {torch.__version__})"
 
-    def beside(size: int) -> Bytes:
+    def beside(size: int) -> ByteArray:
         try:
             return np.asarray(torch.empty(size, dtype=torch.uint8, pin_memory=True).numpy())
         except RuntimeError:  # the system lets only so much memory be held in place

@@ -22,7 +22,7 @@ from niicorr.folder import is_library, is_result
 from niicorr.images.foreign import has
 from niicorr.images.header import IMAGE_SUFFIXES, image_suffix
 from niicorr.records import Decision
-from niicorr.tables import brief, path_text, printable
+from niicorr.tables import brief, expanded, path_text, printable
 
 MOST_NAMED = 10
 """So many columns of a table without paths are named."""
@@ -131,7 +131,7 @@ def _from_path(path: str) -> Iterator[MapSource]:
         reason = "its name holds a NUL byte" if path else "the name is empty"
         yield MapSource(brief(path) or "''", "", problem=MapError(brief(path) or "''", reason, "name a file"))
         return
-    path = os.path.expanduser(path) if path.startswith("~") else path
+    path = expanded(path)
     if os.path.isdir(path):
         yield from _from_folder(path)
     elif path.lower().endswith(".tsv") and os.path.isfile(path):

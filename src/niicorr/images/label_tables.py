@@ -21,7 +21,7 @@ from niicorr.errors import NOWHERE, MapError, NoMapError
 from niicorr.folder import SAVE_IT, NotRegularError, read_regular
 from niicorr.images.header import image_suffix
 from niicorr.spelling import advised
-from niicorr.tables import path_text, printable
+from niicorr.tables import expanded, path_text, printable
 
 LARGEST_TABLE = 16 * 2**20
 """Bytes of the largest table that is read."""
@@ -112,8 +112,7 @@ def read_table(labels: Any) -> LabelTable:
         Where it cannot be read or holds no rows.
     """
     if isinstance(labels, str | bytes | os.PathLike):
-        path = os.fsdecode(labels)
-        path = os.path.expanduser(path) if path.startswith("~") else path
+        path = expanded(os.fsdecode(labels))
         return _from_text(path_text(path), _text_of(path))
     return _from_values("labels", labels)
 

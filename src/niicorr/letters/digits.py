@@ -10,14 +10,11 @@ from __future__ import annotations
 
 from fractions import Fraction
 from functools import cache
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from niicorr.typing import BoolArray, Float64Array, IntArray
-
-ByteArray: TypeAlias = npt.NDArray[np.uint8]
+from niicorr.typing import BoolArray, ByteArray, Float64Array, IntArray
 
 DIGITS = 17
 

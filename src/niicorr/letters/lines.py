@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from niicorr.letters.digits import ByteArray, seventeen_digits, whole_digits
-from niicorr.typing import Float64Array, IntArray
+from niicorr.letters.digits import seventeen_digits, whole_digits
+from niicorr.typing import ByteArray, Float64Array, IntArray
 
 NOTE = 1
 """Stands where a note goes."""

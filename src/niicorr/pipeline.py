@@ -32,7 +32,7 @@ from niicorr.overlap import Outlines, overlap_warning
 from niicorr.preparing import nothing_left, prepare, refusal
 from niicorr.records import INDEPENDENT, Decision, MapRecord
 from niicorr.result import CorrelationResult
-from niicorr.tables import expanded
+from niicorr.tables import folder_named
 from niicorr.typing import Progress
 
 if TYPE_CHECKING:  # who needs neither need not load them
@@ -229,7 +229,7 @@ def _workers(x: Any, y: Any, options: Options, progress: Progress) -> Iterator[C
         raise UsageError("the maps came as arrays, and workers read files: give paths, or leave out scheduler")
     from niicorr.cluster.connection import connected
 
-    beside = "." if options.cache is None else os.path.dirname(os.path.abspath(expanded(options.cache)))
+    beside = "." if options.cache is None else os.path.dirname(folder_named("cache", options.cache)) or "."
     with connected(options.scheduler, beside, jobs=options.jobs or default_jobs(), progress=progress) as cluster:
         yield cluster
 

@@ -10,6 +10,8 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING, Any
 
+from niicorr.errors import UsageError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
@@ -69,9 +71,23 @@ def brief(text: str, longest: int = LONGEST) -> str:
     return shown if len(shown) <= longest else f"{shown[: longest - 1]}…"
 
 
-def expanded(path: str) -> str:
+def expanded(path: str | bytes | os.PathLike[str]) -> str:
     """Put the home folder in place of ``~``; a name with a zero byte, which nobody has, is for its reader to refuse."""
+    path = os.fsdecode(path)
     return path if "\0" in path else os.path.expanduser(path)
+
+
+def folder_named(option: str, given: object) -> str:
+    """Return the path of the folder that an option names.
+
+    Raises
+    ------
+    UsageError
+        Where it is no path.
+    """
+    if not isinstance(given, str | bytes | os.PathLike):
+        raise UsageError(f"{option} is the path of a folder, not {type(given).__name__}")
+    return expanded(given)
 
 
 def path_text(path: str) -> str:

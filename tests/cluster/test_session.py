@@ -314,3 +314,11 @@ def test_a_gpu_of_this_machine_does_not_go_with_workers_of_others(maps):
 )
 def test_who_is_faster(tiles, threads, jobs, expected):
     assert pays(tiles, threads, jobs) is expected
+
+
+def test_a_cache_that_is_no_path_is_refused_before_workers_are_asked_for(maps, monkeypatch):
+    asked = []
+    monkeypatch.setattr("niicorr.cluster.connection.connected", lambda *_given, **_options: asked.append(1))
+    with pytest.raises(UsageError, match="cache is the path of a folder, not int"):
+        helped(*maps, cache=3)
+    assert not asked

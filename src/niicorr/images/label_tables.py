@@ -112,7 +112,7 @@ def read_table(labels: Any) -> LabelTable:
         Where it cannot be read or holds no rows.
     """
     if isinstance(labels, str | bytes | os.PathLike):
-        path = expanded(os.fsdecode(labels))
+        path = expanded(labels)
         return _from_text(path_text(path), _text_of(path))
     return _from_values("labels", labels)
 

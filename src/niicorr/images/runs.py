@@ -194,7 +194,7 @@ def unusable(problems: Sequence[MapError], total: int) -> InputError:
 
 def _expand(item: Any, problems: list[MapError], within: tuple[int, ...] = ()) -> Iterator[_Named]:
     if isinstance(item, str | bytes | os.PathLike):
-        path = expanded(os.fsdecode(item))
+        path = expanded(item)
         if path.lower().endswith(".tsv") and os.path.isfile(path) and not _is_manifest(path):
             yield _Named(path)
         else:

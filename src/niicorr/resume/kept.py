@@ -34,7 +34,7 @@ from niicorr.resume.keys import context, digest, features_digest, map_digests
 from niicorr.resume.nulls import Described, KeptNull, Null
 from niicorr.resume.pieces import Arrays, is_piece, piece_name, read_piece, write_piece
 from niicorr.resume.tiles import KeptTiles
-from niicorr.tables import expanded, path_text
+from niicorr.tables import folder_named, path_text
 from niicorr.typing import Float64Array
 
 MAPS = "maps"
@@ -79,9 +79,7 @@ def open_kept(folder: Any) -> KeptWork:
     """
     if isinstance(folder, KeptWork):
         return folder
-    if not isinstance(folder, str | bytes | os.PathLike):
-        raise UsageError(f"resume is the path of a folder, not {type(folder).__name__}")
-    path = expanded(os.fsdecode(folder))
+    path = folder_named("resume", folder)
     if not path or "\0" in path:
         raise UsageError("resume needs the name of a folder")
     if os.path.islink(path):

@@ -211,7 +211,7 @@ def _confound_tables(given: Any, sources: Sequence[RunSource]) -> list[str]:
     for item in given if isinstance(given, list | tuple) else [given]:
         if not isinstance(item, str | os.PathLike):
             raise UsageError(f"confounds are paths of tables, one for each run, not {type(item).__name__}")
-        path = expanded(os.fsdecode(item))
+        path = expanded(item)
         paths += sorted(glob.glob(path)) if glob.has_magic(path) and not os.path.lexists(path) else [path]
     if len(paths) != len(sources):
         raise UsageError(f"{plural(len(paths), 'table')} of confounds for {plural(len(sources), 'run')}: give one for "

@@ -14,7 +14,6 @@ from math import isfinite, prod
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
-from niicorr.errors import UsageError
 from niicorr.images.cache.additions import Addition, Additions, StoredMap
 from niicorr.images.cache.content import Content
 from niicorr.images.cache.facts import MapFacts, Part, map_facts, map_key
@@ -28,7 +27,7 @@ from niicorr.images.inspect import BackgroundOption
 from niicorr.images.voxels import Voxels, count, full_bits
 from niicorr.numerals import integer, listed, plural
 from niicorr.records import Decision
-from niicorr.tables import expanded, path_text
+from niicorr.tables import folder_named, path_text
 from niicorr.typing import BitArray, Zeros
 
 if TYPE_CHECKING:
@@ -51,9 +50,7 @@ def open_cache(path: str | os.PathLike[str]) -> Cache:
     UsageError
         Where it holds something else. All other trouble is told by `Cache.decisions`; the run goes on without.
     """
-    if not isinstance(path, str | bytes | os.PathLike):
-        raise UsageError(f"cache is the path of a folder, not {type(path).__name__}")
-    folder = expanded(os.fsdecode(path))
+    folder = folder_named("cache", path)
     fault = judge(folder)
     if fault:
         return Cache(folder, Index(), unusable=fault)

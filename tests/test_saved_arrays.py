@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import niicorr as nc
+from fuzz.sealing import seal_result
 from niicorr.cli.main import main
 from niicorr.records import MapRecord, Provenance
 from niicorr.result import CorrelationResult, Sensitivity
@@ -54,11 +55,13 @@ def arrays(folder):
 def with_arrays(folder, **changed):
     known = arrays(folder) | changed
     np.savez(folder / ARRAYS, **{name: array for name, array in known.items() if array is not None})
+    seal_result(folder)
 
 
 def with_record(folder, **changed):
     record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     (folder / "run.json").write_text(json.dumps(record | changed), encoding="utf-8")
+    seal_result(folder)
 
 
 def refusal(folder):

@@ -1,6 +1,6 @@
 """Results that earlier versions saved: they load, say what they said, and can be drawn, reported and saved again.
 
-``results`` holds what earlier commits wrote, byte for byte (less the page): 3 × 2 made maps of 12 × 14 × 10 voxels.
+``results`` holds what earlier commits wrote, byte for byte (less page and figures): 3 × 2 made maps of 12 × 14 × 10 voxels.
 Never renew them: what they are for is to be old. A new schema gets a new folder beside them.
 
 ======================  ========  ==========================================================================
@@ -12,6 +12,9 @@ folder                  commit    what
 ``1-regions``           0e070d1   ``--atlas --null moran``
 ``1-set``               0e070d1   a set with itself, ``--null surrogate``
 ``1-rois``              0e070d1   ``rois`` of one run
+``2-maps``              ea3f253+  ``--contributions``; the first with hashes of its files
+``2-regions``           ea3f253+  ``--atlas --null surrogate``, of regions too few for p
+``2-rois``              ea3f253+  ``correlate_rois`` of two runs
 ======================  ========  ==========================================================================
 """
 
@@ -34,7 +37,7 @@ from niicorr.result.saved import SCHEMA
 FOLDER = Path(__file__).parent / "results"
 RESULTS = sorted(path.name for path in FOLDER.iterdir())
 INFERRED = {"1-first": set(), "1-regions": {"p", "p_fdr", "p_fwe", "p_x_random", "p_y_random"},
-            "1-set": {"p", "p_fdr", "p_fwe"}}
+            "1-set": {"p", "p_fdr", "p_fwe"}, "2-regions": set()}
 COMMON = {"n_effective", "ci_low", "ci_high", "p", "p_fdr", "p_fwe"}
 
 
@@ -64,7 +67,7 @@ def test_it_says_what_it_said(name):
         np.testing.assert_array_equal([result.inferred[column][cell] for cell in result.cells()],
                                       numbers([told[column]])[0])
     record = json.loads((FOLDER / name / "run.json").read_text(encoding="utf-8"))
-    assert record["schema"] == 1
+    assert record["schema"] == int(name.partition("-")[0])
     assert result.null_text
     assert [d["text"] for d in record["decisions"]] == [d.text for d in result.decisions]
     assert result.methods_text()

@@ -20,6 +20,7 @@ import numpy as np
 import niicorr as nc
 from niicorr.cluster.gather import Gathered
 from niicorr.errors import NiicorrError
+from niicorr.hashes import record_hash
 from niicorr.images.atlas import read_atlas
 from niicorr.images.cache.store import open_cache
 from niicorr.images.confounds import read_confounds
@@ -29,7 +30,6 @@ from niicorr.images.sampling import choose_sampling
 from niicorr.images.series import read_series
 from niicorr.images.survey import survey
 from niicorr.library.checksums import ARRAYS, CHECKSUMS, checksums
-from niicorr.library.layout import seal
 from niicorr.matrix_folder import open_matrix, read_array
 from niicorr.plot.picture import prepare
 from niicorr.record_fields import map_record
@@ -39,7 +39,18 @@ from niicorr.webpage.packing import json_text
 from niicorr.webpage.payload import payload
 
 from .by_definition import voxels_by_definition
-from .seeds import AFFINE, NAIVE_STEP, NEIGHBOURS, ROWS, kept_run, neighbours, volume, write_library
+from .sealing import seal_result
+from .seeds import (
+    AFFINE,
+    NAIVE_STEP,
+    NEIGHBOURS,
+    ROWS,
+    kept_run,
+    neighbours,
+    saved_results,
+    volume,
+    write_library,
+)
 
 LARGEST_EDGE, SMALLEST_EDGE, FARTHEST = 1000.0, 1e-4, 1e5
 """Millimetres: voxels and origins beyond are no brain's."""
@@ -119,8 +130,17 @@ def read_some_series(folder: str, names: tuple[str, ...]) -> bool:
 
 
 def read_saved(folder: str, names: tuple[str, ...]) -> bool:
-    """Load a saved result, and do with it what `niicorr report` and a notebook do, figures apart."""
-    result = nc.load(os.path.join(folder, "result"))
+    """Load a saved result, and do with it what `niicorr report` and a notebook do, figures apart.
+
+    Unless somebody made its hashes right, what is not refused says what was saved.
+    """
+    place = names[0].split("/")[0]
+    if place == "result":
+        seal_result(os.path.join(folder, place))
+    result = nc.load(os.path.join(folder, place))
+    if place != "result":
+        saved = saved_results()[place.removeprefix("as-saved-")]
+        _demand(_said_by(result) == _said_by(saved), "another result than was saved")
     estimate = result.estimate
     _demand(estimate.shape == (len(result.y_maps), len(result.x_maps)) == result.counts.shape, "a matrix without maps")
     if result.measure.bounded:
@@ -142,6 +162,14 @@ def read_saved(folder: str, names: tuple[str, ...]) -> bool:
     os.makedirs(work, exist_ok=True)
     write_result(result, work)
     return True
+
+
+def _said_by(result: nc.CorrelationResult) -> str:
+    mask = None if result.mask is None else np.packbits(result.mask).tobytes()
+    numbers = {name: values.tolist() for name, values in sorted(result.inferred.items())}
+    return repr((result.estimate.tolist(), result.counts.tolist(), numbers, result.x_maps, result.y_maps, result.method,
+                 result.null, dict(result.notes), mask, result.decisions, result.warnings, result.grid and (
+                     result.grid.shape, result.grid.affine.tolist(), result.grid.mni)))
 
 
 def read_cached(folder: str, names: tuple[str, ...]) -> bool:
@@ -225,7 +253,7 @@ def _seal_library(place: str) -> None:
                 fields["digests"] = {name: hashlib.blake2b(_content(os.path.join(os.path.dirname(path), name)),
                                                            digest_size=16).hexdigest() for name in fields["digests"]}
             else:
-                fields["digest"] = seal(fields)
+                fields["digest"] = record_hash(fields, "digest")
         except (ValueError, TypeError, OSError, RecursionError, AttributeError):
             continue
         with open(path, "w", encoding="ascii") as file:

@@ -222,8 +222,9 @@ def _series() -> list[Seed]:
     return [Seed(f"series {name}", "series", {name: content}) for name, content in files.items()]
 
 
-def _saved(folder: str) -> list[Seed]:
-    """Results of maps, of maps by region, and of regions with each other, as `save` writes them."""
+@cache
+def saved_results() -> dict[str, nc.CorrelationResult]:
+    """Results of maps, of maps by region, and of regions with each other."""
     maps = [(volume(k), AFFINE) for k in range(10, 13)]
     atlas = (_labels().astype(np.int16), AFFINE)
     with warnings.catch_warnings():
@@ -235,14 +236,20 @@ def _saved(folder: str) -> list[Seed]:
             "series": nc.correlate_rois([np.random.default_rng(k).standard_normal((30, 3)) for k in (1, 2)]),
             "covariance": nc.correlate_rois(np.random.default_rng(3).standard_normal((30, 4)), kind="covariance"),
         }
+    # Times, and versions of what happens to be loaded, differ from run to run: no case could be run again.
+    return {name: result.replace(provenance=replace(result.provenance, timings={"total": 1.5}, versions={"numpy": "2"}))
+            for name, result in results.items()}
+
+
+def _saved(folder: str) -> list[Seed]:
+    """Results as `save` writes them; what becomes of those in the folder ``result`` is given the right hashes."""
     seeds, work = [], os.path.join(folder, "work")
-    for name, result in results.items():
-        # Times, and versions of what happens to be loaded, differ from run to run: no case could be run again.
-        plain = replace(result.provenance, timings={"total": 1.5}, versions={"numpy": "2"})
-        result.replace(provenance=plain).save(work)
-        seeds.append(Seed(f"saved {name}", "saved", {f"result/{file}": _content(os.path.join(work, file))
-                                                     for file in ("run.json", "report_data.npz", "mask.nii.gz")
-                                                     if os.path.exists(os.path.join(work, file))}))
+    for name, result in saved_results().items():
+        result.save(work)
+        files = {file: _content(os.path.join(work, file)) for file in ("run.json", "report_data.npz", "mask.nii.gz")
+                 if os.path.exists(os.path.join(work, file))}
+        seeds += [Seed(f"saved {name}{told}", "saved", {f"{place}/{file}": data for file, data in files.items()})
+                  for place, told in (("result", ""), (f"as-saved-{name}", " as it is"))]
         shutil.rmtree(work)
     return seeds
 

@@ -10,6 +10,7 @@ import pytest
 from page_reading import small
 
 import niicorr as nc
+from fuzz.sealing import seal_result
 from niicorr.cli.main import main
 from niicorr.result.picturing import with_pictures
 from niicorr.result.record_types import demand_types
@@ -49,11 +50,13 @@ def with_arrays(folder, **changed):
     with np.load(folder / "report_data.npz", allow_pickle=False) as arrays:
         known = dict(arrays)
     np.savez(folder / "report_data.npz", **known | changed)
+    seal_result(folder)
 
 
 def with_record(folder, **changed):
     record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     (folder / "run.json").write_text(json.dumps(record | changed), encoding="utf-8")
+    seal_result(folder)
 
 
 @pytest.mark.parametrize("n", [2**62, 2**40, 0, -1])

@@ -14,10 +14,6 @@ if TYPE_CHECKING:
 
     from niicorr.cli.terminal import Terminal
 
-_FIGURE = re.compile(r"(heatmap|connectome)\.(png|svg|pdf)")
-_PAGE = re.compile(r"report(_maps_\d+)?\.(html|js)")
-"""What is drawn again, by name; all other files are kept."""
-
 
 def add_report_parser(commands: Any, how: dict[str, Any]) -> Any:
     """Add the command with the folder it takes; figures and talk are those of run."""
@@ -40,16 +36,18 @@ def report(options: argparse.Namespace, _argv: list[str], terminal: Terminal) ->
     """``niicorr report``."""
     from niicorr.cli.drawing import draw_figures, draw_page
     from niicorr.folder import OutputFolder, result_stands
+    from niicorr.result.file_names import FIGURE, PAGE
     from niicorr.result.saved import loaded
 
     start = time.perf_counter()
     result, record = loaded(options.folder)
     with OutputFolder(options.folder) as folder:
-        figures = draw_figures(result, folder.work, options)
         old = _files(options.folder, record)
-        drawn = [pattern for pattern, left_out in ((_FIGURE, options.no_figures), (_PAGE, options.no_report))
+        drawn = [pattern for pattern, left_out in ((FIGURE, options.no_figures), (PAGE, options.no_report))
                  if not left_out]
         kept = [name for name in old if not any(pattern.fullmatch(name) for pattern in drawn)]
+        _demand_unchanged(options.folder, record, kept)
+        figures = draw_figures(result, folder.work, options)
         _, pages = draw_page(result, folder.work, options, [*kept, *figures])
         _carry(kept, options.folder, folder.work, [*figures, *pages], record)
         folder.commit(same_numbers=True)
@@ -75,6 +73,19 @@ def _files(folder: str, record: dict[str, Any]) -> list[str]:
     # A record that somebody wrote by hand names no other folder's files.
     return [name for name in names if name != RECORD and os.path.basename(name) == name
             and os.path.isfile(os.path.join(folder, name))]
+
+
+def _demand_unchanged(folder: str, record: dict[str, Any], kept: Sequence[str]) -> None:
+    """Refuse tables that say other than what is drawn beside them."""
+    from niicorr.errors import InputError
+    from niicorr.numerals import listed
+    from niicorr.result.saved import changed_files
+    from niicorr.tables import path_text
+
+    if changed := changed_files(folder, record, kept):
+        are, them = ("is", "it") if len(changed) == 1 else ("are", "them")
+        raise InputError(f"{path_text(os.path.join(folder, ''))}: {listed(changed)} {are} not what niicorr wrote: move "
+                         f"{them} elsewhere, or run it again; nothing was changed")
 
 
 def _carry(kept: Sequence[str], folder: str, work: str, drawn: Sequence[str], record: dict[str, Any]) -> None:

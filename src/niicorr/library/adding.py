@@ -16,6 +16,7 @@ from niicorr.analysis import silent
 from niicorr.compute.similarity import MIN_COMMON
 from niicorr.errors import DomainWarning, InputError, ResourceError, UsageError, told_on
 from niicorr.folder import PROGRAM, hidden_folder, make_folders, remove, resource_text, sync_folder
+from niicorr.hashes import file_hash, record_hash
 from niicorr.images.extract import extract
 from niicorr.images.sampling import Sampling, choose_sampling, one_header
 from niicorr.images.write import write_volume
@@ -28,9 +29,7 @@ from niicorr.library.layout import (
     RECORD,
     SCHEMA,
     background_of,
-    file_hash,
     judge_place,
-    seal,
     sweep,
 )
 from niicorr.library.opened import Key, Library, key_of, open_library
@@ -324,7 +323,7 @@ def _write_head(folder: str, sampling: Sampling, options: Options, *, named: str
             "decisions": [asdict(decision) for decision in sampling.decisions],
             "warnings": list(sampling.warnings), "versions": versions(),
             MASK_HASH: file_hash(os.path.join(folder, MASK))}
-        write_json(os.path.join(folder, RECORD), {**record, "digest": seal(record)})
+        write_json(os.path.join(folder, RECORD), {**record, "digest": record_hash(record, "digest")})
     except OSError as error:
         raise ResourceError(resource_text(path_text(named), error)) from None
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
-import json
 import os
 import re
 import shutil
@@ -13,6 +11,7 @@ from typing import Any, get_args
 from niicorr import folder
 from niicorr.errors import InputError, ResourceError, UsageError
 from niicorr.folder import LIBRARY, reachable, resource_text, sync_folder, unreadable
+from niicorr.hashes import record_hash
 from niicorr.images.inspect import BackgroundOption
 from niicorr.matrix_folder import GRID, read_json
 from niicorr.record_fields import DECISION
@@ -113,21 +112,9 @@ def library_record(path: str) -> dict[str, Any]:
     except (TypeError, ValueError, OverflowError):
         raise InputError(f"{path_text(os.path.join(path, RECORD))} is damaged: options.background is "
                          f"{brief(repr(options['background']))}") from None
-    if record["schema"] >= SEALED and record.get("digest") != seal(record):
+    if record["schema"] >= SEALED and record.get("digest") != record_hash(record, "digest"):
         raise InputError(f"{path_text(os.path.join(path, RECORD))} is damaged: it does not say what niicorr wrote")
     return record
-
-
-def seal(record: dict[str, Any]) -> str:
-    """Hash all that ``library.json`` says."""
-    told = {name: value for name, value in record.items() if name != "digest"}
-    return hashlib.blake2b(json.dumps(told, sort_keys=True).encode("ascii"), digest_size=16).hexdigest()
-
-
-def file_hash(path: str) -> str:
-    """BLAKE2b hash (16 bytes, hexadecimal) of a file as it is stored; raises `OSError`."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 def background_of(option: Any) -> BackgroundOption:

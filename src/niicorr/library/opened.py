@@ -12,9 +12,10 @@ import numpy as np
 
 from niicorr.errors import InputError, UsageError, told_on
 from niicorr.folder import unreadable
+from niicorr.hashes import file_hash
 from niicorr.images.sampling import GivenGrid
 from niicorr.library.features import MapFeatures, bare, null_of_mask
-from niicorr.library.layout import MASK, MASK_HASH, RECORD, file_hash, library_record, shard_names
+from niicorr.library.layout import MASK, MASK_HASH, RECORD, library_record, shard_names
 from niicorr.library.shards import Shard, open_shard, verify_shard
 from niicorr.matrix import Features, MapMatrix, unpack_supports
 from niicorr.matrix_folder import demand_file, grid_of, read_array

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from niicorr.errors import NiicorrError, UsageError
+from niicorr.hashes import file_hash
 from niicorr.images.mapset import MapFile, MapSet, read_maps
 from niicorr.images.sampling import Sampling, choose_sampling, settle
 from niicorr.images.shelf import Shelf
 from niicorr.images.survey import Survey, survey
 from niicorr.images.voxels import Voxels
-from niicorr.library.layout import file_hash
 from niicorr.library.opened import Key
 from niicorr.machine import default_jobs, memory_budget
 from niicorr.options import Options

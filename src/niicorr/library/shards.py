@@ -31,9 +31,10 @@ from niicorr.folder import (
     sync_folder,
     unreadable,
 )
+from niicorr.hashes import file_hash
 from niicorr.library.checksums import ARRAYS, CHECKSUMS, Checksums, checksums, read_checksums
 from niicorr.library.features import LARGE_FEATURES, VERSION, MapFeatures, read_features, write_features
-from niicorr.library.layout import MAPS, SHARD_RECORD, file_hash, put_in_place
+from niicorr.library.layout import MAPS, SHARD_RECORD, put_in_place
 from niicorr.matrix import Features, MapMatrix, OwnValues, same_place
 from niicorr.matrix_folder import (
     demand_file,

@@ -26,6 +26,7 @@ _RECORD = {
     "null": {"model": str, "text": str}, "same_set": bool,
     "decisions": [DECISION], "warnings": [str], "x_maps": [MAP], "y_maps": [MAP], "beside": [MAP],
     "notes": [{"y": int, "x": int, "note": str}], "versions": {...: str}, "timings": {...: NUMBER}, "files": [str],
+    "hashes": {...: str}, "digest": str,
     "grid": GRID,
     "sensitivity": {"every_kth_voxel": int, "cells": int, "sign_flips": int, "cells_where_zeros_matter": int},
     "mask": {"n_voxels": int, "file": str},

@@ -7,7 +7,7 @@ import struct
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
@@ -27,12 +27,14 @@ from niicorr.folder import (
     read_record,
     unreadable,
 )
+from niicorr.hashes import file_hash, record_hash
 from niicorr.images.write import write_volume
 from niicorr.numerals import NARROW
 from niicorr.record_fields import background_field, map_fields, map_record, write_record
 from niicorr.records import Decision, MapRecord, Provenance, measure_of
 from niicorr.result import many_notes
 from niicorr.result.correlation import CorrelationResult, Sensitivity
+from niicorr.result.file_names import is_drawn
 from niicorr.result.methods import methods
 from niicorr.result.pictures import Pictures
 from niicorr.result.record_types import demand_fitting, demand_numbers, demand_record
@@ -51,8 +53,14 @@ from niicorr.tables import (
     write_tsv,
 )
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of ``run.json`` and ``report_data.npz``; older ones stay readable."""
+
+SEALED = 2
+"""From this version on ``run.json`` holds hashes of the files that stay when figures are drawn again, and of itself."""
+
+_UNSEALED = ("files", "digest")
+"""What the hash of a record leaves out: other figures may be drawn later, which changes no number."""
 
 ROOM, ROOM_PER_MAP = 32 * 2**20, 64 * 2**10
 """Bytes that ``run.json`` may have in all, and for each map beside (ours have about 700)."""
@@ -94,7 +102,9 @@ def write_result(result: CorrelationResult, folder: str, extra_files: Sequence[s
         arrays |= many_notes.note_arrays(result.remarks)
     np.savez(at(ARRAYS), allow_pickle=False, **arrays)
     names = sorted([*names, *extra_files, RECORD])
-    write_record(at(RECORD), _record(result, names))
+    record = _record(result, names)
+    record["hashes"] = {name: file_hash(at(name)) for name in names if name != RECORD and not is_drawn(name)}
+    write_record(at(RECORD), {**record, "digest": record_hash(record, *_UNSEALED)})
     return names
 
 
@@ -155,6 +165,18 @@ def loaded(path: str | os.PathLike[str]) -> tuple[CorrelationResult, dict[str, A
         raise unreadable(str(error.filename or path)) from None
     except _DAMAGE as error:
         raise InputError(f"{path}: the saved result is damaged ({_damage(error)}); run it again") from None
+
+
+def changed_files(folder: str, record: Mapping[str, Any], names: Iterable[str]) -> list[str]:
+    """Return which files are not what niicorr wrote; of records before `SEALED`, and of figures, nobody can tell.
+
+    Raises
+    ------
+    OSError
+        Where one cannot be read.
+    """
+    hashes = record.get("hashes", {})
+    return [name for name in names if name in hashes and file_hash(os.path.join(folder, name)) != hashes[name]]
 
 
 def _damage(error: BaseException) -> str:
@@ -284,7 +306,19 @@ def _restore(path: str, record: dict[str, Any]) -> CorrelationResult:
     n_sources = 0 if result.parcellation is None else len(result.parcellation.sources)
     if n_sources and n_sources != len(sets_of(result)):
         raise ValueError(f"regions of {n_sources} sources for {len(sets_of(result))} maps or runs")
+    _demand_sealed(path, record)
     return result
+
+
+def _demand_sealed(path: str, record: dict[str, Any]) -> None:
+    """Refuse what somebody changed where it could be so: a number by hand, a label, a voxel of the mask."""
+    if record["schema"] < SEALED:
+        return
+    if record.get("digest") != record_hash(record, *_UNSEALED):
+        raise ValueError(f"{RECORD} is not what niicorr wrote")
+    read = (ARRAYS, *(() if record["mask"] is None else (record["mask"]["file"],)))
+    if changed := changed_files(path, record, read):
+        raise ValueError(f"{changed[0]} is not what niicorr wrote")
 
 
 def _arrays_of(path: str, record: dict[str, Any]) -> dict[str, Any]:

@@ -37,7 +37,7 @@ def record(folder, *, without=("resume",)):
     with open(os.path.join(folder, "run.json"), encoding="utf-8") as file:
         found = json.load(file)
     found["decisions"] = [d for d in found["decisions"] if d["topic"] not in without]
-    for name in ("timings", "command"):
+    for name in ("timings", "command", "digest"):  # the last is of all that
         del found[name]
     del found["options"]["resume"]
     # What else this process has loaded is told, too, and other processes have not.

@@ -241,6 +241,15 @@ def test_bicor_of_maps_that_are_mostly_one_value_takes_their_deviations_from_the
     assert found == pytest.approx((u * v).sum() / np.sqrt((u**2).sum() * (v**2).sum()), abs=1e-12)
 
 
+@pytest.mark.parametrize("exponent", [-1060, -900, 900, 1005])
+def test_scores_of_tiny_and_huge_values_are_those_of_others(exponent):
+    values = np.round(np.random.default_rng(5).standard_normal(N) * 2**12)  # so that even denormals hold them
+    scores = biweight_scores(values)
+    np.testing.assert_array_equal(scores == 0, biweight_scores(np.ldexp(values, exponent)) == 0)
+    found = biweight_scores(np.ldexp(values, exponent))
+    np.testing.assert_allclose(found / np.abs(found).max(), scores / np.abs(scores).max(), rtol=1e-12)
+
+
 def test_dice_counts_exact_zeros_whatever_the_mean():
     rng = np.random.default_rng(4)
     x = np.where(rng.random((2, N)) < 0.5, 0.0, 1e-3 * rng.standard_normal((2, N)) + 1e6)

@@ -65,12 +65,12 @@ def test_a_plain_header(stored):
         ({"dim": dim(30)}, "1-D data"),
         ({"dim": dim(3, 0, 5)}, "zero-size image: its shape is 3×0×5"),
         ({"dim": dim(3, -4, 5)}, "zero-size image"),
-        ({"dim": [0, 3, 4, 5, 1, 1, 1, 1]}, "claims 0 dimensions"),
+        ({"dim": [0, 3, 4, 5, 1, 1, 1, 1]}, "claims 0 dimensions: it is damaged: copy the file again"),
         ({"dim": [9, 3, 4, 5, 1, 1, 1, 1]}, "claims 9 dimensions"),
         ({"dim": dim(60, 1, 1)}, "surface data: a vector of 60 values"),
         ({"dim": dim(1, 60, 1)}, "surface data: a vector of 60 values"),
         ({"datatype": 32}, "complex64"),
-        ({"datatype": 128}, "RGB"),
+        ({"datatype": 128}, "RGB"), ({"datatype": 32}, "niicorr needs one real number per voxel"),
         ({"datatype": 0}, "no data type"),
         ({"datatype": 999}, "data type code 999 is unknown"),
         ({"vox_offset": 351}, "begin at byte 351"),
@@ -291,7 +291,7 @@ def test_cifti_and_other_files_by_name(tmp_path, stored):
     header["magic"], header["intent_code"], header["vox_offset"] = b"n+2", 3006, 544
     path = tmp_path / "x.dscalar.nii"
     path.write_bytes(header.binaryblock + bytes(400))
-    assert "CIFTI-2" in refusal(str(path))
+    assert refusal(str(path)) == ("this is surface data (CIFTI-2): niicorr compares volumes; surfaces are not read yet")
     for name, words in (("a.gii", "GIFTI"), ("a.HEAD", "AFNI"), ("a.mnc", "MINC")):
         (tmp_path / name).write_bytes(b"x" * 400)
         assert words in refusal(str(tmp_path / name))
@@ -346,7 +346,7 @@ def test_analyze_has_no_sides_and_spm_scaling(tmp_path):
         (tmp_path / "a.hdr").write_bytes(header.binaryblock)
         (tmp_path / "a.img").write_bytes(bytes(120))
         found = read_header(str(tmp_path / "a.img"))
-        assert (found.grid.known, found.grid.voxel_mm) == (False, (2, 3, 4))
+        assert (found.grid.known, found.grid.voxel_mm, found.grid.shape) == (False, (2, 3, 4), SHAPE)
         assert (found.slope, found.inter) == (scale or 1, 0)
         assert found.dtype == np.dtype(">i2")
         assert "left and right" in found.decisions[0].text
@@ -398,6 +398,7 @@ def test_a_pair_of_which_nothing_is_there_is_no_file(tmp_path):
     with pytest.raises(MapError) as caught:
         pair_halves(str(tmp_path / "a.hdr"))
     assert caught.value.text == "no such file or folder: check the path"
+    assert caught.value.path == str(tmp_path / "a.hdr")
 
 
 def test_an_analyze_file_whose_voxels_begin_nowhere_is_named(tmp_path):

@@ -214,8 +214,9 @@ def test_a_folder_is_closed_again(tmp_path):
 @pytest.mark.parametrize("name", ["a\0b.nii", "\ud800.nii"], ids=["a zero byte", "a lone surrogate"])
 def test_a_name_that_no_file_can_have_is_an_error_of_ours(name):
     """A manifest or a table may hold either."""
-    with pytest.raises(MapError):
+    with pytest.raises(MapError) as caught:
         ByteStream(name)
+    assert caught.value.text == "no such file or folder: no file can have this name: check the path"
 
 
 def test_what_cannot_be_read_is_said_in_words(monkeypatch, stored, tmp_path):
@@ -239,8 +240,9 @@ def test_what_cannot_be_read_is_said_in_words(monkeypatch, stored, tmp_path):
         stream._file.close()
         monkeypatch.setattr(stream, "_file", Broken())
         for take in (stream.read, stream.drain):
-            with pytest.raises(MapError, match="Input/output error"):
+            with pytest.raises(MapError, match="Input/output error") as caught:
                 take(4000)
+            assert caught.value.path == stream.path
 
 
 def everything_of(path):

@@ -252,6 +252,10 @@ def test_regions_of_one_centre_and_regions_on_a_line(model):
     np.testing.assert_array_equal(np.diag(family.classes, P), 1)
     np.testing.assert_array_equal(np.diag(family.ranges, P), 1)
     assert not np.diag(family.classes).any()
+    alone = np.zeros(2 * P, dtype=bool)  # those that tell spacing and radius, all in one place: then all tell
+    alone[[0, P]] = True
+    found, known = cloud_of(double, sizes, alone), cloud_of(double, sizes)
+    assert (found.spacing, found.radius) == (known.spacing, known.radius)
     line = np.zeros((P, 3))
     line[:, 1] = np.arange(P)
     found = sized(smooth(3, 0, line, None, 3.0), smooth(3, 1, line, None, 3.0), model, line, None)

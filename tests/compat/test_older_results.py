@@ -1,7 +1,7 @@
 """Results that earlier versions saved: they load, say what they said, and can be drawn, reported and saved again.
 
-``results`` holds what earlier commits wrote, byte for byte (less page and figures): 3 × 2 made maps of 12 × 14 × 10 voxels.
-Never renew them: what they are for is to be old. A new schema gets a new folder beside them.
+``results`` holds what earlier commits wrote, byte for byte (less page and figures): 3 × 2 made maps of 12 × 14 × 10
+voxels. Never renew them: what they are for is to be old. A new schema gets a new folder beside them.
 
 ======================  ========  ==========================================================================
 folder                  commit    what

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import struct
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -335,6 +336,15 @@ def test_half_a_pair_names_the_missing_half(tmp_path):
     with pytest.raises(MapError, match=r"its other half a\.img is missing"):
         pair_halves(str(tmp_path / "a.hdr"))
     assert pair_halves("b.nii") == ("b.nii", "b.nii")
+
+
+def test_half_a_pair_that_says_it_is_whole(tmp_path, stored):
+    whole = Path(stored()).read_bytes()
+    (tmp_path / "a.hdr").write_bytes(whole[:348])
+    (tmp_path / "a.img").write_bytes(whole[352:])
+    assert refusal(str(tmp_path / "a.hdr")) == (
+        "its header says that header and voxels are in one file, yet this is one of a pair: rename the file that holds "
+        "both to .nii")
 
 
 def test_analyze_has_no_sides_and_spm_scaling(tmp_path):

@@ -39,7 +39,7 @@ def fill(work, **files):
 
 
 def record(*files):
-    return json.dumps({"program": "niicorr", "files": [*files, "run.json"]})
+    return json.dumps({"program": "niicorr", "files": [*files, "run.json"], "hashes": dict.fromkeys(files, "0" * 32)})
 
 
 def write(path, **files):
@@ -136,6 +136,16 @@ def test_a_forged_record_cannot_have_other_files_removed(out, names):
     assert (out / "a.csv").read_text() == "2"
     assert victim.exists()
     assert hidden.exists()
+
+
+def test_a_name_without_a_hash_is_not_of_the_result_but_for_figures(out):
+    write(out, a_csv="1")
+    for name in ("mine.csv", "heatmap.png", "report_maps_0001.js"):
+        (out / name).touch()
+    forged = {**json.loads((out / "run.json").read_text()), "files": ["a.csv", *sorted(contents(out))]}
+    (out / "run.json").write_text(json.dumps(forged))
+    write(out, a_csv="2")
+    assert sorted(contents(out)) == ["a.csv", "mine.csv", "run.json"]
 
 
 @pytest.mark.parametrize("files", [3, "a.csv", None, [], ["run.json"]])

@@ -132,6 +132,22 @@ def test_figures_may_be_exchanged_and_drawn_again(out):
     nc.load(out)
 
 
+@pytest.mark.parametrize("again", ["run", "report", "calibrate"])
+def test_a_file_of_others_that_the_record_names_stays(out, again):
+    (out / "notes.txt").write_text("mine")
+    with_record(out, lambda record: record["files"].append("notes.txt"))
+    maps = [m["path"] for m in json.loads((out / "run.json").read_text(encoding="utf-8"))["x_maps"]]
+    how = {"run": ["run", "-x", *maps, "-o", str(out), "--no-report"], "report": ["report", str(out)],
+           "calibrate": ["calibrate", "-x", *maps, "-o", str(out), "--repeats", "2"]}[again]
+    assert main([*how, "--quiet"]) == 0
+    assert (out / "notes.txt").read_text() == "mine"
+    assert (out / "contributions.tsv").exists() == (again == "report")  # which is of the older result, and goes with it
+    with_record(out, lambda record: record["files"].append("notes.txt"))
+    assert main(["run", "-x", *maps, "-o", str(out), "--no-report", "--quiet"]) == 0
+    assert (out / "notes.txt").read_text() == "mine"
+    assert not (out / "calibration.tsv").exists()
+
+
 def test_a_result_of_time_series_has_hashes_of_its_tables(tmp_path, capsys):
     nc.correlate_rois(np.random.default_rng(0).standard_normal((60, 4)), warn=False).save(tmp_path / "out")
     nc.load(tmp_path / "out")

@@ -11,13 +11,14 @@ import contextlib
 import errno
 import json
 import os
+import re
 import secrets
 import shutil
 import signal
 import socket
 import stat
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from niicorr.errors import TOO_MANY_FILES, ResourceError, UsageError, told_on
@@ -38,6 +39,10 @@ LIBRARY = "library.json"
 
 CALIBRATION = "calibration"
 """What the entry ``kind`` says where a folder holds no correlations but a calibration of null models."""
+
+FIGURE = re.compile(r"(heatmap|connectome)\.(png|svg|pdf)")
+PAGE = re.compile(r"report(_maps_\d+)?\.(html|js)")
+"""What is drawn again, by name; all other files of a result stay as written, and have hashes in its record."""
 
 LEFT_BEHIND = 3600.0
 """Seconds after which what is not complete was left by a process that died: a living one writes on."""
@@ -133,7 +138,7 @@ class OutputFolder:
             if not os.path.isdir(self.path) and self._renamed():
                 self.committed = True
                 return names
-            old = _written_before(self.path)
+            old = written_files(self.path)
             self._check_places(names, old)
             self._announce(names, old, same_numbers)
             # The record comes last of all: until then the older one names what is to be replaced or to go.
@@ -149,10 +154,10 @@ class OutputFolder:
         """Say in the older record what is going to be replaced: a process killed at that leaves no riddle."""
         record = _read_record(self.path)
         if record:  # else the folder was empty
-            place = os.path.join(self.work, _ANNOUNCED)
+            place, both = os.path.join(self.work, _ANNOUNCED), sorted(old.union(names))
             with open(place, "w", encoding="utf-8") as file:
-                mixed = {} if same_numbers else {REPLACING: True}
-                json.dump({**record, **mixed, "files": sorted(old.union(names))}, file)
+                mixed = {} if same_numbers else {REPLACING: True, "hashes": dict.fromkeys(both)}
+                json.dump({**record, **mixed, "files": both}, file)
             os.replace(place, os.path.join(self.path, RECORD))
 
     def _renamed(self) -> bool:
@@ -380,6 +385,12 @@ def is_result(path: str) -> bool:
     return _read_record(path).get("program") == PROGRAM
 
 
+def command_of(path: str) -> str:
+    """Return the call that wrote the result in a folder, empty where nobody knows; as `is_result`."""
+    command = _read_record(path).get("command")
+    return command if isinstance(command, str) else ""
+
+
 def is_library(path: str) -> bool:
     """Whether a folder holds the ``library.json`` of ``niicorr index``; as `is_result`."""
     return _read_record(path, LIBRARY).get("program") == PROGRAM
@@ -422,12 +433,23 @@ def resource_text(path: str, error: OSError) -> str:
     return f"{path}: {known.get(error.errno or 0, error.strerror or str(error))}"
 
 
-def _written_before(path: str) -> set[str]:
+def written_files(path: str) -> set[str]:
     """Names of an older result's files, as its own record tells them."""
-    names = _read_record(path).get("files")
+    return own_files(_read_record(path))
+
+
+def own_files(record: Mapping[str, Any]) -> set[str]:
+    """Names of the files that belong to a record; where it has hashes, none that it names besides."""
+    names, hashes = record.get("files"), record.get("hashes")
     names = names if isinstance(names, list) else []
     return {n for n in names if isinstance(n, str) and n and "\0" not in n and os.path.basename(n) == n
-            and not n.startswith(".")}
+            and not n.startswith(".")
+            and (not isinstance(hashes, dict) or n in hashes or n == RECORD or is_drawn(n))}
+
+
+def is_drawn(name: str) -> bool:
+    """Whether a file of a result is a figure or part of its page."""
+    return bool(FIGURE.fullmatch(name) or PAGE.fullmatch(name))
 
 
 def read_record(path: str, name: str = RECORD, *, most: int = LARGEST_RECORD) -> dict[str, Any]:

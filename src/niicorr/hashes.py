@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 SIZE = 16
@@ -18,6 +19,11 @@ def file_hash(path: str) -> str:
     """Hash a file as it is stored; raises `OSError`."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=SIZE)).hexdigest()
+
+
+def file_hashes(folder: str, names: Iterable[str]) -> dict[str, str]:
+    """Hash files of a folder, by name."""
+    return {name: file_hash(os.path.join(folder, name)) for name in names}
 
 
 def record_hash(record: Mapping[str, Any], *besides: str) -> str:

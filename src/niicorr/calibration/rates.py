@@ -12,6 +12,7 @@ import numpy as np
 
 from niicorr._version import __version__
 from niicorr.folder import CALIBRATION, PROGRAM, RECORD, OutputFolder
+from niicorr.hashes import file_hashes
 from niicorr.record_fields import map_fields, write_record
 from niicorr.records import MapRecord, Provenance
 from niicorr.tables import write_tsv
@@ -156,12 +157,13 @@ class Calibration:
 def write_calibration(calibration: Calibration, folder: str, extra_files: Sequence[str] = ()) -> list[str]:
     """Write ``calibration.tsv`` and ``run.json`` into a folder; return the names, with those of figures there."""
     write_tsv(os.path.join(folder, TABLE), COLUMNS, calibration.rows())
-    names = sorted([TABLE, *extra_files, RECORD])
-    write_record(os.path.join(folder, RECORD), _record(calibration, names))
-    return names
+    names = [TABLE, *extra_files]
+    write_record(os.path.join(folder, RECORD), {**_record(calibration), "files": sorted([*names, RECORD]),
+                                                "hashes": file_hashes(folder, names)})
+    return sorted([*names, RECORD])
 
 
-def _record(calibration: Calibration, names: list[str]) -> dict[str, Any]:
+def _record(calibration: Calibration) -> dict[str, Any]:
     provenance = calibration.provenance
     return {
         "program": PROGRAM,
@@ -182,7 +184,6 @@ def _record(calibration: Calibration, names: list[str]) -> dict[str, Any]:
         "y_maps": None if calibration.same_set else [map_fields(record) for record in calibration.y_maps],
         "versions": provenance.versions,
         "timings": provenance.timings,
-        "files": names,
     }
 
 

@@ -35,8 +35,7 @@ def report_maps(text: str) -> str:
 def report(options: argparse.Namespace, _argv: list[str], terminal: Terminal) -> int:
     """``niicorr report``."""
     from niicorr.cli.drawing import draw_figures, draw_page
-    from niicorr.folder import OutputFolder, result_stands
-    from niicorr.result.file_names import FIGURE, PAGE
+    from niicorr.folder import FIGURE, PAGE, OutputFolder, result_stands
     from niicorr.result.saved import loaded
 
     start = time.perf_counter()
@@ -59,7 +58,7 @@ def report(options: argparse.Namespace, _argv: list[str], terminal: Terminal) ->
 def _files(folder: str, record: dict[str, Any]) -> list[str]:
     """Return the names of the result's own files, as its record tells them."""
     from niicorr.errors import InputError, UsageError
-    from niicorr.folder import RECORD
+    from niicorr.folder import RECORD, own_files
     from niicorr.tables import path_text
 
     names = record.get("files", [])
@@ -70,9 +69,7 @@ def _files(folder: str, record: dict[str, Any]) -> list[str]:
         if name and os.path.basename(name) == name and os.path.isdir(place):
             raise UsageError(f"{path_text(place)} is a folder where niicorr wrote a file: move it, or make the result "
                              "anew in another folder; nothing was changed")
-    # A record that somebody wrote by hand names no other folder's files.
-    return [name for name in names if name != RECORD and os.path.basename(name) == name
-            and os.path.isfile(os.path.join(folder, name))]
+    return sorted(name for name in own_files(record) if name != RECORD and os.path.isfile(os.path.join(folder, name)))
 
 
 def _demand_unchanged(folder: str, record: dict[str, Any], kept: Sequence[str]) -> None:

@@ -20,6 +20,7 @@ from niicorr.folder import (
     unreadable,
     written_note,
 )
+from niicorr.hashes import file_hashes
 from niicorr.library.finding import COLUMNS, SearchResult
 from niicorr.record_fields import map_fields, write_record
 from niicorr.tables import cell_text, path_text, write_tsv
@@ -76,7 +77,7 @@ def write_search(folder: str, result: SearchResult, command: str | None) -> list
     write_tsv(os.path.join(folder, TABLE), [cell_text(name) for name in result.columns], result.rows())
     write_record(os.path.join(folder, RECORD), {
         "program": PROGRAM, "version": __version__, "schema": SCHEMA, "kind": KIND, "command": command,
-        **fields_of(result), "files": names})
+        **fields_of(result), "files": names, "hashes": file_hashes(folder, [TABLE])})
     return names
 
 

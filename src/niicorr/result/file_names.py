@@ -1,19 +1,10 @@
-"""Names of a result's files: which are drawn, and those made of labels: such as every system takes, none twice."""
+"""Names of files made of labels: such as every system takes, and no two that differ in case alone."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 from collections.abc import Callable, Iterable
-
-FIGURE = re.compile(r"(heatmap|connectome)\.(png|svg|pdf)")
-PAGE = re.compile(r"report(_maps_\d+)?\.(html|js)")
-"""What is drawn again, by name; all other files of a result stay as they were written."""
-
-
-def is_drawn(name: str) -> bool:
-    """Whether a file of a result is a figure or part of its page."""
-    return bool(FIGURE.fullmatch(name) or PAGE.fullmatch(name))
 
 
 def plain_name(label: str, otherwise: str) -> str:

@@ -22,19 +22,19 @@ from niicorr.folder import (
     PROGRAM,
     RECORD,
     REPLACING,
+    is_drawn,
     is_result,
     reachable,
     read_record,
     unreadable,
 )
-from niicorr.hashes import file_hash, record_hash
+from niicorr.hashes import file_hash, file_hashes, record_hash
 from niicorr.images.write import write_volume
 from niicorr.numerals import NARROW
 from niicorr.record_fields import background_field, map_fields, map_record, write_record
 from niicorr.records import Decision, MapRecord, Provenance, measure_of
 from niicorr.result import many_notes
 from niicorr.result.correlation import CorrelationResult, Sensitivity
-from niicorr.result.file_names import is_drawn
 from niicorr.result.methods import methods
 from niicorr.result.pictures import Pictures
 from niicorr.result.record_types import demand_fitting, demand_numbers, demand_record
@@ -103,7 +103,7 @@ def write_result(result: CorrelationResult, folder: str, extra_files: Sequence[s
     np.savez(at(ARRAYS), allow_pickle=False, **arrays)
     names = sorted([*names, *extra_files, RECORD])
     record = _record(result, names)
-    record["hashes"] = {name: file_hash(at(name)) for name in names if name != RECORD and not is_drawn(name)}
+    record["hashes"] = file_hashes(folder, (name for name in names if name != RECORD and not is_drawn(name)))
     write_record(at(RECORD), {**record, "digest": record_hash(record, *_UNSEALED)})
     return names
 

@@ -46,8 +46,8 @@ LARGEST_RECORD = 2**30
 LONGEST_HEADER = 1 << 16
 """Bytes of the header of an array; ours have 118."""
 
-_HEAD = re.compile(rb"\x93NUMPY\x01\x00..\{'descr': '[^'\n]+', 'fortran_order': (?:True|False), 'shape': "
-                   rb"\([0-9, ]*\), \} *\n", re.DOTALL)
+_HEAD = re.compile(rb"\x93NUMPY\x01\x00..\{'descr': '[<>|=]?[biufcmMOSUV][0-9]*(?:\[[0-9A-Za-z]+\])?', "
+                   rb"'fortran_order': (?:True|False), 'shape': \([0-9, ]*\), \} *\n", re.DOTALL)
 
 NO_ARRAY = (EOFError, ValueError, ArithmeticError, TypeError, MemoryError, SyntaxError, tokenize.TokenError)
 """What numpy may raise over a damaged array: it reads headers as Python, and takes memory on their word."""

@@ -104,8 +104,9 @@ def demand_types(record: dict[str, Any]) -> None:
     grid, (y_maps, x_maps) = record.get("grid"), (record.get(name) for name in ("y_maps", "x_maps"))
     if grid is not None and (fault := grid_fault(grid)):
         raise ValueError(fault)
-    if (mask := record.get("mask")) is not None and os.path.basename(mask["file"]) != mask["file"]:
-        raise ValueError("mask.file names a file of another folder")
+    file = None if record.get("mask") is None else record["mask"]["file"]
+    if file is not None and not (file and file.isprintable() and os.path.basename(file) == file):
+        raise ValueError(f"mask.file is {brief(file)!r}, which is no file of this folder")
     for name in ("x_maps", "y_maps", "beside"):
         _demand_maps(record.get(name) or (), name, unique=name != "beside")
     _demand_words(record)

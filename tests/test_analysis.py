@@ -77,6 +77,13 @@ def test_less_than_half_of_the_mask_is_remarked_and_warned_of(valid, remarked):
         assert result.warnings[1].startswith("1 of 2 correlations rests on less than half")
 
 
+def test_thousands_in_remarks_are_told_in_threes():
+    x = noise(2, 4000)
+    x[0, 1500:] = np.nan
+    result = analyse(matrix(x), matrix(noise(1, 4000, seed=1)))
+    assert result.notes[0, 0] == "low overlap: 1\u00a0500 of the 4\u00a0000 voxels of the mask"
+
+
 def test_a_set_against_itself_counts_each_pair_once():
     x = noise(3)
     x[0, 10:] = np.nan

@@ -11,7 +11,7 @@ from niicorr.result.alike import gathered
 from niicorr.result.notes import Layer, Notes
 from strategies import MODEST, seeds
 
-FORMS = ("n_effective {:.0f} instead of {}: uneven", "few values (n_effective {:.1f})", "same file",
+FORMS = ("n_effective {:,.0f} instead of {:,}: uneven", "few values (n_effective {:.1f})", "same file",
          "no p-value: {} voxels are too few for it (50 needed)")
 
 
@@ -21,7 +21,7 @@ def made(seed, rows, columns):
     layers, plain = [], {}
     for form in FORMS:
         cells = rng.random((rows, columns)) < rng.choice([0, 0.1, 0.5, 1])
-        numbers = [rng.integers(1, 200, cells.shape) for _ in range(form.count("{"))]
+        numbers = [rng.integers(1, 2000, cells.shape) for _ in range(form.count("{"))]
         layers.append(Layer.of(cells, form, *numbers))
     names = [f"map{j}" for j in range(columns)]
     layers.append(Layer.saying(rng.random((rows, columns)) < 0.2, lambda i, j: f"y of {names[j]}; off by {i} %"))
@@ -82,6 +82,13 @@ def test_a_part_of_them(seed, rows, columns):
     assert part == {new: plain[cell] for new, cell in old.items() if cell in plain}
     among = np.ones(part.shape, dtype=bool)
     assert sorted(part.gathered(among)) == sorted(Notes.of(dict(part), part.shape).gathered(among))
+
+
+def test_numbers_are_told_in_threes_where_the_form_says_so():
+    one = np.ones((1, 1), dtype=bool)
+    numbers = (np.array([[value]]) for value in (56418, 1234567.4, 1000))
+    layer = Layer.of(one, "a, {{b}} {:,} of {:,.0f}, {}", *numbers)
+    assert layer.text(0, 0) == "a, {b} 56\u00a0418 of 1\u00a0234\u00a0567, 1000"
 
 
 def test_those_of_a_dict():

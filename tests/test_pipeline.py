@@ -127,8 +127,28 @@ def test_a_result_that_does_not_fit_is_refused_unless_memory_is_given(monkeypatc
     assert correlate(MAPS[:1], MAPS[1:], null="none", memory=2**30).r.shape == (2, 1)
 
 
+def test_a_path_that_leads_nowhere_is_warned_of_where_it_is_skipped(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / "broken.nii").write_text("no image")  # it is named, but nobody has mistyped it
+    x, how = [MAPS[0], "experimnts", "broken.nii"], {"on_error": "skip", "mask": "none"}
+    text = ("x: 1 path leads to no map, and its column stays empty: experimnts (no such file or folder: did you mean "
+            "experiments/?)")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert correlate(x, MAPS[1:], null="none", **how).warnings[0] == text
+    assert str(caught[0].message) == text
+    assert check(x, MAPS[1:], **how).warnings[0] == text
+    assert "experimnts" not in str(check(x, MAPS[1:], mask="none").warnings)  # the refusal says it
+    many = check(MAPS, [MAPS[0], *(f"gone{k}.nii" for k in range(12))], **how).warnings[0]
+    assert many.startswith("y: 12 paths lead to no map, and their rows stay empty: gone0.nii (no such")
+    assert many.endswith("gone9.nii (no such file or folder: check the path); 2 more")
+    own = check([*MAPS, "gone.nii"], **how).warnings
+    assert own[0].startswith("1 path leads to no map, and its row and column stay empty: gone.nii")
+
+
 def test_skipping_needs_at_least_one_number():
-    result = correlate([MAPS[0], "gone.nii"], MAPS[1:], on_error="skip", null="none")
+    result = correlate([MAPS[0], "gone.nii"], MAPS[1:], on_error="skip", null="none", warn=False)
     np.testing.assert_array_equal(np.isfinite(result.estimate), [[True, False]] * 2)
     with pytest.raises(UnusableMapsError):
         correlate(["gone.nii"], MAPS[1:], on_error="skip")

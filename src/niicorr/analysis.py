@@ -196,7 +196,8 @@ def _remarks(
     low: BoolArray, zeros_matter: Float64Array,
 ) -> list[Layer]:
     """Say of each cell what must be known of it."""
-    whole = f"{x.features.n} regions" if _unit(x.features) == "region" else f"{x.features.n} voxels of the mask"
+    n = integer(x.features.n)
+    whole = f"{n} regions" if _unit(x.features) == "region" else f"{n} voxels of the mask"
 
     def zeros(i: int, j: int) -> str:
         return f"zeros matter: {_short(found.r[i, j])} / {_short(zeros_matter[i, j])}"
@@ -205,7 +206,7 @@ def _remarks(
         Layer.saying(np.isnan(found.r), lambda i, j: _why_empty(i, j, found, x, y, similarity)),
         Layer.of(same, SAME_FILE),
         Layer.of(alike, SAME_VALUES),
-        Layer.of(low, f"low overlap: {{}} of the {whole}", found.n),
+        Layer.of(low, f"low overlap: {{:,}} of the {whole}", found.n),
         Layer.saying(np.isfinite(zeros_matter), zeros, "zeros matter: "),
     ]
 

@@ -11,7 +11,7 @@ from niicorr.analysis import check_features
 from niicorr.compute.similarity import Similarity
 from niicorr.errors import InputError, UsageError
 from niicorr.matrix import MapMatrix, plain_array, scaled_weights
-from niicorr.numerals import plural, short_text
+from niicorr.numerals import integer, plural, short_text
 from niicorr.options import Options
 from niicorr.typing import Float64Array
 
@@ -69,5 +69,5 @@ def _array(values: Any, name: str, n: int) -> Float64Array:
         raise InputError(f"{name} must hold real numbers, not {plain.dtype}")
     array = np.atleast_2d(plain.astype(np.float64))
     if array.ndim != 2 or array.shape[1] != n or (name == "weights" and len(array) != 1):
-        raise InputError(f"{name} has shape {np.shape(values)}; the maps have {n} features")
+        raise InputError(f"{name} has shape {np.shape(values)}; the maps have {integer(n)} features")
     return array

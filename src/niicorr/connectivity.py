@@ -20,6 +20,7 @@ from niicorr.deviations import Deviations, deviations
 from niicorr.errors import InputError, UsageError
 from niicorr.inference import benjamini_hochberg, benjamini_yekutieli, fisher_interval, holm, pvalues
 from niicorr.nulls.temporal import temporal_null
+from niicorr.numerals import integer
 from niicorr.records import Decision
 from niicorr.typing import Alternative, BoolArray, Fdr, Float64Array, FloatArray, IntArray
 from niicorr.words import SeriesNull
@@ -232,7 +233,7 @@ def _absent(runs: list[Float64Array], present: BoolArray) -> dict[tuple[int, int
         if missing == total:
             why = "no data"
         elif missing:
-            why = f"{missing} of {total} values are missing"
+            why = f"{integer(missing)} of {integer(total)} values are missing"
         else:
             same = all((c == c[0]).all() for c in columns)
             why = "the series is constant" if same else "the series is constant but for the rounding of its numbers"
@@ -284,17 +285,17 @@ def _nilearn(
         except (np.linalg.LinAlgError, ValueError, FloatingPointError):
             per_run = np.full((len(runs), count, count), np.nan)
     if not np.isfinite(per_run).all():
-        raise InputError(f"the covariance of {count} regions has no inverse, and {kind} needs one: leave out series "
-                         "that repeat others")
+        raise InputError(f"the covariance of {integer(count)} regions has no inverse, and {kind} needs one: leave out "
+                         "series that repeat others")
     mean = np.asarray(measure.mean_)
     if kind == "covariance":
         per_run = _in_unit(per_run, int(units.max()))
     if kind in ("covariance", "tangent"):
         mean = _in_unit(mean, int(units.max()))
     shortest = min(len(run.values) for run in runs)
-    said = f"{kind} from the Ledoit-Wolf covariance of {count} regions"
+    said = f"{kind} from the Ledoit-Wolf covariance of {integer(count)} regions"
     if shortest <= count:
-        said += f": {shortest} time points leave much to its shrinkage"
+        said += f": {integer(shortest)} time points leave much to its shrinkage"
     spreads = np.array([run.std(axis=0) for run in values])
     if spreads.max() > 1.01 * spreads.min():
         said += ("; the shrinkage depends on the units of the series, whose standard deviations differ by a factor of "

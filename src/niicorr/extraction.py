@@ -18,7 +18,7 @@ from niicorr.machine import default_jobs, memory_budget, versions
 from niicorr.matrix import MapMatrix, row_dtype
 from niicorr.numerals import integer
 from niicorr.options import Options
-from niicorr.preparing import prepare, refusal, rules_mattered
+from niicorr.preparing import astray, prepare, refusal, rules_mattered
 from niicorr.records import Decision, Provenance
 from niicorr.result import Parcellation
 from niicorr.scratch import demand_room
@@ -117,7 +117,7 @@ def _from_files(
         parcellation: Parcellation | None = None, warnings: tuple[str, ...] = (),
     ) -> Extracted:
         provenance = Provenance(options.resolved(), command, versions(*READ_BY), (*prepared.decisions, *decisions),
-                                (*sampling.warnings, *warnings),
+                                (*astray(sets, options), *sampling.warnings, *warnings),
                                 {**prepared.timings, "extract": time.perf_counter() - start}, beside.records)
         return Extracted(matrices[0], matrices[1] if len(matrices) > 1 else None, similarity, provenance, step,
                          tuple(sets), sampling, parcellation)

@@ -29,7 +29,7 @@ from niicorr.machine import default_jobs
 from niicorr.numberless import numberless_text
 from niicorr.options import Options, options_of
 from niicorr.overlap import Outlines, overlap_warning
-from niicorr.preparing import nothing_left, prepare, refusal
+from niicorr.preparing import astray, nothing_left, prepare, refusal
 from niicorr.records import INDEPENDENT, Decision, MapRecord
 from niicorr.result import CorrelationResult
 from niicorr.tables import folder_named
@@ -264,7 +264,8 @@ def check(x: Any, y: Any = None, *, progress: Progress | None = None, **options:
         records = [of_set.records for of_set in outlines]
         failure = failure or refusal(sets, chosen) or _numberless(sets, outlines, chosen)
         empty = numberless_text([one for part in outlines for one in part.numberless])
-        remarks = tuple(text for text in (*sampling.warnings, *remarks, empty, overlap_warning(*outlines)) if text)
+        own = (*astray(sets, chosen), *sampling.warnings)
+        remarks = tuple(text for text in (*own, *remarks, empty, overlap_warning(*outlines)) if text)
     return CheckReport(records[0], records[1] if len(records) > 1 else (), prepared.decisions, remarks,
                        None if failure is None else str(failure))
 

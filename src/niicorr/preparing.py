@@ -7,7 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from niicorr.errors import InputError, NiicorrError, ResourceError, UnusableMapsError, UsageError
+from niicorr.errors import (
+    LISTED_PROBLEMS,
+    InputError,
+    NiicorrError,
+    NoMapError,
+    ResourceError,
+    UnusableMapsError,
+    UsageError,
+)
 from niicorr.images.beside import Beside, read_beside
 from niicorr.images.mapset import MapSet, read_maps
 from niicorr.images.sampling import Sampling, choose_sampling, settle
@@ -135,6 +143,24 @@ def refusal(sets: Sequence[Survey], options: Options, skipping: str = SKIPPING) 
     if not problems or (options.on_error == "skip" and all(len(s.problems) < len(s.maps) for s in sets)):
         return None
     return _unusable(sets, "", skipping)
+
+
+def astray(sets: Sequence[Survey], options: Options) -> tuple[str, ...]:
+    """Warn of paths that lead to no map and are skipped: a mistyped folder is one cell, and may have been hundreds."""
+    told = []
+    for k, s in enumerate(sets):
+        lost = _once([p for p in s.problems if isinstance(p, NoMapError)])
+        if options.on_error != "skip" or not lost:
+            continue
+        name, one, many = (("", "its row and column stay", "their rows and columns stay") if len(sets) == 1 else
+                           (("x: ", "its column stays", "their columns stay"),
+                            ("y: ", "its row stays", "their rows stay"))[k])
+        what = f"1 path leads to no map, and {one}" if len(lost) == 1 else (
+            f"{integer(len(lost))} paths lead to no map, and {many}")
+        named = [f"{p.path} ({p.text})" for p in lost[:LISTED_PROBLEMS]]
+        more = [f"{integer(len(lost) - LISTED_PROBLEMS)} more"] if len(lost) > LISTED_PROBLEMS else []
+        told.append(f"{name}{what} empty: {'; '.join([*named, *more])}")
+    return tuple(told)
 
 
 def nothing_left(sets: Sequence[Survey]) -> InputError:

@@ -28,6 +28,7 @@ from niicorr.nulls.effective import Description, EffectiveNull, EffectiveSize, M
 from niicorr.nulls.regional import RegionalDescription, regional_null
 from niicorr.nulls.traces import Atoms
 from niicorr.nulls.variogram import VariogramFit
+from niicorr.numerals import integer
 from niicorr.pair_sizes import size_pairs
 from niicorr.records import FEW, Decision, NullModel
 from niicorr.result.notes import Layer
@@ -359,8 +360,8 @@ class _Sizes:
     def doubts(self) -> list[Layer]:
         """Name the cells whose variance should be trusted less, and why."""
         return [
-            Layer.of(self.uneven, "n_effective {:.0f} instead of {}: both maps are smooth or strong in the same places "
-                     "(as strongly related maps are, too)", self.n_effective, self.stationary),
+            Layer.of(self.uneven, "n_effective {:,.0f} instead of {:,}: both maps are smooth or strong in the same "
+                     "places (as strongly related maps are, too)", self.n_effective, self.stationary),
             Layer.of(self.guarded, "the null model was held at a bound"),
         ]
 
@@ -386,13 +387,13 @@ def _of_directions(
             continue
         bias = 100 * np.array([fit.bias for fit in known])
         of = f"the map of {name}" if bias.size == 1 else "the map"
-        text = (f"the mean variogram of {known[0].surrogates} surrogates is off that of {of} by "
+        text = (f"the mean variogram of {integer(known[0].surrogates)} surrogates is off that of {of} by "
                 f"{np.median(bias):.0f} %")
         if bias.size > 1:
-            text += f" (median of {bias.size} maps of {name}; {bias.min():.0f} to {bias.max():.0f} %)"
+            text += f" (median of {integer(bias.size)} maps of {name}; {bias.min():.0f} to {bias.max():.0f} %)"
         bad = [printable(label) for label, fit in zip(matrix.labels, fits, strict=True) if fit and fit.poor]
         if bad:
-            more = f" and {len(bad) - NAMED} more" if len(bad) > NAMED else ""
+            more = f" and {integer(len(bad) - NAMED)} more" if len(bad) > NAMED else ""
             text += f"; the fit is poor for {', '.join(bad[:NAMED])}{more}"
         yield Decision("null", text)
 

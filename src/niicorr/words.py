@@ -20,6 +20,9 @@ SearchMethod = Literal["pearson", "cosine", "concordance"]
 SearchNull = Literal["effective", "none"]
 Sort = Literal["abs", "positive", "negative"]
 
+IMAGE_SUFFIXES = (".nii.gz", ".nii.bz2", ".nii", ".hdr.gz", ".hdr", ".img.gz", ".img", ".mgz", ".mgh.gz", ".mgh")
+"""How files of images end that are read; what a folder is looked through for, and what the shell completes."""
+
 ATLASES = ("aal, aal3, basc7 … basc444, destrieux, difumo64 … difumo1024, harvard-oxford, harvard-oxford-sub, "
            "harvard-oxford-prob, juelich, msdl, schaefer100 … schaefer1000, yeo7, yeo17")
 """Names of atlases that are fetched, as short as a help text needs them."""

@@ -72,6 +72,16 @@ def test_the_page_names_the_files_beside_it(out):
                              "run": "run.json"}
 
 
+def test_help_says_that_what_is_left_out_stays(capsys):
+    assert main(["report", "--help"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "--no-figures leave the figures as they are" in shown
+    assert "--no-report leave the page as it is" in shown
+    for command in ("run", "rois", "demo"):  # the page is written all the same
+        assert main([command, "--help"]) == 0
+        assert "--no-figures write no figures (the page is written)" in " ".join(capsys.readouterr().out.split())
+
+
 @pytest.mark.parametrize(("flag", "kept"), [("--no-figures", "heatmap.pdf"), ("--no-report", "report.html")])
 def test_what_is_left_out_stays_as_it_was(out, flag, kept):
     before = contents(out)

@@ -6,6 +6,7 @@ import io
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -530,16 +531,32 @@ def test_check_fits_and_cuts_labels_only(monkeypatch, width):
 
 
 def test_check_in_a_log_has_one_uncut_line_for_each_file():
-    maps = [map_record("a" * 90, decisions=[zeros(1), zeros(2)]), broken()]
-    text = checked(maps, same_set=True, refusal="no").splitlines()
+    maps = [map_record("a" * 90, decisions=[zeros(1), zeros(2)]), broken(), broken("fear_043")]
+    text = checked(maps, same_set=True, refusal="no", verbose=True).splitlines()
     assert text[1].startswith(f"x    {'a' * 90}  57×66×40")
     assert text[1].endswith(f"ok: {zeros(1).text}; {zeros(2).text}")
     assert text[2].endswith(f"refused: /data/fear_042.nii.gz: {LONG}")
+    brief = checked(maps, same_set=True, refusal="no").splitlines()
+    assert brief[1].endswith("ok 1")
+    assert brief[2:4] == text[2:4]  # one searches a log for what is wrong
 
 
-def test_check_tells_equal_remarks_once_on_a_terminal():
+def test_check_tells_equal_refusals_once_on_a_terminal():
+    maps = [map_record("a", decisions=[zeros(1)]), *(broken(f"fear_{i:03d}") for i in range(12))]
+    other = replace(broken("odd"), error="/data/odd.nii.gz: it is odd")
+    text = checked([*maps, other], stream=Tty(), same_set=True, refusal="no")
+    assert text.count("gzip stream ends early") == 1
+    assert len(re.findall(r"^x +fear_\d+ .* refused 2$", text, re.MULTILINE)) == 12
+    assert ("remark 2 12 maps (/data/fear_000.nii.gz, /data/fear_001.nii.gz, /data/fear_002.nii.gz and 9 more): "
+            f"{LONG}") in words(text)
+    assert re.search(r"^x +odd .* refused\n    /data/odd\.nii\.gz: it is odd$", text, re.MULTILINE)
+    assert checked(maps, stream=Tty(), same_set=True, verbose=True).count("gzip stream ends early") == 12
+
+
+@pytest.mark.parametrize("stream", [Tty, io.StringIO])
+def test_check_tells_equal_remarks_once(stream):
     maps = [map_record(f"m{i}", decisions=[zeros(106400 + i)]) for i in range(20)]
-    text = checked(maps, stream=Tty(), same_set=True)
+    text = checked(maps, stream=stream(), same_set=True)
     assert text.count("zeros are missing") == 1
     assert "all 20 maps: 106400 to 106419 zeros are missing" in text
     assert len(re.findall(r"^x +m\d+ .* ok 1$", text, re.MULTILINE)) == 20

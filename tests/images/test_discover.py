@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -12,8 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import niicorr as nc
 from niicorr.errors import InputError
 from niicorr.images.discover import discover, make_unique, shorten
+from niicorr.images.load import FileFacts, volumes
+from niicorr.words import IMAGE_SUFFIXES
 from strategies import MODEST
 
 parts = st.sampled_from(["a", "b", "a.nii", "a#2", "b/a"])
@@ -62,6 +66,63 @@ def test_what_matches_nothing_is_a_problem_of_its_own(here):
     assert "no image in this folder" in folder.problem.text
     assert missing.problem is None  # reading the header will say so
     assert good.problem is None
+
+
+@pytest.mark.parametrize("suffix", IMAGE_SUFFIXES)
+def test_a_folder_is_looked_through_for_all_that_is_read(here, suffix):
+    here("empty/notes.txt")
+    (folder,) = discover("empty")
+    assert suffix in folder.problem.advice.removeprefix("looked for ").split(", ")
+    values = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
+    kind = {".mg": nib.MGHImage, ".ni": nib.Nifti1Image}.get(suffix[:3], nib.Nifti1Pair)
+    name = suffix.replace(".mgh.gz", ".mgz")  # nibabel knows it by that name alone
+    Path("maps").mkdir()
+    kind(values, np.diag([2, 2, 2, 1])).to_filename(f"maps/m{name}")
+    Path(f"maps/m{name}").rename(f"maps/m{suffix}")
+    (source,) = discover("maps")
+    (volume,) = volumes(nc.read_maps(source.path).files[0].header, [0], FileFacts())
+    np.testing.assert_array_equal(volume, values)
+
+
+def of_niicorr(folder, record, **fields):
+    (Path(folder) / record).write_text(json.dumps({"program": "niicorr", **fields}))
+
+
+@pytest.mark.parametrize(("record", "what"), [("run.json", "a result of niicorr"),
+                                              ("library.json", "a library of niicorr index")])
+def test_a_result_is_no_set_of_maps(here, record, what):
+    here("a.nii", "out/mask.nii.gz", "out/correlations.csv")
+    of_niicorr("out", record, files=["mask.nii.gz", "correlations.csv", "run.json", "../a.nii", 5])
+    for named in ("out", "out/", "ou*"):
+        (source,) = discover(named)
+        assert source.problem.text.startswith(f"{what}, not a set of maps: ")
+    result, gone, good = discover(["out", "empty*", "a.nii"])  # all that is wrong at once
+    assert result.problem is not None
+    assert gone.problem is not None
+    assert good.problem is None
+    assert paths("out/mask.nii.gz") == paths("out/*.nii.gz") == ["out/mask.nii.gz"]  # who names it means it
+
+
+@pytest.mark.parametrize("record", ["run.json", "library.json"])
+def test_maps_beside_a_result_are_taken_without_what_is_its_own(here, record):
+    here("out/mask.nii.gz", "out/mine.nii", "out/data/b.nii", "out/data/mask.nii.gz")
+    of_niicorr("out", record, files=["mask.nii.gz", "run.json"])
+    found = discover("out")
+    assert [source.path for source in found] == ["out/data/b.nii", "out/data/mask.nii.gz", "out/mine.nii"]
+    assert {(d.topic, d.text) for source in found for d in source.decisions} == {
+        ("file", "mask.nii.gz in out is niicorr's own and was left out")}
+    assert discover(["out", "out/mine.nii"])[2].decisions[1].text == "is named more than once and used once"
+    of_niicorr("out", record, program="other")
+    assert "out/mask.nii.gz" in paths("out")
+
+
+def test_many_images_of_a_result_are_counted(here):
+    names = ["mask.nii.gz", *(f"contribution_{k}.nii.gz" for k in range(1200))]
+    here("out/z.nii", *(f"out/{name}" for name in names))
+    of_niicorr("out", "run.json", files=names)
+    (source,) = discover("out")
+    assert source.decisions[0].text == ("contribution_0.nii.gz, contribution_1.nii.gz, contribution_10.nii.gz and "
+                                        "1\u00a0198 more in out are niicorr's own and were left out")
 
 
 @pytest.mark.parametrize("nothing", [[], (), [[], []]])

@@ -31,6 +31,14 @@ def averaged(maps, atlas, missing=(), zeros="data", min_coverage=0.5, **how):
     return regional_means(survey, sampling, placed, min_coverage=min_coverage), sampling, placed
 
 
+@pytest.mark.parametrize(("atlas_at", "told"), [(AFFINE, "lies elsewhere"), (np.eye(4), "as they are counted")])
+def test_maps_without_a_place_are_questioned_with_an_atlas_too(labels, atlas_at, told):
+    maps = nc.survey(nc.read_maps([(np.random.default_rng(0).standard_normal(SHAPE), np.eye(4))]))
+    sampling, _ = sample_atlas(maps, None, read_atlas((labels, atlas_at)))
+    assert "the identity for an affine" in sampling.warnings[-1]
+    assert told in sampling.warnings[-1]
+
+
 def test_means_are_nilearns(labels):
     rng = np.random.default_rng(0)
     maps = rng.standard_normal((3, *SHAPE)) + 1e4

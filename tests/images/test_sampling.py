@@ -10,7 +10,7 @@ import pytest
 
 from niicorr.errors import InputError, MapError
 from niicorr.images.mapset import read_maps
-from niicorr.images.sampling import choose_sampling, settle
+from niicorr.images.sampling import choose_sampling, placeless, settle
 from niicorr.images.survey import survey
 from niicorr.space import Grid
 
@@ -88,6 +88,28 @@ def test_no_outline_at_all_is_the_whole_grid_and_a_warning():
 def test_a_mask_of_no_human_size_is_questioned(edge, shape, questioned):
     sampling = choose_sampling(surveyed((brain(), affine(edge))))
     assert ("litres" in texts(sampling.warnings)) == questioned
+
+
+IDENTITY = ("has the identity for an affine, as it is written where no place is known: it says nothing of where the "
+            "brain lies, and ")
+
+
+def test_an_identity_for_an_affine_is_questioned_once():
+    at_none, at_some = (brain(1), np.eye(4)), (brain(2), affine())
+    (said,) = choose_sampling(surveyed(at_none)).warnings
+    assert said == f"image 0 {IDENTITY}voxels are compared as they are counted"
+    (said,) = choose_sampling(surveyed(*[at_none] * 5)).warnings
+    assert said.startswith("all 5 maps have the identity for an affine, as it")
+    (said,) = choose_sampling(surveyed(at_none, at_none), surveyed((brain(3), affine(1, (0.5, 0, 0))))).warnings
+    assert said.startswith("2 of 3 maps (image 0 and image 1) have the identity for an affine, as it")
+    assert said.endswith("what they are compared with lies elsewhere: the same place is hardly the same voxel. Give "
+                         "them the affine of the images that they were made from")
+    (said,) = choose_sampling(surveyed(*[at_none] * 5, at_some), mask="none", grid=at_some).warnings
+    assert said.startswith("5 of 6 maps (image 0, image 1, image 2 and 2 more) have the identity")
+    assert "as they are counted" not in said
+    assert choose_sampling(surveyed(at_some)).warnings == ()
+    assert not placeless([unoriented(surveyed(at_some), 0)], Grid(SHAPE, affine()))  # told map by map
+    assert "lies elsewhere" in choose_sampling(surveyed(at_none), grid=(brain(), affine()), mask="none").warnings[0]
 
 
 def shaded(kind):

@@ -126,7 +126,7 @@ def test_few_common_voxels_have_no_p(made, tmp_path):
     hit = nc.search(tmp_path / "few.nii.gz", library, zeros="missing").hits[0][0]
     assert (hit.n, np.isnan(hit.p), np.isnan(hit.p_fdr)) == (40, True, True)
     assert "no p-value: 40 common voxels are too few for the null model (50 needed)" in hit.note
-    assert "low overlap: 40 of the 1480 voxels of the mask" in hit.note
+    assert "low overlap: 40 of the 1\u00a0480 voxels of the mask" in hit.note
 
 
 @pytest.mark.parametrize(("prepare", "words"), [

@@ -339,6 +339,26 @@ def test_maps_compared_by_regional_means_say_so(same_set, title):
     assert not [c for c in ax.collections if c.get_label().startswith("_strip")], "rows are maps, not regions"
 
 
+@pytest.mark.parametrize(("gone", "words"), [
+    ((), ""), ((1,), "1 of 1\u00a0200 regions is missing in every map: area 1_R"),
+    ((0, 3, 7), "3 of 1\u00a0200 regions are missing in every map: area 0_L, area 3_R and area 7_R"),
+    (range(1190), "1\u00a0190 of 1\u00a0200 regions are missing in every map (regions.tsv)"),
+])  # fmt: skip
+def test_regions_that_are_missing_in_every_map_are_told(gone, words):
+    maps = tuple(MapRecord(f"m{i}", f"maps/{i}.nii") for i in range(3))
+    values = np.ones((3, 1200))
+    values[:, list(gone)] = np.nan
+    values[0, 9] = np.nan  # missing in one map: its cells say so
+    result = CorrelationResult(
+        np.full((3, 3), 0.3), np.full((3, 3), 1000), maps, maps, same_set=True, grid=GRID,
+        parcellation=Parcellation("aal", tuple(pairs_of_sides(1200)), np.ones(1200), ("m",) * 3, np.ones((3, 1200)),
+                                  values),
+    )  # fmt: skip
+    shown = small_print(heatmap(result))
+    assert ("missing in every map" in shown) == bool(words)
+    assert re.search(rf"{re.escape(words)}(;|$)", shown, re.MULTILINE), shown
+
+
 def test_maps_are_grouped_by_a_column_of_their_manifest():
     kinds = ["pain", "reward", "fear"]
     x = tuple(MapRecord(f"x{i}", f"x/{i}.nii", metadata={"id": str(i), "domain": kinds[i % 3]}) for i in range(12))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -46,6 +47,21 @@ def refused(capsys, code, *argv):
     said = capsys.readouterr().err
     assert "Traceback" not in said
     return " ".join(said.split())
+
+
+def test_a_demo_replaces_no_result_but_its_own(saved, monkeypatch, capsys):
+    before = {path.name: path.read_bytes() for path in saved.iterdir()}
+    said = refused(capsys, 2, "demo", "-o", str(saved))
+    assert "sv holds a result that is not the demo's (niicorr run -x x -o sv" in said
+    assert "name another folder with -o" in said
+    assert {path.name: path.read_bytes() for path in saved.iterdir()} == before
+    nc.correlate(np.eye(3), null="none").save("python")
+    assert "python holds a result that is not the demo's: name" in refused(capsys, 2, "demo", "-o", "python")
+    record = json.loads((saved / "run.json").read_text(encoding="utf-8"))
+    monkeypatch.setattr("niicorr.cli.commands._run", lambda *_args: 0)
+    for written_by, code in (("niicorr demo -o sv", 0), ("niicorr run -x demo", 2), ("niicorr 'demo", 2), (5, 2)):
+        (saved / "run.json").write_text(json.dumps({**record, "command": written_by}), encoding="utf-8")
+        assert main(["demo", "-o", str(saved)]) == code
 
 
 def test_a_demo_that_fails_leaves_nothing(tmp_path, monkeypatch, capsys):

@@ -232,8 +232,9 @@ def test_only_ratios_of_weights_matter(pair, factor):
 def test_covariates_in_the_output_folder_are_inputs(pair):
     assert pair.run(*RAW, "--contributions").code == 0
     before = sorted(p.name for p in pair.out.iterdir())
-    for form in (str(pair.out / "contribution_*.nii.gz"), str(pair.out)):
+    for form, code, words in ((str(pair.out / "contribution_*.nii.gz"), 2, "holds the input"),
+                              (str(pair.out), 3, "a result of niicorr, not a set of maps")):
         outcome = pair.run(*RAW, "--partial", form)
-        assert outcome.code == 2, outcome
-        assert outcome.says("holds the input")
+        assert outcome.code == code, outcome
+        assert outcome.says(words)
     assert sorted(p.name for p in pair.out.iterdir()) == before

@@ -19,7 +19,7 @@ _TALK = {"-v, --verbose": "every decision about every map", "-q, --quiet": "erro
          "--json": "a summary on standard output"}
 _FIGURES = {"--order ORDER": "of rows and columns: {choices}",
             "--format LIST": "of png, svg and pdf, with commas between (png,svg)",
-            "--no-figures": "write tables only"}
+            "--no-figures": "write no figures (the page is written)"}
 _SETS = {"-x MAP...": "columns of the heatmap", "-y MAP...": "rows of the heatmap; left out: the set against itself"}
 _DOMAIN = {"--mask WHAT": "which voxels may count: auto, none, mni152 or a file",
            "--background VALUE": 'what means "no data here": auto, none or a number',
@@ -99,7 +99,7 @@ BRIEFS: dict[str, Brief] = {
             ".ptseries.nii)",
             "-o, --out DIR": "the result, written whole or not at all (niicorr-rois)"},
          "regions": {"--atlas FILE|NAME": "an image, or aal, schaefer200, yeo7…; images need one",
-                     "--labels FILE": "names of its regions (a table beside it is found)"},
+                     "--labels FILE": "names of its regions (one beside it that fits is found)"},
          "cleaning, by nilearn; nothing unless asked for": {
             "--confounds TSV...": "what to regress out: a table for each run",
             "--strategy WHAT...": "what of it, such as motion6 wm_csf scrub, or columns",

@@ -1,7 +1,7 @@
 """What ``check`` shows: every file with its verdict, then what `run` would do.
 
-On a terminal the verdict is a word; remarks are footnotes, each told once for all its maps. In a log every
-row carries its texts in full, so that one can search them.
+Remarks are footnotes, each told once for all its maps; with ``-v`` every map has its own. On a terminal refusals that
+are alike are told so, too; in a log the row of a refused file carries what is wrong with it, so that one can search.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from niicorr.cli.account import decision_lines, warning_lines
 from niicorr.cli.page import columns, pad
 from niicorr.numerals import NARROW, integer, percent, plural, value_text
-from niicorr.result.alike import Remark, kind, remarks
+from niicorr.result.alike import Remark, gathered, kind, remarks
 from niicorr.result.sentences import error_text, shape_text, usable
 from niicorr.space import format_mm
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 _HEADS = ("set", "map", "shape", "voxel mm", "axes", "type", "background", "data")
 _SHOWN = ("background",)
 """Topics of remarks that a column tells already."""
+
+_NAMED = 3
+"""So many of the files that are refused for one reason are named with it."""
 
 _LABEL = 1
 _LEAST_LABEL = 12
@@ -44,15 +47,20 @@ def check_lines(
     """Yield the table, the remarks, what holds for all maps, and whether `run` would work."""
     rows = [("x", record) for record in x_maps] + [("y", record) for record in y_maps if not same_set]
     maps = [record for _, record in rows]
-    found = remarks(usable(maps), but=_SHOWN)
-    footnote = {remark.kind: number for number, remark in enumerate(found, 1)}
+    found = [] if verbose else remarks(usable(maps), but=_SHOWN)
+    faults = [] if verbose or page.log else _alike_faults(maps)
+    footnote = {remark.kind: number for number, remark in enumerate([*found, *faults], 1)}
     yield from warning_lines(warnings, page)
     yield from _table(rows, footnote, page, verbose=verbose)
-    if found and not page.log and not verbose:
+    if found or faults:
         yield []
-        for number, remark in enumerate(found, 1):
-            who = "" if len(maps) == 1 else f"{_who(remark, len(maps))}: "
-            yield from page.paragraph(f"remark {number}", f"{who}{remark.text}")
+    for number, remark in enumerate(found, 1):
+        who = "" if len(maps) == 1 else f"{_who(remark, len(maps))}: "
+        yield from page.paragraph(f"remark {number}", f"{who}{remark.text}")
+    for number, fault in enumerate(faults, 1 + len(found)):
+        more = f" and {integer(fault.count - _NAMED)} more" if fault.count > _NAMED else ""
+        who = f"{plural(fault.count, 'map')} ({', '.join(fault.labels[:_NAMED])}{more})"
+        yield from page.paragraph(f"remark {number}", f"{who}: {fault.text}", "bad")
     if decisions:
         yield []
     yield from decision_lines(decisions, page)
@@ -81,12 +89,12 @@ def _table(
         word, style = _verdict(record, footnote)
         if page.log:
             notes = "; ".join(page.text(decision.text) for decision in record.decisions
-                              if decision.topic not in _SHOWN)
+                              if decision.topic not in _SHOWN and verbose)
             full = page.text(error_text(record)) if style == "bad" else notes
-            yield [(text, ""), (f"{word.split(' ', 1)[0]}{': ' if full else ''}{full}", style)]
+            yield [(text, ""), (f"{word}{': ' if full else ''}{full}", style)]
             continue
         yield [(text, ""), (word, style)]
-        details = [error_text(record)] if style == "bad" else []
+        details = [error_text(record)] if word == "refused" else []
         if verbose:
             details += [f"{decision.topic}: {decision.text}" for decision in record.decisions]
         for detail in details:
@@ -108,10 +116,21 @@ def _fields(name: str, record: MapRecord) -> list[str]:
 
 def _verdict(record: MapRecord, footnote: dict[tuple[str, ...], int]) -> tuple[str, Style]:
     if record.error is not None:
-        return "refused", "bad"
-    numbers = sorted({footnote[kind(decision.text)] for decision in record.decisions
-                      if decision.topic not in _SHOWN})
+        return f"refused {footnote.get(kind(_reason(record)), '')}".strip(), "bad"
+    told = (kind(decision.text) for decision in record.decisions if decision.topic not in _SHOWN)
+    numbers = sorted({footnote[one] for one in told if one in footnote})
     return f"ok {','.join(map(str, numbers))}".strip(), "good"
+
+
+def _alike_faults(maps: Sequence[MapRecord]) -> list[Remark]:
+    """Gather what is wrong with more than one file, by their paths."""
+    faults = gathered((record.path, _reason(record)) for record in maps if record.error is not None)
+    return [fault for fault in faults if fault.count > 1]
+
+
+def _reason(record: MapRecord) -> str:
+    """Return what is wrong with a map, without its path."""
+    return error_text(record).removeprefix(record.path).removeprefix(": ")
 
 
 def _who(remark: Remark, total: int) -> str:

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from niicorr.cli.drawing import draw_figures, draw_page
 from niicorr.cli.keeping import keeping
-from niicorr.errors import InputError, ResourceError, UsageError
-from niicorr.folder import OutputFolder, is_result, remove, result_stands
+from niicorr.errors import InputError, ResourceError, UsageError, told_on
+from niicorr.folder import OutputFolder, command_of, is_result, remove, result_stands
 from niicorr.images.discover import discover
 from niicorr.images.mapset import read_maps
 from niicorr.numerals import integer, plural
 from niicorr.options import Options
 from niicorr.pipeline import correlate
 from niicorr.result.saved import write_result
-from niicorr.tables import path_text
+from niicorr.tables import brief, path_text
 
 if TYPE_CHECKING:
     import argparse
@@ -90,10 +90,20 @@ def demo(options: argparse.Namespace, argv: list[str], terminal: Terminal) -> in
 
     # The folder is judged before the data are written, and again with them in it.
     OutputFolder(options.out, own=(DEMO_DATA,))
+    _demand_own_demo(options.out)
     data = os.path.join(options.out, DEMO_DATA)
     with _nothing_left(data):
         x, y = write_demo_data(data)
         return _run(x, y, {}, (), (DEMO_DATA,), options, argv, terminal)
+
+
+@told_on("docs/reference/files.md")
+def _demand_own_demo(folder: str) -> None:
+    """Refuse to put example results in the place of real ones."""
+    command = command_of(folder)
+    if is_result(folder) and command.split(" ")[:2] != ["niicorr", "demo"]:
+        raise UsageError(f"{path_text(folder)} holds a result that is not the demo's"
+                         f"{f' ({brief(command)})' if command else ''}: name another folder with -o")
 
 
 @contextmanager

@@ -9,6 +9,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from niicorr.words import IMAGE_SUFFIXES
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -28,7 +30,7 @@ FILES = frozenset(["x", "y", "maps", "bold", "mask", "grid", "partial", "weights
 MAPS = frozenset(["x", "y", "maps", "bold", "mask", "grid", "partial", "weights", "atlas", "contributions"])
 """Files of these are images or tables; where a folder has none, the shell offers all its files."""
 
-ENDINGS = (".nii", ".nii.gz", ".hdr", ".img", ".img.gz", ".tsv", ".csv", ".txt", ".1D", ".npy")
+ENDINGS = (*IMAGE_SUFFIXES, ".tsv", ".csv", ".txt", ".1D", ".npy")
 
 
 def add_completion_parser(commands: Any, how: dict[str, Any]) -> None:

@@ -193,7 +193,7 @@ def make_parser() -> Parser:
     _machine(rois, cache=False)
     _talk(rois)
     report = add_report_parser(commands, how)
-    _figures(report, order=None)
+    _figures(report, order=None, again=True)
     _talk(report)
     for library in (add_index_parser(commands, how), add_search_parser(commands, how)):
         _machine(library)
@@ -324,6 +324,7 @@ def _contributions(parser: argparse.ArgumentParser) -> None:
 
 def _figures(
     parser: argparse.ArgumentParser, *, heatmap: bool = True, order: str | None = "given", unused: bool = False,
+    again: bool = False,
 ) -> Any:
     from niicorr import words
 
@@ -335,8 +336,10 @@ def _figures(
                            f"({order or 'given; of regions group'})")
         group.add_argument("--cmap", default="vik", choices=("vik", "RdBu_r"), help="colours (vik)")
     group.add_argument("--format", default=("png", "svg"), type=formats, metavar="png,svg,pdf", help="(png,svg)")
-    group.add_argument("--no-figures", action="store_true", help="write tables only")
-    group.add_argument("--no-report", action="store_true", help="write no report page")
+    group.add_argument("--no-figures", action="store_true", help="leave the figures as they are" if again else
+                       "write no figures" + " (the page is written)" * heatmap)
+    group.add_argument("--no-report", action="store_true", help="leave the page as it is" if again else
+                       "write no report page" if heatmap else "without effect: calibrate writes no page")
     if heatmap:
         group.add_argument("--report-maps", default="auto", type=report_maps, metavar="all|top:N|none",
                            help="which maps the page shows: all, those of the N strongest pairs, or none, so that the "

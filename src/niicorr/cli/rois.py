@@ -76,7 +76,7 @@ def _regions(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--atlas", metavar="FILE|NAME",
                        help="an image with a whole number for each region, or a volume of probabilities; or a name "
                        f"that nilearn fetches: {ATLASES}. Needed for images")
-    group.add_argument("--labels", metavar="FILE", help="names of its regions (a table beside it is found)")
+    group.add_argument("--labels", metavar="FILE", help="names of its regions (one beside it that fits is found)")
     group.add_argument("--min-coverage", default=0.5, type=share, metavar="F",
                        help="a region of which a run has data in a smaller share is missing (0.5)")
 

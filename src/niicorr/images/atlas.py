@@ -387,7 +387,7 @@ def _probabilities(path: str, header: ImageHeader, max_map_size: int) -> tuple[F
     """Read a volume of weights for each region, and say what they are; one volume at a time is judged."""
     n, needed = header.n_volumes, 4 * header.n_volumes * prod(header.shape)
     if n > MAX_REGIONS or needed > WEIGHTS_SIZE * max_map_size:
-        raise MapError(path, f"its {n} volumes of {'×'.join(map(str, header.shape))} voxels would take "
+        raise MapError(path, f"its {integer(n)} volumes of {'×'.join(map(str, header.shape))} voxels would take "
                        f"{needed / 2**30:.3g} GiB of memory (limit {WEIGHTS_SIZE * max_map_size / 2**30:.3g} GiB)",
                        "raise --max-map-size if this is meant, or give the atlas with larger voxels")
     weights, seen = _empty_weights(n, header.shape), _Seen()
@@ -399,9 +399,9 @@ def _probabilities(path: str, header: ImageHeader, max_map_size: int) -> tuple[F
     if seen.single:
         return weights, "one value (a mask)"
     if seen.whole and (seen.largest > PERCENT or seen.patches):
-        raise MapError(path, f"its {n} volumes hold whole numbers up to {seen.largest:.6g}: labels or counts, not "
-                       "probabilities", "give one volume with a label for each region, or a volume of probabilities "
-                       "(0 to 1, or percent) for each")
+        raise MapError(path, f"its {integer(n)} volumes hold whole numbers up to {seen.largest:.6g}: labels or counts, "
+                       "not probabilities", "give one volume with a label for each region, or a volume of "
+                       "probabilities (0 to 1, or percent) for each")
     mended = f" ({plural(seen.mended, 'slightly negative value')} taken as 0)" if seen.mended else ""
     return weights, f"weights up to {seen.largest:.4g}{mended}"
 

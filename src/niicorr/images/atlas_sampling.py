@@ -11,7 +11,7 @@ import numpy as np
 from niicorr.errors import InputError, told_on
 from niicorr.images.atlas import Atlas
 from niicorr.images.region_names import listed
-from niicorr.images.sampling import GivenGrid, Sampling, choose_sampling
+from niicorr.images.sampling import GivenGrid, Sampling, choose_sampling, placeless
 from niicorr.images.survey import Survey
 from niicorr.numerals import integer, plural
 from niicorr.records import Decision
@@ -64,7 +64,7 @@ def sample_atlas(
         "regions of the atlas; the others do not count")
     said.append(Decision("mask", f"that of the atlas: {what}" if by_regions else what))
     # Where only regions count it is no brain mask, and its size is no cause for questions.
-    warnings = () if by_regions else chosen.warnings
+    warnings = tuple(placeless([s for s in (x, y) if s is not None], chosen.grid)) if by_regions else chosen.warnings
     return (replace(chosen, mask=counting, decisions=(*said, *placed.decisions, *_outside(placed, counting)),
                     warnings=(*placed.warnings, *warnings)), placed)
 

@@ -18,14 +18,19 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from niicorr.errors import InputError, MapError, NoMapError, ResourceError
-from niicorr.folder import is_library, is_result
+from niicorr.folder import is_library, is_result, written_files
 from niicorr.images.foreign import has
-from niicorr.images.header import IMAGE_SUFFIXES, image_suffix
+from niicorr.images.header import image_suffix
+from niicorr.numerals import integer, listed
 from niicorr.records import Decision
 from niicorr.tables import brief, expanded, path_text, printable
+from niicorr.words import IMAGE_SUFFIXES
 
 MOST_NAMED = 10
 """So many columns of a table without paths are named."""
+
+FEW_NAMED = 3
+"""So many of niicorr's own files beside maps are named."""
 
 DEEPEST = 100
 """Lists of lists of maps may lie so deep in each other."""
@@ -33,6 +38,8 @@ DEEPEST = 100
 # The first bytes of other encodings, as they come out of UTF-8; of UTF-32 those of UTF-16 are the beginning.
 _MARKS = (("\udcff\udcfe\0\0", "UTF-32"), ("\0\0\udcfe\udcff", "UTF-32"), ("\udcff\udcfe", "UTF-16"),
           ("\udcfe\udcff", "UTF-16"))
+
+_TWICE = Decision("file", "is named more than once and used once")
 
 _BIDS = re.compile(r"(?:[A-Za-z]+-[A-Za-z0-9+.]+_)+[A-Za-z0-9]+")
 
@@ -166,14 +173,37 @@ def _from_folder(folder: str) -> Iterator[MapSource]:
         seen.add(place)
         folders[:] = sorted(f for f in folders if not f.startswith("."))
         found += [os.path.join(root, f) for f in files if not f.startswith(".") and image_suffix(f)]
+    what, own = _of_niicorr(folder)
+    held = set(found)
+    left_out = [name for name in sorted(own) if os.path.join(folder, name) in held]
     for fault in faults:
         name = str(fault.filename or folder)
         yield MapSource(name, "", problem=MapError(name, f"this folder cannot be read ({fault.strerror})",
                                                    "ask its owner, or leave it out"))
     if not found and not faults:
-        suffixes = ", ".join(s for s in IMAGE_SUFFIXES if "." not in s[1:] or s.endswith(".gz"))
-        yield MapSource(folder, "", problem=NoMapError(folder, "no image in this folder", f"looked for {suffixes}"))
-    yield from (MapSource(path, "") for path in sorted(found))
+        yield MapSource(folder, "", problem=NoMapError(folder, "no image in this folder",
+                                                       f"looked for {', '.join(IMAGE_SUFFIXES)}"))
+    if what and found and len(found) == len(left_out):
+        yield MapSource(folder, "", problem=MapError(folder, f"{what}, not a set of maps",
+                                                     "name the folder of your maps, or the file in it that you mean"))
+        return
+    said = []
+    if left_out:
+        shown = [*left_out[:FEW_NAMED], *([f"{integer(len(left_out) - FEW_NAMED)} more"] * (len(left_out) > FEW_NAMED))]
+        are = "is niicorr's own and was" if len(left_out) == 1 else "are niicorr's own and were"
+        said.append(Decision("file", f"{listed(shown)} in {path_text(folder)} {are} left out"))
+    passed_over = {os.path.join(folder, name) for name in left_out}
+    yield from (MapSource(path, "", decisions=tuple(said)) for path in sorted(found) if path not in passed_over)
+
+
+def _of_niicorr(folder: str) -> tuple[str, set[str]]:
+    """Say what niicorr made of a folder, and which files in it are its own; of another folder neither."""
+    try:
+        if is_result(folder):
+            return "a result of niicorr", written_files(folder)
+        return ("a library of niicorr index", {"mask.nii.gz"}) if is_library(folder) else ("", set())
+    except ResourceError:  # who knows what it is; its maps may be read
+        return "", set()
 
 
 def _from_manifest(path: str) -> Iterator[MapSource]:
@@ -259,9 +289,8 @@ def _merge(sources: list[MapSource]) -> list[MapSource]:
         first = kept[seen[key]]
         if first.label != source.label:
             kept.append(source)  # a manifest may use one file under two labels on purpose
-        elif image_suffix(first.path) == image_suffix(source.path) and not first.decisions:
-            repeated = Decision("file", "is named more than once and used once")
-            kept[seen[key]] = replace(first, decisions=(repeated,))
+        elif image_suffix(first.path) == image_suffix(source.path) and _TWICE not in first.decisions:
+            kept[seen[key]] = replace(first, decisions=(*first.decisions, _TWICE))
     return kept
 
 

@@ -23,6 +23,7 @@ from niicorr.records import Decision
 from niicorr.space import MNI, Grid, affine_fault, displacement, tolerance_mm
 from niicorr.tables import path_text
 from niicorr.typing import Float64Array
+from niicorr.words import IMAGE_SUFFIXES
 
 MAX_MAP_SIZE = 2**30
 """Default of ``--max-map-size``: bytes of one volume in memory."""
@@ -42,7 +43,6 @@ FLOAT32_EXACT = ("bool", "uint8", "int8", "uint16", "int16", "float16", "float32
 TIME_SERIES_VOLUMES = 20
 """A 4-D file with a time unit, a positive TR and more volumes than this is a time series."""
 
-IMAGE_SUFFIXES = (".nii.gz", ".nii.bz2", ".nii", ".hdr.gz", ".hdr", ".img.gz", ".img", ".mgz", ".mgh.gz", ".mgh")
 _SURFACE_ADVICE = "niicorr compares volumes; surfaces are not read yet"
 _FOREIGN = {
     ".gii": ("surface data (GIFTI)", _SURFACE_ADVICE),
@@ -398,7 +398,8 @@ def _shapes(path: str, dims: list[int]) -> tuple[tuple[int, int, int], int]:
         raise MapError(path, f"2-D image: its shape is {_shape(sizes)}" if rank == 2 else "1-D data",
                        "niicorr compares volumes")
     if sum(n == 1 for n in sizes[:3]) == 2 and max(sizes[:3]) > 1:
-        raise MapError(path, f"surface data: a vector of {max(sizes[:3])} values, not a volume", _SURFACE_ADVICE)
+        raise MapError(path, f"surface data: a vector of {integer(max(sizes[:3]))} values, not a volume",
+                       _SURFACE_ADVICE)
     return (sizes[0], sizes[1], sizes[2]), prod(sizes[3:])
 
 
@@ -503,4 +504,4 @@ def _shape(sizes: Any) -> str:
 
 
 def _megabytes(size: int) -> str:
-    return f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size} bytes"
+    return f"{size / 1e6:.1f} MB" if size >= 1e5 else plural(size, "byte")

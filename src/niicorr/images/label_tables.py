@@ -20,6 +20,7 @@ from xml.etree import ElementTree
 from niicorr.errors import NOWHERE, MapError, NoMapError
 from niicorr.folder import SAVE_IT, NotRegularError, read_regular
 from niicorr.images.header import image_suffix
+from niicorr.numerals import integer
 from niicorr.spelling import advised
 from niicorr.tables import expanded, path_text, printable
 
@@ -248,7 +249,8 @@ def _table(
 
 
 def _too_wide(source: str, width: int) -> MapError:
-    return MapError(source, f"{width} columns are no table of region names (limit {MOST_COLUMNS})", _ADVICE)
+    return MapError(source, f"{integer(width)} columns are no table of region names (limit "
+                    f"{integer(MOST_COLUMNS)})", _ADVICE)
 
 
 def _is_header(rows: Rows) -> bool:

@@ -17,7 +17,7 @@ from niicorr.images.resample import cut, reindex, resample, sample_flags
 from niicorr.images.survey import MapReading, Survey
 from niicorr.images.voxels import unpack
 from niicorr.matrix import Features
-from niicorr.numerals import integer, percent, plural, short_text
+from niicorr.numerals import integer, listed, percent, plural, short_text
 from niicorr.records import NO_OUTLINE, Decision
 from niicorr.space import Grid, displacement, format_mm, reindexing, same_grid, tolerance_mm
 from niicorr.tables import path_text
@@ -31,6 +31,9 @@ BRAIN_LITRES = (0.3, 2.2)
 
 MOST_FRACTIONS = 100
 """A mask of more different values than this, not all whole and not all within 0 and 1, looks like a map."""
+
+FEW_NAMED = 3
+"""So many of the maps that a warning is about are named."""
 
 HUMAN_VOXEL_MM = 0.8
 """Smaller voxels may well be another animal's."""
@@ -160,8 +163,33 @@ def choose_sampling(
     if not chosen.any():
         raise InputError("the mask holds no voxel on the grid of comparison: check that the maps are in one space, "
                          "or give --mask FILE")
+    warnings += placeless([s for s in (x, y) if s is not None], target)
     warnings += _question(chosen, target)
     return Sampling(target, chosen, reference, by_shape, interpolation, tuple(decisions), tuple(warnings))
+
+
+def placeless(sets: Sequence[Survey], target: Grid) -> list[str]:
+    """Question an identity for an affine: grids may well agree where the maps do not."""
+    grids = [(r.record.label, r.grid) for s in sets for r in s.readings if r.grid is not None]
+    names = [label for label, grid in grids if _unplaced(grid)]
+    if not names:
+        return []
+    more = f" and {integer(len(names) - FEW_NAMED)} more" if len(names) > FEW_NAMED else ""
+    named = listed(names) if not more else f"{', '.join(names[:FEW_NAMED])}{more}"
+    who = names[0] if len(names) == 1 else (
+        f"all {integer(len(names))} maps" if len(names) == len(grids) else
+        f"{integer(len(names))} of {plural(len(grids), 'map')} ({named})")
+    text = (f"{who} {'has' if len(names) == 1 else 'have'} the identity for an affine, as it is written where no place "
+            "is known: it says nothing of where the brain lies, and ")
+    if _unplaced(target) and all(_unplaced(grid) or not grid.known for _, grid in grids):
+        return [f"{text}voxels are compared as they are counted"]
+    it, they = ("it is", "it was") if len(names) == 1 else ("they are", "they were")
+    return [f"{text}what {it} compared with lies elsewhere: the same place is hardly the same voxel. Give "
+            f"{it.split()[0].replace('they', 'them')} the affine of the images that {they} made from"]
+
+
+def _unplaced(grid: Grid) -> bool:
+    return grid.known and bool((grid.affine == np.eye(4)).all())
 
 
 def own_grid(reading: MapReading, by_shape: dict[tuple[int, int, int], Grid | None]) -> Grid:
@@ -461,7 +489,8 @@ def _mni152(target: Grid) -> BoolArray:
 
 def _question(mask: BoolArray, grid: Grid) -> list[str]:
     litres = float(mask.sum()) * grid.voxel_volume / 1e6
-    if min(grid.voxel_mm) < HUMAN_VOXEL_MM or not grid.known or BRAIN_LITRES[0] <= litres <= BRAIN_LITRES[1]:
+    sized = grid.known and not _unplaced(grid) and min(grid.voxel_mm) >= HUMAN_VOXEL_MM
+    if not sized or BRAIN_LITRES[0] <= litres <= BRAIN_LITRES[1]:
         return []
     return [f"the mask holds {litres:.2g} litres; a human brain has 1 to 1.7. If these are whole human brains, give "
             "the brain mask with --mask."]

@@ -21,6 +21,7 @@ from niicorr.images.mapset import MapFile, MapSet, record
 from niicorr.images.shelf import Shelf
 from niicorr.images.stream import ByteStream
 from niicorr.images.voxels import Voxels
+from niicorr.numerals import plural
 from niicorr.records import Decision, MapRecord
 from niicorr.space import Grid
 from niicorr.tables import printable
@@ -297,7 +298,7 @@ def _complete(
     assert file.header is not None  # it was read
     extra = []
     if trailing and file.header.trailer == "none":
-        extra = [Decision("file", f"more follows after the last voxel ({trailing} bytes) and was not used")]
+        extra = [Decision("file", f"more follows after the last voxel ({plural(trailing, 'byte')}) and was not used")]
     size, digest = (None, None) if content is None else (content.size, content.blake2b)
     known = replace(reading.record, size=size, blake2b=digest, decisions=(*reading.record.decisions, *extra))
     return replace(reading, record=known, stored=stored)

@@ -15,6 +15,7 @@ from niicorr.errors import MapError
 from niicorr.images.header import ImageHeader
 from niicorr.images.load import FileFacts, volumes
 from niicorr.images.series import RegionSeries, demand_finite, repetition_time
+from niicorr.numerals import plural
 from niicorr.records import Decision
 from niicorr.tables import path_text
 from niicorr.typing import BoolArray, Float64Array, FloatArray, IntArray
@@ -72,10 +73,13 @@ def weighted_series(
     n_valid = (matrix > 0).astype(np.int64) @ active.astype(np.int64)
     decisions = []
     if dropped := int(np.count_nonzero(~finite)):
-        decisions.append(Decision("missing", f"{dropped} voxels of the regions are NaN or infinite in some volume: "
-                                  "left out of all"))
+        are = "is" if dropped == 1 else "are"
+        decisions.append(Decision("missing", f"{plural(dropped, 'voxel')} of the regions {are} NaN or infinite in "
+                                  "some volume: left out of all"))
     if zero := int(np.count_nonzero(~active)):
-        decisions.append(Decision("missing", f"{zero} voxels of the regions are 0 in every volume: left out"))
+        are = "is" if zero == 1 else "are"
+        decisions.append(Decision("missing", f"{plural(zero, 'voxel')} of the regions {are} 0 in every volume: left "
+                                  "out"))
     seconds = t_r
     if seconds is None:
         seconds, said = repetition_time(header)

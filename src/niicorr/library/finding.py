@@ -421,8 +421,8 @@ def _doubts(sizes: EffectiveSize, i: int, j: int) -> Iterator[str]:
     """Say why the p of a cell should be trusted less, as a run does."""
     size, stationary = sizes.n_effective[i, j], sizes.gsm_n_effective[i, j]
     if sizes.variance[i, j] / sizes.gsm_variance[i, j] > UNEVEN:
-        yield (f"n_effective {size:.0f} instead of {stationary:.0f}: both maps are smooth or strong in the same places "
-               "(as strongly related maps are, too)")
+        yield (f"n_effective {integer(round(size))} instead of {integer(round(stationary))}: both maps are smooth or "
+               "strong in the same places (as strongly related maps are, too)")
     if sizes.guarded[i, j]:
         yield "the null model was held at a bound"
     if size < FEW:

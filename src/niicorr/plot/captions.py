@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from niicorr.numerals import listed
 from niicorr.plot.labels import power_text, set_name, shorten_middle
 from niicorr.plot.significance import LEVELS, Significance
 from niicorr.plot.zeros import DAGGER
@@ -26,15 +27,18 @@ LONGEST_REASON = 160
 CORRECTIONS = {"bh": "Benjamini–Hochberg", "by": "Benjamini–Yekutieli"}
 SIDES = {"greater": " of r > 0", "less": " of r < 0"}
 
+FEW_REGIONS = 3
+"""So many regions that no map has are named below the cells; of more the count is told."""
+
 
 def title(result: CorrelationResult) -> str:
     """Return the title: the method and how many maps or regions."""
     method = result.measure.name
     method = method[0].upper() + method[1:]
-    n_x, n_y = len(result.x_maps), len(result.y_maps)
+    n_x, n_y = grouped(len(result.x_maps)), grouped(len(result.y_maps))
     if result.series:
         return f"{method} among {n_x} regions"
-    regions = f" ({len(result.parcellation.regions)} regions)" if result.parcellation is not None else ""
+    regions = f" ({grouped(len(result.parcellation.regions))} regions)" if result.parcellation is not None else ""
     if result.same_set:
         return f"{method} among {n_x} brain maps{regions}"
     return f"{method} of {n_x} × {n_y} brain maps{regions}"
@@ -75,7 +79,7 @@ def axis_label(name: str, names: Names, n: int, regions: bool = False, by: str =
     by : str
         What they are grouped by, where they are.
     """
-    members = f"{n} {'region' if regions else 'map'}{'' if n == 1 else 's'}"
+    members = f"{grouped(n)} {'region' if regions else 'map'}{'' if n == 1 else 's'}"
     if by:
         members += f" by {by}"
     elif names.step > 1:
@@ -109,8 +113,23 @@ def footer(result: CorrelationResult) -> str:
         what = "pair" if result.series else "cell"
         parts.append(f"{grouped(noted)} {what}s carry a note in pairs.tsv" if noted > 1 else
                      f"1 {what} carries a note in pairs.tsv")
+    parts += _missing_regions(result)
     parts += [d.text for d in result.decisions if d.topic == "partial" and d.text.startswith("covariates: ")]
     return "; ".join([*parts, result.null_text])
+
+
+def _missing_regions(result: CorrelationResult) -> list[str]:
+    """Return how many regions no map has a value of, by name where they are few; nothing where there are none."""
+    regions = result.parcellation
+    if regions is None or regions.values is None:
+        return []
+    gone = np.flatnonzero(~np.isfinite(regions.values).any(axis=0))
+    if not gone.size:
+        return []
+    names = [shorten_middle(printable(regions.names[k])) for k in gone[:FEW_REGIONS]]
+    named = f": {listed(names)}" if gone.size <= FEW_REGIONS else " (regions.tsv)"
+    return [f"{grouped(gone.size)} of {grouped(len(regions.regions))} regions {'is' if gone.size == 1 else 'are'} "
+            f"missing in every map{named}"]
 
 
 def legend(result: CorrelationResult, marks: Significance, *, starred: bool, halved: bool = False) -> str:

@@ -159,7 +159,8 @@ def small_print(result: CorrelationResult, lines: Lines, strip: Strip | None, un
     dots = "Dots: the middles of the regions" + (f", coloured by {strip.title}" if strip else "")
     dots += ", small where no line ends; lines between the hemispheres are seen from behind and from above alone"
     if unplaced:
-        dots += f"; {unplaced} region{' is' if unplaced == 1 else 's are'} left out, whose place is not known"
+        dots += f"; {captions.grouped(unplaced)} region{' is' if unplaced == 1 else 's are'} left out, "
+        dots += "whose place is not known"
     brain = "Glass brain: that of MNI space, drawn by nilearn"
     if result.parcellation is not None and not result.parcellation.mni:
         brain += "; places taken as MNI, which the atlas does not say"

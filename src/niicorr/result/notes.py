@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from string import Formatter
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from niicorr.numerals import NARROW
 from niicorr.result.alike import kind, merged
 from niicorr.typing import BitArray, BoolArray, IntArray
 
@@ -36,7 +38,7 @@ class Layer:
     form : str
         What all its texts have in common, with ``{}`` for what differs; empty where they are of several forms.
     numbers : tuple of ndarray, shape (rows, columns)
-        What differs, where that is numbers only: then ``form.format`` makes the text of them.
+        What differs, where that is numbers only.
     """
 
     bits: BitArray
@@ -47,10 +49,16 @@ class Layer:
 
     @classmethod
     def of(cls, cells: BoolArray, form: str, *numbers: Any) -> Layer:
-        """Say the same of all cells, but for numbers of the cell, each an array of all cells."""
+        """Say the same of all cells, but for numbers of the cell, each an array of all cells.
+
+        The form is that of ``str.format``; digits in threes, as of ``{:,}``, are parted as `numerals.integer` does.
+        """
+        pieces = [(before, spec) for before, _, spec, _ in Formatter().parse(form)]
 
         def text(i: int, j: int) -> str:
-            return form.format(*(array[i, j] for array in numbers))
+            values = iter(numbers)
+            return "".join(before if spec is None else before + format(next(values)[i, j], spec).replace(",", NARROW)
+                           for before, spec in pieces)
 
         return cls(np.packbits(cells, axis=1), cells.shape[1], text, form, numbers)
 

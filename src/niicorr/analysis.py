@@ -27,6 +27,7 @@ from niicorr.result.same_files import SAME_FILE, SAME_VALUES, copies_text, same_
 from niicorr.scratch import demand_room, unknown
 from niicorr.tables import printable
 from niicorr.typing import BoolArray, DeviceOption, Float64Array, FloatArray, Progress
+from niicorr.words import BY_FORMULA, TWO_WAYS
 
 if TYPE_CHECKING:  # who needs neither need not load them
     from niicorr.cluster.session import Cluster
@@ -241,15 +242,15 @@ def _overfull(found: Correlation, similarity: Similarity, unit: str) -> Iterator
 def _possible(model: NullModel, similarity: Similarity, features: Features) -> tuple[NullModel, str | None]:
     """Return the null model if it can be had, else none and why."""
     none = replace(model, null="none")
-    if model.null in ("none", "independent", "effective", "gsm") and not similarity.has_formula:
+    if model.null in ("none", *BY_FORMULA) and not similarity.has_formula:
         draws = "moran" if features.unit == "region" else "surrogate"
         why = (f"no p-values: there is no formula for {similarity.method} under the null model {model.null}; {draws} "
                "draws random maps instead")
         return none, None if model.null == "none" else why
-    if model.null in ("moran", "variogram") and features.unit == "voxel":
+    if model.null in TWO_WAYS and features.unit == "voxel":
         raise UsageError(f"the null model {model.null} is for regions, of which there are few: name an atlas with "
                          "--atlas, or take effective or surrogate for voxels")
-    if model.null in ("effective", "gsm", "surrogate", "moran", "variogram") and features.unit == "feature":
+    if model.null not in ("none", "independent") and features.unit == "feature":
         text = ("bare arrays do not tell where their voxels are, and neighbouring voxels repeat each other; give "
                 "images or a MapMatrix with a grid")
         if model.null == "effective":  # the default: whoever correlates arrays did not ask for it

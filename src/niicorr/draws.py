@@ -37,6 +37,7 @@ from niicorr.records import Decision, NullModel
 from niicorr.result.null_shape import MOST_CELLS, Histogram
 from niicorr.threads import in_order
 from niicorr.typing import BoolArray, Float64Array, FloatArray, IntArray, Progress
+from niicorr.words import TWO_WAYS
 
 if TYPE_CHECKING:  # who keeps nothing need not load it
     from niicorr.resume.kept import KeptWork
@@ -301,7 +302,7 @@ class _Counting:
         if not (base.scale > 0).any():
             return None
         kind, seed, features = self.model.null, self.model.seed, base.features
-        if kind in ("moran", "variogram"):
+        if kind in TWO_WAYS:
             # Pearson's r takes random maps as they are; otherwise they get ranks, robust scores, indicators of maps.
             plain = self.similarity.method == "pearson"
             return regional_surrogates(base, features.coords, "moran" if kind == "moran" else "variogram", seed=seed,

@@ -27,9 +27,13 @@ from niicorr.typing import (
     Resample,
     Zeros,
 )
+from niicorr.words import OPTION_LEAST, OPTION_WORDS
 
 MASKS, GRIDS = ("auto", "none", "mni152"), ("auto", "x", "y")
 """What ``mask`` and ``grid`` may be besides a file."""
+
+_WHY = {"n_surrogates": ": without random maps there is no p-value (null='none' leaves it out)"}
+"""What is said beside the least value of an option."""
 
 
 @dataclass(frozen=True)
@@ -110,21 +114,16 @@ def _of_masker(masker: Any, options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check_values(options: Options) -> None:
-    for name, kind in (("zeros", Zeros), ("resample", Resample), ("interpolation", Interpolation),
-                       ("method", Method), ("null", Null), ("fdr", Fdr), ("alternative", Alternative),
-                       ("on_error", OnError), ("device", DeviceOption)):
+    for name, kind in OPTION_WORDS.items():
         value = getattr(options, name)
         if not isinstance(value, str) or value not in get_args(kind):
             raise UsageError(f"{name} is one of {', '.join(get_args(kind))}, not {value!r}")
     demand_word("--mask", options.mask, MASKS)
     demand_word("--grid", options.grid, GRIDS)
-    for name in ("jobs", "memory", "max_map_size"):
+    for name, least in OPTION_LEAST.items():
         value = getattr(options, name)
-        if value is not None:
-            demand_whole(name, value, 1)
-    demand_whole("n_surrogates", options.n_surrogates, 1,
-                 ": without random maps there is no p-value (null='none' leaves it out)")
-    demand_whole("seed", options.seed, 0)
+        if value is not None or name in ("n_surrogates", "seed"):
+            demand_whole(name, value, least, _WHY.get(name, ""))
     value = options.threshold
     if not isinstance(value, Real) or isinstance(value, bool) or not 0 <= value < float("inf"):
         raise UsageError(f"threshold is a number from 0 on, not {options.threshold!r}")

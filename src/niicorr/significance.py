@@ -37,6 +37,7 @@ from niicorr.scratch import unknown
 from niicorr.tables import DIRECTION_COLUMNS, INFERRED_COLUMNS, printable
 from niicorr.threads import in_order
 from niicorr.typing import BoolArray, Float64Array, IntArray, Progress
+from niicorr.words import DRAWN
 
 if TYPE_CHECKING:  # who needs neither need not load them
     from niicorr.cluster.nulls import GivenOutNull
@@ -150,7 +151,7 @@ def infer(
         once &= ~layer.cells
     beside, p_fwe = {}, None
     shape: Autocovariances | Histogram | None = None
-    if model.null in ("surrogate", "moran", "variogram"):
+    if model.null in DRAWN:
         means: dict[str, Any] = {"similarity": similarity, "model": model, "jobs": jobs, "memory": memory,
                                  "progress": progress, "kept": kept}
         draws = (count_draws(x, y, found, once, **means, device=device) if model.null == "surrogate" else
@@ -204,7 +205,7 @@ def _tested(
     few, bare : ndarray of bool, shape of r
         Where few values are independent, and where none is left: then there is no p.
     """
-    drawn, taken = model.null in ("surrogate", "moran", "variogram"), similarity.n_covariates
+    drawn, taken = model.null in DRAWN, similarity.n_covariates
     low, high = (unknown(r.shape, on_disk=on_disk) for _ in range(2))
     few, bare = np.zeros((2, *r.shape), dtype=np.bool_)
 

@@ -20,6 +20,24 @@ SearchMethod = Literal["pearson", "cosine", "concordance"]
 SearchNull = Literal["effective", "none"]
 Sort = Literal["abs", "positive", "negative"]
 
+OPTION_WORDS = {
+    "zeros": Zeros, "resample": Resample, "interpolation": Interpolation, "method": Method, "null": Null, "fdr": Fdr,
+    "alternative": Alternative, "on_error": OnError, "device": DeviceOption,
+}
+"""Options of a comparison that are one of some words."""
+
+OPTION_LEAST = {"n_surrogates": 1, "seed": 0, "jobs": 1, "memory": 1, "max_map_size": 1}
+"""Options that are a whole number from there on."""
+
+BY_FORMULA = ("effective", "gsm", "independent")
+"""Null models whose p follows from the number of independent values."""
+
+TWO_WAYS = ("moran", "variogram")
+"""Null models of regions that draw random maps of x, and of y: each has a p, of which the larger counts."""
+
+DRAWN = ("surrogate", *TWO_WAYS)
+"""Null models that draw random maps, and with them know the largest r of all pairs."""
+
 IMAGE_SUFFIXES = (".nii.gz", ".nii.bz2", ".nii", ".hdr.gz", ".hdr", ".img.gz", ".img", ".mgz", ".mgh.gz", ".mgh")
 """How files of images end that are read; what a folder is looked through for, and what the shell completes."""
 

@@ -24,6 +24,7 @@ from niicorr.result.sentences import (
     without_number,
     zeros_text,
 )
+from niicorr.words import DRAWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -235,7 +236,7 @@ def surviving(result: CorrelationResult, page: Page) -> Iterator[Line]:
         return
     p_fwe, n_effective = result.inferred["p_fwe"][np.isfinite(q)], result.inferred["n_effective"][np.isfinite(q)]
     by = "Yekutieli" if result.provenance.options.get("fdr") == "by" else "Hochberg"
-    fwe = "largest of all cells" if result.null in ("surrogate", "moran", "variogram") else "Holm"
+    fwe = "largest of all cells" if result.null in DRAWN else "Holm"
     dim = "" if page.log else "; the others are dim"
     found = int((q <= FADED).sum())
     text = (f"{integer(found)} of {plural(tests, 'cell')} {'reaches' if found == 1 else 'reach'} q ≤ .05 "

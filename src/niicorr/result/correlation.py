@@ -21,6 +21,7 @@ from niicorr.result.same_files import same_file_cells
 from niicorr.space import Grid
 from niicorr.tables import printable
 from niicorr.typing import BoolArray, Float64Array, IntArray
+from niicorr.words import TWO_WAYS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -219,7 +220,7 @@ class CorrelationResult:
         text = NULL_TEXTS.get(self.null, f"null model: {self.null}")
         if self.unit == "region":
             text = text.replace("two independent", "means over regions of two independent").replace("voxel", "region")
-        if self.null in ("moran", "variogram"):
+        if self.null in TWO_WAYS:
             text += "; the larger p of two, with the maps of x and with those of y randomised"
             if isinstance(n := self.provenance.options.get("n_surrogates"), int):
                 text += f"; {plural(n, 'draw')} each, so p is at least 1/{integer(n + 1)}"

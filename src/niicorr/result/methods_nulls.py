@@ -11,6 +11,7 @@ from niicorr.records import FEW
 from niicorr.result.methods_facts import Facts, covariates_of, rounded, was
 from niicorr.result.same_files import SAME_FILE, SAME_VALUES
 from niicorr.tables import printable
+from niicorr.words import DRAWN
 
 FACTORS = 8
 """Noises that the surrogates of one draw share (`niicorr.nulls.surrogate`, which would import scipy)."""
@@ -31,9 +32,6 @@ GAUSSIANS = {False: 15, True: 10}
 
 FIT = "a nugget and {} Gaussians, whose mixtures are the isotropic autocovariances valid in every dimension " \
     "(Schoenberg, 1938)"
-
-DRAWN = frozenset({"surrogate", "moran", "variogram"})
-"""Null models that draw random maps, and with them know the largest r of all pairs."""
 
 LEVEL = 0.05
 """What is counted as found."""

@@ -11,7 +11,6 @@ from typing import Any, get_args
 
 import numpy as np
 
-from niicorr import words
 from niicorr.compute.similarity import MIN_COMMON
 from niicorr.matrix_folder import GRID, grid_fault
 from niicorr.record_fields import DECISION, MAP, NUMBER, OPTIONAL_TEXT, demand, demand_map, demand_names
@@ -19,6 +18,7 @@ from niicorr.record_text import demand_json
 from niicorr.records import MEASURES
 from niicorr.tables import DIRECTION_COLUMNS, INFERRED_COLUMNS, brief
 from niicorr.typing import BoolArray
+from niicorr.words import BY_FORMULA, OPTION_LEAST, OPTION_WORDS, TWO_WAYS, Null
 
 _RECORD = {
     "version": str,
@@ -49,16 +49,6 @@ _PARTS = {
 }
 """What an object of a record must have, beside what else it has."""
 
-_WORDS = {
-    "zeros": words.Zeros, "resample": words.Resample, "interpolation": words.Interpolation, "method": words.Method,
-    "null": words.Null, "fdr": words.Fdr, "alternative": words.Alternative, "on_error": words.OnError,
-    "device": words.DeviceOption,
-}
-"""Options that are one of some words."""
-
-_LEAST = {"n_surrogates": 1, "seed": 0, "jobs": 1, "memory": 1, "max_map_size": 1}
-"""Options that are a whole number from there on, or null."""
-
 SIDES = 3
 
 OUTSIDE = 1e-9
@@ -75,12 +65,6 @@ LARGEST_EDGE = 1e6
 
 LONGEST_LABEL = 500_000
 """Letters; a cell of a table has at most 131 072, of which each may need an escape."""
-
-_TWO_WAYS = ("moran", "variogram")
-"""Null models whose two directions each have a p."""
-
-_BY_FORMULA = ("effective", "gsm", "independent")
-"""Null models whose p follows from n_effective, which then leaves a degree of freedom."""
 
 
 def demand_record(record: dict[str, Any]) -> None:
@@ -161,12 +145,12 @@ def _demand_words(record: dict[str, Any]) -> None:
     options, method, model = record.get("options", {}), record.get("method"), record.get("null", {}).get("model")
     if method is not None and method not in MEASURES:
         raise ValueError(f"method is {brief(method)!r}, not one of {', '.join(MEASURES)}")
-    if model is not None and model not in get_args(words.Null):
-        raise ValueError(f"null.model is {brief(model)!r}, not one of {', '.join(get_args(words.Null))}")
-    for name, kind in _WORDS.items():
+    if model is not None and model not in get_args(Null):
+        raise ValueError(f"null.model is {brief(model)!r}, not one of {', '.join(get_args(Null))}")
+    for name, kind in OPTION_WORDS.items():
         if name in options and options[name] not in get_args(kind):
             raise ValueError(f"options.{name} is {brief(str(options[name]))!r}, not one of {', '.join(get_args(kind))}")
-    for name, least in _LEAST.items():
+    for name, least in OPTION_LEAST.items():
         if (value := options.get(name)) is not None:
             demand(value, int, f"options.{name}")
             _demand_least(value, least, f"options.{name}")
@@ -227,7 +211,7 @@ def demand_fitting(arrays: Mapping[str, Any], null: str) -> None:
     null : str
         The null model.
     """
-    own = () if null == "none" else (*INFERRED_COLUMNS, *(DIRECTION_COLUMNS if null in _TWO_WAYS else ()))
+    own = () if null == "none" else (*INFERRED_COLUMNS, *(DIRECTION_COLUMNS if null in TWO_WAYS else ()))
     for name in (*INFERRED_COLUMNS, *DIRECTION_COLUMNS):
         if (name in arrays) != (name in own):
             has = "is not there" if name in own else "is there"
@@ -248,7 +232,7 @@ def demand_fitting(arrays: Mapping[str, Any], null: str) -> None:
     _demand_none(apart > OUTSIDE, lambda i, j: (
         f"estimate is {arrays['estimate'][i, j]:.6g}, outside of its interval from {low[i, j]:.6g} to "
         f"{high[i, j]:.6g}"))
-    wrong = tested & ~(size > 2) if null in _BY_FORMULA else size <= 0
+    wrong = tested & ~(size > 2) if null in BY_FORMULA else size <= 0
     _demand_none(wrong, lambda i, j: f"n_effective is {size[i, j]:.6g} where p is {arrays['p'][i, j]:.6g}")
 
 

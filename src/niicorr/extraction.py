@@ -18,8 +18,9 @@ from niicorr.machine import default_jobs, memory_budget, versions
 from niicorr.matrix import MapMatrix, row_dtype
 from niicorr.numerals import integer
 from niicorr.options import Options
-from niicorr.preparing import astray, prepare, refusal, rules_mattered
+from niicorr.preparing import prepare, rules_mattered
 from niicorr.records import Decision, Provenance
+from niicorr.refusals import astray, refusal
 from niicorr.result import Parcellation
 from niicorr.scratch import demand_room
 from niicorr.typing import Progress

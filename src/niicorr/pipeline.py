@@ -29,8 +29,9 @@ from niicorr.machine import default_jobs
 from niicorr.numberless import numberless_text
 from niicorr.options import Options, options_of
 from niicorr.overlap import Outlines, overlap_warning
-from niicorr.preparing import astray, nothing_left, prepare, refusal
+from niicorr.preparing import prepare
 from niicorr.records import INDEPENDENT, Decision, MapRecord
+from niicorr.refusals import astray, nothing_left, refusal
 from niicorr.result import CorrelationResult
 from niicorr.tables import folder_named
 from niicorr.typing import Progress

@@ -3,19 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from niicorr.errors import (
-    LISTED_PROBLEMS,
-    InputError,
-    NiicorrError,
-    NoMapError,
-    ResourceError,
-    UnusableMapsError,
-    UsageError,
-)
+from niicorr.errors import NiicorrError, ResourceError, UsageError
 from niicorr.images.beside import Beside, read_beside
 from niicorr.images.mapset import MapSet, read_maps
 from niicorr.images.sampling import Sampling, choose_sampling, settle
@@ -24,6 +15,7 @@ from niicorr.machine import default_jobs, memory_budget
 from niicorr.numerals import integer
 from niicorr.options import Options
 from niicorr.records import Decision
+from niicorr.refusals import stopped_by
 from niicorr.typing import Progress
 
 if TYPE_CHECKING:  # who needs neither need not load them
@@ -33,9 +25,6 @@ if TYPE_CHECKING:  # who needs neither need not load them
 
 BYTES_PER_CELL = 60
 """Of one pair what cannot lie in a file, at the peak: flags, places of sorted p-values, pieces of figures."""
-
-SKIPPING = "leave {its} cells empty"
-"""What a comparison does with maps that it goes on without."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,64 +113,6 @@ def prepare(x: Any, y: Any, options: Options, progress: Progress, cluster: Clust
                     None if options.cache is None else cache)
 
 
-def stopped_by(
-    error: NiicorrError, sets: Sequence[Survey], options: Options, skipping: str = SKIPPING
-) -> NiicorrError:
-    """What stopped the way to a sampling, behind all maps that cannot be used where those alone would stop it."""
-    problems, total = [p for s in sets for p in s.problems], sum(len(s.maps) for s in sets)
-    if not problems or (options.on_error == "skip" and len(problems) < total):
-        return error
-    return _unusable(sets, "" if len(problems) == total else str(error), skipping)
-
-
-def refusal(sets: Sequence[Survey], options: Options, skipping: str = SKIPPING) -> NiicorrError | None:
-    """All maps that cannot be used, as one error; None where the run may go on without them.
-
-    ``skipping`` says what it would do with them then.
-    """
-    problems = [p for s in sets for p in s.problems]
-    if not problems or (options.on_error == "skip" and all(len(s.problems) < len(s.maps) for s in sets)):
-        return None
-    return _unusable(sets, "", skipping)
-
-
-def astray(sets: Sequence[Survey], options: Options) -> tuple[str, ...]:
-    """Warn of paths that lead to no map and are skipped: a mistyped folder is one cell, and may have been hundreds."""
-    told = []
-    for k, s in enumerate(sets):
-        lost = _once([p for p in s.problems if isinstance(p, NoMapError)])
-        if options.on_error != "skip" or not lost:
-            continue
-        name, one, many = (("", "its row and column stay", "their rows and columns stay") if len(sets) == 1 else
-                           (("x: ", "its column stays", "their columns stay"),
-                            ("y: ", "its row stays", "their rows stay"))[k])
-        what = f"1 path leads to no map, and {one}" if len(lost) == 1 else (
-            f"{integer(len(lost))} paths lead to no map, and {many}")
-        named = [f"{p.path} ({p.text})" for p in lost[:LISTED_PROBLEMS]]
-        more = [f"{integer(len(lost) - LISTED_PROBLEMS)} more"] if len(lost) > LISTED_PROBLEMS else []
-        told.append(f"{name}{what} empty: {'; '.join([*named, *more])}")
-    return tuple(told)
-
-
-def nothing_left(sets: Sequence[Survey]) -> InputError:
-    """Say why no pair has a number."""
-    why = "every pair has too little in common, or a constant map"
-    if any(s.problems for s in sets):
-        return _unusable(sets, f"No pair of the other maps has a number: {why}.", skipping="")
-    return InputError(f"no pair of maps has a number: {why}")
-
-
-def _unusable(sets: Sequence[Survey], besides: str, skipping: str) -> UnusableMapsError:
-    """All maps that cannot be used; to skip them is no way out where that leaves nothing of a set."""
-    names = ("of x ", "of y ") if len(sets) > 1 else ("",)
-    lost = [name for name, s in zip(names, sets, strict=True) if len(s.problems) == len(s.maps)]
-    if lost:
-        left = "No new map is left." if skipping != SKIPPING else f"No map {'or '.join(lost)}is left to compare."
-        besides, skipping = f"{left}\nBesides: {besides}" if besides else left, ""
-    problems = _once([p for s in sets for p in s.problems])
-    return UnusableMapsError(problems, sum(len(s.maps) for s in sets), besides, skipping)
-
-
 def rules_mattered(sets: list[Survey]) -> bool:
     """Whether a background was seen, or zeros were decided by rule, in any map."""
     return any(r.record.background is not None or r.by_rule for s in sets for r in s.readings)
@@ -194,8 +125,3 @@ def _check_room(cells: int, options: Options) -> None:
         raise ResourceError(f"a result of {integer(cells)} pairs takes about {needed / 2**30:.1f} GiB of memory; "
                             f"{budget / 2**30:.1f} GiB may be used: compare fewer maps at once, or give "
                             "--memory, which overrules this estimate")
-
-
-def _once(problems: list[Any]) -> list[Any]:
-    """A file with many maps, or one in both sets, is named once."""
-    return list({(p.path, p.text): p for p in problems}.values())

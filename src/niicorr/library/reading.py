@@ -17,13 +17,13 @@ from niicorr.images.voxels import Voxels
 from niicorr.library.opened import Key
 from niicorr.machine import default_jobs, memory_budget
 from niicorr.options import Options
-from niicorr.preparing import refusal, stopped_by
+from niicorr.refusals import Skipping, refusal, stopped_by
 from niicorr.typing import Progress
 
 PER_CALL = ("volumes", "on_error", "max_map_size", "memory", "jobs", "cache")
 """Options of reading that are no matter of the library."""
 
-SKIPPING = "leave {it} out"
+SKIPPING = Skipping("leave {it} out", "No new map is left.")
 """What a library, or a search, does with maps that it goes on without."""
 
 

@@ -128,6 +128,28 @@ def test_an_interrupt_that_python_cannot_pass_on_comes_again():
     assert "Exception ignored" not in done.stderr
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_in_the_first_call_after_the_command_ended_changes_nothing(number):
+    """It once came in the `__exit__` of a with, and was shown as a traceback."""
+    start = (
+        "import signal, sys\n"
+        "import niicorr.cli.main as module\n"
+        "seen = []\n"
+        "def look(frame, event, _):\n"
+        "    if event == 'call' and not seen:\n"
+        "        seen.append(frame.f_code.co_name)\n"
+        f"        signal.raise_signal({int(number)})\n"
+        "def main(*_):\n"
+        "    sys.setprofile(look)\n"
+        "    return 0\n"
+        "module.main = main\n"
+        "from niicorr.__main__ import program\n"
+        "program()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", start], capture_output=True, text=True, timeout=20, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def ended(demo, then):
     """How a program ends whose command is this, and that does the other thing when Python clears its modules."""
     start = (

@@ -55,14 +55,14 @@ def entry() -> NoReturn:
     os.environ.setdefault("MKL_NUM_THREADS", "1")
     os.environ["MPLBACKEND"] = "agg"  # no window is ever opened, and another name may be one that matplotlib refuses
     came: list[int] = []
-    since = 0.0
+    since, over = 0.0, False
 
     def answer(number: int, _frame: object) -> None:
         nonlocal since
         first, now = not came, time.monotonic()
         came.append(number)
         # Whoever presses Ctrl-C twice would break off the clearing up.
-        if first or now - since > GRACE:
+        if not over and (first or now - since > GRACE):
             since = now
             raise Terminated if number in ENDING else Interrupted
 
@@ -88,10 +88,14 @@ def entry() -> NoReturn:
         """End at once: what comes now need not wait for a slow reader, or for the interpreter to take itself apart."""
         exit_(code or (0 if said else _code([number])))
 
-    # Before main can take a signal, after it, or a second one while the first is answered.
-    with contextlib.suppress(KeyboardInterrupt, Terminated):
+    # Before main can take a signal, after it, or a second one while the first is answered. Python looks for signals in
+    # calls alone: none is answered between the return of main and ``over``. The end of a ``with`` would be such a call.
+    try:
         _set(kinds, answer)
         code = main(sys.argv[1:], came)
+        over = True
+    except (KeyboardInterrupt, Terminated):
+        over = True
     if code is None or (came and code in (INTERRUPTED, TERMINATED)):
         code = _code(came)  # of the first signal, whatever came after it
     _set(kinds, signal.SIG_IGN)
@@ -187,8 +191,8 @@ def _set(kinds: Sequence[int], handler: Any) -> None:
 
 def _cleared() -> None:
     """See to it that nothing is left under a hidden name."""
-    if "niicorr.folder" in sys.modules:
-        from niicorr.folder import remove_all
+    if "niicorr.hidden" in sys.modules:
+        from niicorr.hidden import remove_all
 
         remove_all()
 

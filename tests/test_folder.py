@@ -14,17 +14,13 @@ import threading
 import pytest
 
 from niicorr import folder as module
+from niicorr import hidden, rights
 from niicorr.errors import InputError, ResourceError, UsageError
-from niicorr.folder import (
-    OutputFolder,
-    UmaskError,
-    hidden_folder,
-    is_result,
-    make_folder,
-    make_folders,
-    resource_text,
-)
+from niicorr.folder import OutputFolder
+from niicorr.hidden import hidden_folder
+from niicorr.own_files import is_result
 from niicorr.result.saved import load
+from niicorr.rights import UmaskError, make_folder, make_folders, resource_text
 
 
 @pytest.fixture
@@ -72,7 +68,7 @@ def test_a_new_folder_appears_at_once_with_its_parents(out):
 
 
 def test_a_hidden_folder_goes_with_the_next_run_if_its_own_was_killed(tmp_path):
-    made = subprocess.run([sys.executable, "-c", "import sys; from niicorr.folder import hidden_folder; "
+    made = subprocess.run([sys.executable, "-c", "import sys; from niicorr.hidden import hidden_folder; "
                            "print(hidden_folder(sys.argv[1]))", str(tmp_path)], capture_output=True, text=True,
                           check=True)
     assert os.listdir(tmp_path) == [os.path.basename(made.stdout.strip())]
@@ -218,18 +214,18 @@ def test_what_was_left_behind_is_told_by_the_clock_of_the_disk(tmp_path, monkeyp
     (tmp_path / "new").mkdir()
     (tmp_path / "old").write_text("")
     now = os.lstat(tmp_path / "new").st_mtime
-    os.utime(tmp_path / "old", (now - module.LEFT_BEHIND - 9, now - module.LEFT_BEHIND - 9))
+    os.utime(tmp_path / "old", (now - hidden.LEFT_BEHIND - 9, now - hidden.LEFT_BEHIND - 9))
     names = ["gone", "new", "old"]
-    assert module.left_behind(str(tmp_path), names) == ["old"]
+    assert hidden.left_behind(str(tmp_path), names) == ["old"]
     assert sorted(os.listdir(tmp_path)) == ["new", "old"]
-    monkeypatch.setattr(module, "disk_time", lambda _: now + 2 * module.LEFT_BEHIND)
-    assert module.left_behind(str(tmp_path), names) == ["new", "old"]
+    monkeypatch.setattr(hidden, "disk_time", lambda _: now + 2 * hidden.LEFT_BEHIND)
+    assert hidden.left_behind(str(tmp_path), names) == ["new", "old"]
 
     def only_to_be_read(_parent):
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(module, "disk_time", only_to_be_read)
-    assert module.left_behind(str(tmp_path), names) == []
+    monkeypatch.setattr(hidden, "disk_time", only_to_be_read)
+    assert hidden.left_behind(str(tmp_path), names) == []
 
 
 def test_an_empty_folder_with_leavings_of_ours_is_still_empty(tmp_path):
@@ -336,14 +332,14 @@ def test_a_folder_in_the_place_of_an_old_file_stays(out):
 
 
 def test_a_signal_while_all_is_cleared_up_waits_and_says_that_the_result_stands(monkeypatch, out):
-    real = module.shutil.rmtree
+    real = rights.shutil.rmtree
 
     def interrupted(*args, **how):
         os.kill(os.getpid(), signal.SIGINT)
         real(*args, **how)
 
     write(out, a_csv="old")
-    monkeypatch.setattr(module.shutil, "rmtree", interrupted)
+    monkeypatch.setattr(rights.shutil, "rmtree", interrupted)
     with pytest.raises(KeyboardInterrupt) as caught:
         write(out, a_csv="new")
     assert caught.value.__notes__ == [f"the result in {out} is complete"]

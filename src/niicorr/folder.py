@@ -11,51 +11,15 @@ import contextlib
 import errno
 import json
 import os
-import re
-import secrets
-import shutil
-import signal
-import socket
-import stat
-import threading
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator
 
-from niicorr.errors import TOO_MANY_FILES, ResourceError, UsageError, told_on
-from niicorr.numerals import integer
-from niicorr.record_text import parsed
-
-RECORD = "run.json"
-REPLACING = "replacing"
-"""An entry that a record has while the files beside it are being replaced; whoever finds it met a killed process."""
+from niicorr.errors import ResourceError, UsageError, told_on
+from niicorr.hidden import MARK, hidden_place, remove, sweep
+from niicorr.interrupts import signals_held
+from niicorr.own_files import RECORD, REPLACING, is_result, record_of, written_files
+from niicorr.rights import make_folder, resource_text, umask
 
 _ANNOUNCED = ".announced"
-
-PROGRAM = "niicorr"
-"""Who wrote it: its entry ``program``."""
-
-LIBRARY = "library.json"
-"""What a folder of `niicorr.library` holds in place of it."""
-
-CALIBRATION = "calibration"
-"""What the entry ``kind`` says where a folder holds no correlations but a calibration of null models."""
-
-FIGURE = re.compile(r"(heatmap|connectome)\.(png|svg|pdf)")
-PAGE = re.compile(r"report(_maps_\d+)?\.(html|js)")
-"""What is drawn again, by name; all other files of a result stay as written, and have hashes in its record."""
-
-LEFT_BEHIND = 3600.0
-"""Seconds after which what is not complete was left by a process that died: a living one writes on."""
-
-LARGEST_RECORD = 2**30
-"""Bytes of the largest ``run.json`` that is looked into."""
-
-_MARK = ".niicorr-"
-
-_MADE: set[str] = set()
-"""Hidden places that this process has named and not yet removed."""
-
-_INTERRUPTS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
 
 
 class OutputFolder:
@@ -152,7 +116,7 @@ class OutputFolder:
 
     def _announce(self, names: list[str], old: set[str], same_numbers: bool) -> None:
         """Say in the older record what is going to be replaced: a process killed at that leaves no riddle."""
-        record = _read_record(self.path)
+        record = record_of(self.path)
         if record:  # else the folder was empty
             place, both = os.path.join(self.work, _ANNOUNCED), sorted(old.union(names))
             with open(place, "w", encoding="utf-8") as file:
@@ -162,7 +126,7 @@ class OutputFolder:
 
     def _renamed(self) -> bool:
         """Rename the work to the result; False where another run was there first, whose files are replaced then."""
-        os.chmod(self.work, 0o777 & ~_umask())
+        os.chmod(self.work, 0o777 & ~umask())
         try:
             os.rename(self.work, self.path)
         except OSError as error:
@@ -194,7 +158,7 @@ class OutputFolder:
         if not os.path.isdir(path):
             return
         with _resources(path):
-            entries = {name for name in os.listdir(path) if not name.startswith(_MARK)} - self._own
+            entries = {name for name in os.listdir(path) if not name.startswith(MARK)} - self._own
         ours = RECORD in entries and is_result(path)
         if entries and not ours:
             raise UsageError(f"{path} holds files that are not a niicorr result (such as {sorted(entries)[0]!r}): "
@@ -219,152 +183,6 @@ class OutputFolder:
                 self._created.append(folder)
 
 
-class UmaskError(PermissionError):
-    """What was made may not be used by whoever made it."""
-
-
-def make_folder(path: str) -> None:
-    """Make a folder to work in; raises `OSError`, and leaves none that this process could not use then."""
-    os.mkdir(path)
-    demand_usable(path)
-
-
-def make_folders(path: str) -> None:
-    """Make a folder, unless it is there, and those above it; as `make_folder`."""
-    if os.path.isdir(path):
-        return
-    parent = os.path.dirname(path)
-    if parent and not os.path.exists(parent):
-        make_folders(parent)
-    try:
-        make_folder(path)
-    except FileExistsError:
-        if not os.path.isdir(path):  # else another process was there first
-            raise
-
-
-def demand_usable(path: str) -> None:
-    """Remove what was made just now if the umask took its owner's own rights to it; `UmaskError` says so."""
-    if os.access(path, os.R_OK | os.W_OK | (os.X_OK if os.path.isdir(path) else 0)):
-        return
-    _removed(path)
-    mask = _umask()
-    raise UmaskError(errno.EACCES, f"the umask {mask:04o} takes from you the rights to what you make: set another "
-                     "first, such as umask 022" if mask & 0o700 else os.strerror(errno.EACCES), path)
-
-
-def hidden_folder(parent: str) -> str:
-    """Make a folder for a run to work in, and remove those of killed runs; raises `OSError`."""
-    sweep(parent)
-    path = hidden_place(parent)
-    make_folder(path)
-    return path
-
-
-def hidden_place(parent: str) -> str:
-    """Return a place in a folder for what is not complete, told by machine, process and chance; nothing is there."""
-    place = os.path.join(parent, f"{machine_mark()}{os.getpid()}-{secrets.token_hex(4)}")
-    _MADE.add(os.path.abspath(place))
-    return place
-
-
-def remove(place: str) -> None:
-    """Remove a hidden place with all in it, whatever signals come meanwhile; what cannot be removed stays."""
-    with signals_held():
-        _removed(place)
-        if not os.path.lexists(place):
-            _MADE.discard(os.path.abspath(place))
-
-
-def remove_all() -> None:
-    """Remove the hidden places of this process: a signal may come right where one was to be removed."""
-    for place in list(_MADE):
-        if f"-{os.getpid()}-" in os.path.basename(place):  # or this is a fork, and they are another's
-            remove(place)
-
-
-def disk_time(folder: str) -> float:
-    """Return the time by the clock of a folder's disk, in seconds; raises `OSError`."""
-    place = hidden_folder(folder)
-    try:
-        return os.lstat(place).st_mtime
-    finally:
-        remove(place)
-
-
-def left_behind(parent: str, names: list[str]) -> list[str]:
-    """Name what in a folder nobody has written to for so long that its process died, wherever that ran.
-
-    What time it is says the disk: the clocks of two machines may differ, and that of one may be set. Of a folder that
-    is only to be read, nothing is known.
-    """
-    old: list[str] = []
-    with contextlib.suppress(OSError):
-        now = disk_time(parent) if names else 0.0
-        for name in names:
-            with contextlib.suppress(FileNotFoundError):  # gone meanwhile
-                if now - os.lstat(os.path.join(parent, name)).st_mtime > LEFT_BEHIND:
-                    old.append(name)
-    return old
-
-
-def sync_folder(path: str) -> None:
-    """Bring names to the disk, where the system lets a folder be synced."""
-    with contextlib.suppress(OSError):
-        folder = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-
-
-class NotRegularError(OSError):
-    """A pipe or a device, which may never end."""
-
-
-NOT_REGULAR = "not a regular file but a pipe or a device, as <(…) of a shell gives"
-SAVE_IT = "save the table as a file, and name that"
-
-
-def read_regular(path: str, most: int) -> bytes:
-    """Read a file, of a larger one so many bytes; raises `OSError`, for what is none `NotRegularError`."""
-    number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    try:
-        mode = os.fstat(number).st_mode
-        if stat.S_ISDIR(mode):
-            raise IsADirectoryError(errno.EISDIR, "it is a folder", path)
-        if not stat.S_ISREG(mode):
-            raise NotRegularError(NOT_REGULAR)
-        with open(number, "rb", closefd=False) as file:
-            return file.read(most)
-    finally:
-        os.close(number)
-
-
-def machine_mark() -> str:
-    """Return how hidden names begin that are given on this machine."""
-    return f"{_MARK}{socket.gethostname()[:32]}-"
-
-
-def _removed(place: str) -> None:
-    if os.path.isdir(place) and not os.path.islink(place):
-        shutil.rmtree(place, ignore_errors=True)
-        with contextlib.suppress(OSError):  # one that may not be looked into can go all the same if nothing is in it
-            os.rmdir(place)
-    else:
-        with contextlib.suppress(OSError):
-            os.remove(place)
-
-
-def sweep(parent: str) -> None:
-    """Remove what killed runs of this machine left in a folder; what belongs to a living one stays."""
-    prefix = machine_mark()
-    for name in os.listdir(parent):
-        pid = name[len(prefix) :].split("-")[0] if name.startswith(prefix) else ""
-        if pid.isdecimal() and pid.isascii() and not alive(int(pid)):
-            _removed(os.path.join(parent, name))
-
-
 @contextlib.contextmanager
 def result_stands(path: str, what: str = "the result in") -> Iterator[None]:
     """Let whatever breaks off in here carry the note that the result was complete before."""
@@ -380,138 +198,6 @@ def written_note(path: str, what: str = "the result in") -> str:
     return f"{what} {path} is complete"
 
 
-def is_result(path: str) -> bool:
-    """Whether a folder holds niicorr's ``run.json``; raises `ResourceError` where that may not be looked at."""
-    return _read_record(path).get("program") == PROGRAM
-
-
-def command_of(path: str) -> str:
-    """Return the call that wrote the result in a folder, empty where nobody knows; as `is_result`."""
-    command = _read_record(path).get("command")
-    return command if isinstance(command, str) else ""
-
-
-def is_library(path: str) -> bool:
-    """Whether a folder holds the ``library.json`` of ``niicorr index``; as `is_result`."""
-    return _read_record(path, LIBRARY).get("program") == PROGRAM
-
-
-def unreadable(place: str) -> ResourceError:
-    """Return what to raise where a file or a folder may not be read, which says nothing of what is in it."""
-    return ResourceError(f"{place}: no permission to read it: ask its owner or change its mode")
-
-
-def reachable(path: str) -> bool:
-    """Whether this process may look whether something is there."""
-    try:
-        os.lstat(path)
-    except PermissionError:
-        return False
-    except (OSError, ValueError):  # what is not there may be looked for
-        pass
-    return True
-
-
-def resource_text(path: str, error: OSError) -> str:
-    """Say what a failed write means and what to do."""
-    if isinstance(error, UmaskError):
-        return f"{path}: {error.strerror}"
-    known = {
-        errno.ENOSPC: "no room left on the disk: free some, or name another folder with -o",
-        errno.EDQUOT: "the disk quota is used up: free some, or name another folder with -o",
-        errno.EACCES: "no permission to write there: name another folder with -o",
-        errno.EPERM: "no permission to write there: name another folder with -o",
-        errno.EROFS: "the disk is read-only: name another folder with -o",
-        errno.ENAMETOOLONG: "the name is too long: name another folder with -o",
-        errno.ENOTDIR: "a part of the path is a file: name another folder with -o",
-        errno.EFBIG: "a file would be larger than this system allows: name another folder with -o",
-        errno.EMFILE: TOO_MANY_FILES,
-        errno.ENFILE: TOO_MANY_FILES,
-        errno.EIO: "the disk failed (input/output error): see to it, or name another folder with -o",
-        errno.ENOENT: "the folder above it is gone: name another folder with -o",
-    }
-    return f"{path}: {known.get(error.errno or 0, error.strerror or str(error))}"
-
-
-def written_files(path: str) -> set[str]:
-    """Names of an older result's files, as its own record tells them."""
-    return own_files(_read_record(path))
-
-
-def own_files(record: Mapping[str, Any]) -> set[str]:
-    """Names of the files that belong to a record; where it has hashes, none that it names besides."""
-    names, hashes = record.get("files"), record.get("hashes")
-    names = names if isinstance(names, list) else []
-    return {n for n in names if isinstance(n, str) and n and "\0" not in n and os.path.basename(n) == n
-            and not n.startswith(".")
-            and (not isinstance(hashes, dict) or n in hashes or n == RECORD or is_drawn(n))}
-
-
-def is_drawn(name: str) -> bool:
-    """Whether a file of a result is a figure or part of its page."""
-    return bool(FIGURE.fullmatch(name) or PAGE.fullmatch(name))
-
-
-def read_record(path: str, name: str = RECORD, *, most: int = LARGEST_RECORD) -> dict[str, Any]:
-    """Read a folder's ``run.json``, or another, of so many bytes at most.
-
-    Raises
-    ------
-    ResourceError
-        Where it may not be looked at.
-    OSError
-        Where there is none, or a folder or a pipe.
-    ValueError
-        Where it is no JSON object, or too large; the text says which.
-    """
-    place = os.path.join(path, name)
-    try:
-        data = read_regular(place, min(most, os.stat(place).st_size) + 1)  # room is made for as much as is asked for
-    except PermissionError:
-        raise unreadable(place if os.access(path, os.X_OK) else path) from None
-    if len(data) > most:
-        raise ValueError(f"it is larger than {integer(most >> 20)} MiB")
-    record = parsed(data)
-    if not isinstance(record, dict):
-        raise ValueError("it is no JSON object")
-    return record
-
-
-def _read_record(path: str, name: str = RECORD) -> dict[str, Any]:
-    """Read a folder's ``run.json``, or another; empty where it is none that niicorr could have written.
-
-    Raises
-    ------
-    ResourceError
-        Where it may not be looked at.
-    """
-    try:
-        return read_record(path, name)
-    except ResourceError:
-        raise
-    except (OSError, ValueError):
-        return {}
-
-
-def alive(pid: int) -> bool:
-    """Whether there is a process of this number on this machine."""
-    if os.name == "nt":  # there, this call would end the process instead of asking after it
-        return True
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):  # the second for a number that no process has
-        return False
-    except OSError:  # it is another user's
-        return True
-    return True
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
 @contextlib.contextmanager
 def _resources(path: str) -> Iterator[None]:
     try:
@@ -520,21 +206,3 @@ def _resources(path: str) -> Iterator[None]:
         if isinstance(error, ResourceError):
             raise
         raise ResourceError(resource_text(path, error)) from None
-
-
-@contextlib.contextmanager
-def signals_held() -> Iterator[None]:
-    """Let interrupts wait; blocking them in this thread would not do, since any other thread may take them."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    came: list[int] = []
-    before = {kind: signal.signal(kind, lambda number, _: came.append(number))
-              for kind in _INTERRUPTS}
-    try:
-        yield
-    finally:
-        for kind, handler in before.items():
-            signal.signal(kind, signal.SIG_DFL if handler is None else handler)
-        for number in came:
-            signal.raise_signal(number)

@@ -28,11 +28,13 @@ from typing import IO, Any
 import numpy as np
 
 from niicorr._version import __version__
+from niicorr.disk import read_regular, sync_folder
 from niicorr.errors import InputError, ResourceError, UsageError
-from niicorr.folder import PROGRAM, make_folder, read_regular, resource_text, sync_folder, unreadable
 from niicorr.matrix import Features, MapMatrix
+from niicorr.own_files import PROGRAM
 from niicorr.record_fields import MAP, demand, map_fields, map_record
 from niicorr.record_text import parsed
+from niicorr.rights import make_folder, resource_text, unreadable
 from niicorr.space import Grid, affine_fault
 from niicorr.tables import path_text
 

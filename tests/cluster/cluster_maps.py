@@ -12,7 +12,7 @@ from scipy.ndimage import gaussian_filter
 
 from niicorr.cluster import connection
 from niicorr.cluster.session import Cluster
-from niicorr.folder import hidden_folder
+from niicorr.hidden import hidden_folder
 from niicorr.pipeline import correlate
 
 SHAPE = (11, 12, 10)

@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from every_command import COMMANDS, NAMED, Bench, contents, forked, hidden
 
-from niicorr.folder import machine_mark
+from niicorr.hidden import machine_mark
 
 WORDS = {errno.EFBIG: "a file would be larger than this system allows", errno.ENOSPC: "no room left on the disk",
          errno.EIO: "the disk failed"}

@@ -16,7 +16,7 @@ from every_command import COMMANDS, NAMED, Running, contents, forked, hidden
 from failing_disks import can_break, moments, outputs, tried
 from random_signals import DOINGS, Signals, _count
 
-from niicorr.folder import machine_mark
+from niicorr.hidden import machine_mark
 
 QUICK = [command for command in COMMANDS if not command.heavy]
 

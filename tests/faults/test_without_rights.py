@@ -12,7 +12,7 @@ from faulty_runs import Forked, without_rights
 import niicorr as nc
 from interrupted_runs import write_maps
 from niicorr.cli.main import main
-from niicorr.folder import hidden_place, sweep
+from niicorr.hidden import hidden_place, sweep
 
 QUICK = ("-q", "--no-figures", "--no-report", "--null", "none")
 

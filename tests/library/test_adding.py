@@ -15,7 +15,7 @@ import pytest
 from made_maps import AFFINE, MASK, volume, write, write_maps, write_mask
 
 import niicorr as nc
-from niicorr.folder import LEFT_BEHIND, hidden_place
+from niicorr.hidden import LEFT_BEHIND, hidden_place
 from niicorr.library import layout, shards
 
 

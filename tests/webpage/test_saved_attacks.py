@@ -185,7 +185,7 @@ def test_a_version_is_shown_as_text(out, capsys):
 
 def test_a_record_is_parsed_once_to_be_loaded(out, monkeypatch):
     parsed = []
-    monkeypatch.setattr("niicorr.folder.parsed", lambda data: parsed.append(len(data)) or json.loads(data))
+    monkeypatch.setattr("niicorr.own_files.parsed", lambda data: parsed.append(len(data)) or json.loads(data))
     nc.load(out)
     assert len(parsed) == 1
     assert main(["report", str(out), "-q", "--no-figures"]) == 0

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 
 from niicorr._version import __version__
-from niicorr.folder import CALIBRATION, PROGRAM, RECORD, OutputFolder
+from niicorr.folder import OutputFolder
 from niicorr.hashes import file_hashes
+from niicorr.own_files import CALIBRATION, PROGRAM, RECORD
 from niicorr.record_fields import map_fields, write_record
 from niicorr.records import MapRecord, Provenance
 from niicorr.tables import write_tsv

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 from niicorr.cli.drawing import draw_figures, draw_page
 from niicorr.cli.keeping import keeping
 from niicorr.errors import InputError, ResourceError, UsageError, told_on
-from niicorr.folder import OutputFolder, command_of, is_result, remove, result_stands
+from niicorr.folder import OutputFolder, result_stands
+from niicorr.hidden import remove
 from niicorr.images.discover import discover
 from niicorr.images.mapset import read_maps
 from niicorr.numerals import integer, plural
 from niicorr.options import Options
+from niicorr.own_files import command_of, is_result
 from niicorr.pipeline import correlate
 from niicorr.result.saved import write_result
 from niicorr.tables import brief, path_text

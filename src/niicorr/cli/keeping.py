@@ -10,7 +10,8 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from niicorr.folder import result_stands, signals_held
+from niicorr.folder import result_stands
+from niicorr.interrupts import signals_held
 from niicorr.numerals import bytes_text, duration, percent
 from niicorr.tables import path_text
 

@@ -35,7 +35,8 @@ def report_maps(text: str) -> str:
 def report(options: argparse.Namespace, _argv: list[str], terminal: Terminal) -> int:
     """``niicorr report``."""
     from niicorr.cli.drawing import draw_figures, draw_page
-    from niicorr.folder import FIGURE, PAGE, OutputFolder, result_stands
+    from niicorr.folder import OutputFolder, result_stands
+    from niicorr.own_files import FIGURE, PAGE
     from niicorr.result.saved import loaded
 
     start = time.perf_counter()
@@ -58,7 +59,7 @@ def report(options: argparse.Namespace, _argv: list[str], terminal: Terminal) ->
 def _files(folder: str, record: dict[str, Any]) -> list[str]:
     """Return the names of the result's own files, as its record tells them."""
     from niicorr.errors import InputError, UsageError
-    from niicorr.folder import RECORD, own_files
+    from niicorr.own_files import RECORD, own_files
     from niicorr.tables import path_text
 
     names = record.get("files", [])
@@ -87,7 +88,7 @@ def _demand_unchanged(folder: str, record: dict[str, Any], kept: Sequence[str]) 
 
 def _carry(kept: Sequence[str], folder: str, work: str, drawn: Sequence[str], record: dict[str, Any]) -> None:
     """Take along what stays, and the record with the new names, so that all of it is replaced at once."""
-    from niicorr.folder import RECORD
+    from niicorr.own_files import RECORD
     from niicorr.record_fields import write_record
 
     for name in kept:

@@ -22,8 +22,9 @@ from niicorr.cluster.address import Scheduler, scheduler_of
 from niicorr.cluster.session import Cluster
 from niicorr.cluster.tasks import PATIENCE, Tasks
 from niicorr.errors import InputError, NiicorrError, ResourceError, UsageError
-from niicorr.folder import hidden_folder, resource_text
+from niicorr.hidden import hidden_folder
 from niicorr.numerals import integer, plural
+from niicorr.rights import resource_text
 from niicorr.tables import path_text
 from niicorr.typing import Progress
 

@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 
 from niicorr.errors import InputError, ResourceError
-from niicorr.folder import make_folder, resource_text
 from niicorr.matrix import MapMatrix
 from niicorr.matrix_folder import read_array, save_array
+from niicorr.rights import make_folder, resource_text
 from niicorr.tables import path_text
 from niicorr.typing import BitArray, BoolArray, Float64Array, FloatArray, IntArray
 

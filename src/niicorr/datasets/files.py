@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from niicorr.errors import ResourceError, UsageError
-from niicorr.folder import hidden_place, make_folders, remove, resource_text, sweep
+from niicorr.hidden import hidden_place, remove, sweep
+from niicorr.rights import make_folders, resource_text
 from niicorr.tables import path_text
 from niicorr.typing import Float64Array, FloatArray, IntArray
 

@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 
 from niicorr.deviations import deviations
+from niicorr.disk import SAVE_IT, NotRegularError, read_regular
 from niicorr.errors import NOWHERE, InputError, MapError, NoMapError, UsageError
-from niicorr.folder import SAVE_IT, NotRegularError, read_regular
 from niicorr.images.series import is_index
 from niicorr.numerals import integer, number, plural
 from niicorr.records import Decision

@@ -18,10 +18,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from niicorr.errors import InputError, MapError, NoMapError, ResourceError
-from niicorr.folder import is_library, is_result, written_files
 from niicorr.images.foreign import has
 from niicorr.images.header import image_suffix
 from niicorr.numerals import integer, listed
+from niicorr.own_files import is_library, is_result, written_files
 from niicorr.records import Decision
 from niicorr.tables import brief, expanded, path_text, printable
 from niicorr.words import IMAGE_SUFFIXES

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 from xml.etree import ElementTree
 
+from niicorr.disk import SAVE_IT, NotRegularError, read_regular
 from niicorr.errors import NOWHERE, MapError, NoMapError
-from niicorr.folder import SAVE_IT, NotRegularError, read_regular
 from niicorr.images.header import image_suffix
 from niicorr.numerals import integer
 from niicorr.spelling import advised

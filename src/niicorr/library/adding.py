@@ -14,9 +14,10 @@ import numpy as np
 from niicorr._version import __version__
 from niicorr.analysis import silent
 from niicorr.compute.similarity import MIN_COMMON
+from niicorr.disk import sync_folder
 from niicorr.errors import DomainWarning, InputError, ResourceError, UsageError, told_on
-from niicorr.folder import PROGRAM, hidden_folder, make_folders, remove, resource_text, sync_folder
 from niicorr.hashes import file_hash, record_hash
+from niicorr.hidden import hidden_folder, remove
 from niicorr.images.extract import extract
 from niicorr.images.sampling import Sampling, choose_sampling, one_header
 from niicorr.images.write import write_volume
@@ -41,7 +42,9 @@ from niicorr.matrix_folder import grid_fields, write_json, write_synced
 from niicorr.nulls.effective import EffectiveNull
 from niicorr.numerals import integer, plural
 from niicorr.options import Options, options_of
+from niicorr.own_files import PROGRAM
 from niicorr.records import Decision, MapRecord
+from niicorr.rights import make_folders, resource_text
 from niicorr.space import same_grid
 from niicorr.tables import path_text
 from niicorr.typing import IntArray, Progress

@@ -8,13 +8,15 @@ import re
 import shutil
 from typing import Any, get_args
 
-from niicorr import folder
+from niicorr import hidden
+from niicorr.disk import sync_folder
 from niicorr.errors import InputError, ResourceError, UsageError
-from niicorr.folder import LIBRARY, reachable, resource_text, sync_folder, unreadable
 from niicorr.hashes import record_hash
 from niicorr.images.inspect import BackgroundOption
 from niicorr.matrix_folder import GRID, read_json
+from niicorr.own_files import LIBRARY
 from niicorr.record_fields import DECISION
+from niicorr.rights import reachable, resource_text, unreadable
 from niicorr.spelling import hint
 from niicorr.tables import brief, path_text
 from niicorr.typing import Interpolation, Resample, Zeros
@@ -43,7 +45,7 @@ _KINDS = {
 
 
 def has_record(path: str) -> bool:
-    """Whether a folder holds ``library.json``, be it a good one or not (as `niicorr.folder.is_library` asks).
+    """Whether a folder holds ``library.json``, be it a good one or not (as `niicorr.own_files.is_library` asks).
 
     Raises
     ------
@@ -149,17 +151,17 @@ def put_in_place(path: str, work: str) -> str:
 def sweep(path: str) -> None:
     """Remove what processes that died left behind, those of this machine at once."""
     try:
-        folder.sweep(path)
+        hidden.sweep(path)
     except OSError:
         return  # only to be read
     others = [name for name in _entries(path) if _HIDDEN.fullmatch(name) and not _of_this_machine(name)]
-    for name in folder.left_behind(path, others):
+    for name in hidden.left_behind(path, others):
         shutil.rmtree(os.path.join(path, name), ignore_errors=True)
 
 
 def _of_this_machine(name: str) -> bool:
     """Whether a hidden folder was made here: then whether its process lives is known."""
-    return name.rsplit("-", 2)[0] + "-" == folder.machine_mark()
+    return name.rsplit("-", 2)[0] + "-" == hidden.machine_mark()
 
 
 def _entries(path: str) -> list[str]:

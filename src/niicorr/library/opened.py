@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 import numpy as np
 
 from niicorr.errors import InputError, UsageError, told_on
-from niicorr.folder import unreadable
 from niicorr.hashes import file_hash
 from niicorr.images.sampling import GivenGrid
 from niicorr.library.features import MapFeatures, bare, null_of_mask
@@ -21,6 +20,7 @@ from niicorr.matrix import Features, MapMatrix, unpack_supports
 from niicorr.matrix_folder import demand_file, grid_of, read_array
 from niicorr.nulls.effective import EffectiveNull
 from niicorr.records import Decision, MapRecord
+from niicorr.rights import unreadable
 from niicorr.tables import path_text
 from niicorr.typing import BoolArray, IntArray
 

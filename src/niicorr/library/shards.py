@@ -20,18 +20,11 @@ from typing import Any
 import numpy as np
 
 from niicorr._version import __version__
+from niicorr.disk import sync_folder
 from niicorr.errors import InputError, ResourceError
-from niicorr.folder import (
-    PROGRAM,
-    hidden_place,
-    make_folder,
-    remove,
-    resource_text,
-    signals_held,
-    sync_folder,
-    unreadable,
-)
 from niicorr.hashes import file_hash
+from niicorr.hidden import hidden_place, remove
+from niicorr.interrupts import signals_held
 from niicorr.library.checksums import ARRAYS, CHECKSUMS, Checksums, checksums, read_checksums
 from niicorr.library.features import LARGE_FEATURES, VERSION, MapFeatures, read_features, write_features
 from niicorr.library.layout import MAPS, SHARD_RECORD, put_in_place
@@ -46,7 +39,9 @@ from niicorr.matrix_folder import (
     write_synced,
 )
 from niicorr.nulls.effective import EffectiveNull
+from niicorr.own_files import PROGRAM
 from niicorr.records import MapRecord
+from niicorr.rights import make_folder, resource_text, unreadable
 from niicorr.tables import path_text
 from niicorr.typing import BitArray, Float64Array, IntArray, ZeroReading
 

@@ -8,21 +8,14 @@ from typing import Any
 
 from niicorr._version import __version__
 from niicorr.errors import ResourceError, UsageError
-from niicorr.folder import (
-    PROGRAM,
-    RECORD,
-    demand_usable,
-    hidden_place,
-    remove,
-    resource_text,
-    signals_held,
-    sweep,
-    unreadable,
-    written_note,
-)
+from niicorr.folder import written_note
 from niicorr.hashes import file_hashes
+from niicorr.hidden import hidden_place, remove, sweep
+from niicorr.interrupts import signals_held
 from niicorr.library.finding import COLUMNS, SearchResult
+from niicorr.own_files import PROGRAM, RECORD
 from niicorr.record_fields import map_fields, write_record
+from niicorr.rights import demand_usable, resource_text, unreadable
 from niicorr.tables import cell_text, path_text, write_tsv
 
 TABLE, KIND, SCHEMA = "search.tsv", "search", 1

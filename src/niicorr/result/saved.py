@@ -16,21 +16,10 @@ import numpy as np
 
 from niicorr._version import __version__
 from niicorr.errors import InputError, ResourceError, UsageError, told_on
-from niicorr.folder import (
-    CALIBRATION,
-    LARGEST_RECORD,
-    PROGRAM,
-    RECORD,
-    REPLACING,
-    is_drawn,
-    is_result,
-    reachable,
-    read_record,
-    unreadable,
-)
 from niicorr.hashes import file_hash, file_hashes, record_hash
 from niicorr.images.write import write_volume
 from niicorr.numerals import NARROW
+from niicorr.own_files import CALIBRATION, LARGEST_RECORD, PROGRAM, RECORD, REPLACING, is_drawn, is_result, read_record
 from niicorr.record_fields import background_field, map_fields, map_record, write_record
 from niicorr.records import Decision, MapRecord, Provenance, measure_of
 from niicorr.result import many_notes
@@ -41,6 +30,7 @@ from niicorr.result.record_types import demand_fitting, demand_numbers, demand_r
 from niicorr.result.region_files import atlas_record, parcellation_of, region_arrays, sets_of, write_regions
 from niicorr.result.saved_arrays import ARRAYS, read_arrays, shape_told
 from niicorr.result.series_files import series_arrays, series_of, series_record, write_series
+from niicorr.rights import reachable, unreadable
 from niicorr.space import Grid, format_mm
 from niicorr.spelling import hint
 from niicorr.tables import (

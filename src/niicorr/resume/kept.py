@@ -22,7 +22,6 @@ from niicorr.compute.device import Device
 from niicorr.compute.similarity import Similarity
 from niicorr.compute.sums import CHUNK
 from niicorr.errors import UsageError, told_on
-from niicorr.folder import make_folders
 from niicorr.images.cache import layout
 from niicorr.images.cache.index import Index
 from niicorr.images.cache.store import Cache, open_cache
@@ -34,6 +33,7 @@ from niicorr.resume.keys import context, digest, features_digest, map_digests
 from niicorr.resume.nulls import Described, KeptNull, Null
 from niicorr.resume.pieces import Arrays, is_piece, piece_name, read_piece, write_piece
 from niicorr.resume.tiles import KeptTiles
+from niicorr.rights import make_folders
 from niicorr.tables import folder_named, path_text
 from niicorr.typing import Float64Array
 

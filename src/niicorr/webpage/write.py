@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from niicorr.errors import ResourceError, UsageError, told_on
-from niicorr.folder import demand_usable, resource_text
 from niicorr.result import CorrelationResult
 from niicorr.result.picturing import pictures_of
 from niicorr.result.saved import load
+from niicorr.rights import demand_usable, resource_text
 from niicorr.webpage.maps import characters, maps_beside, maps_inside, write_side_files
 from niicorr.webpage.packing import json_text
 from niicorr.webpage.page import page_html

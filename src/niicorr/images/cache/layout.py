@@ -13,8 +13,10 @@ from contextlib import contextmanager, suppress
 from typing import IO
 
 from niicorr.errors import UsageError, told_on
-from niicorr.folder import PROGRAM, alive, left_behind, make_folders
+from niicorr.hidden import alive, left_behind
 from niicorr.images import stream
+from niicorr.own_files import PROGRAM
+from niicorr.rights import make_folders
 from niicorr.spelling import hint
 from niicorr.tables import path_text
 

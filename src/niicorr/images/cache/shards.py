@@ -17,7 +17,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from niicorr.folder import sync_folder
+from niicorr.disk import sync_folder
 from niicorr.images.cache.facts import Part
 from niicorr.images.cache.layout import INDEX, SHARD, new_stem, opened, sync
 from niicorr.typing import BitArray, FloatArray

@@ -425,7 +425,10 @@ def test_an_analyze_file_whose_voxels_begin_nowhere_is_named(tmp_path):
 def test_an_mgh_file_may_know_no_sides_and_tags_may_follow(tmp_path):
     data = bytearray(nib.MGHImage(np.zeros(SHAPE, "f4"), AFFINE).to_bytes())
     (tmp_path / "known.mgh").write_bytes(data)
-    data[28:30] = bytes(2)  # goodRASFlag
+    data[28:30] = b"\1\0"  # goodRASFlag, of two bytes
+    (tmp_path / "b.mgh").write_bytes(data)
+    assert read_header(str(tmp_path / "b.mgh")).grid.known
+    data[28:30] = bytes(2)
     (tmp_path / "a.mgh").write_bytes(data)
     known, unknown = (read_header(str(tmp_path / name)) for name in ("known.mgh", "a.mgh"))
     assert (known.grid.known, unknown.grid.known) == (True, False)

@@ -53,10 +53,10 @@ def _plain(content: bytes) -> bytes:
 def _fields(block: bytes) -> tuple[str, tuple[int, ...], int, float, float, float] | None:
     for order in "<>":
         size = struct.unpack(order + "i", block[:4])[0]
-        if size == 348 and block[344:346] in (b"n+", b"ni"):
+        if size == 348 and block[344:348] in (b"n+1\0", b"ni1\0"):
             dims, code = struct.unpack(order + "8h", block[40:56]), struct.unpack(order + "h", block[70:72])[0]
             return order, dims, code, *struct.unpack(order + "3f", block[108:120])
-        if size == 540 and block[4:6] in (b"n+", b"ni"):
+        if size == 540 and block[4:8] in (b"n+2\0", b"ni2\0"):
             dims, code = struct.unpack(order + "8q", block[16:80]), struct.unpack(order + "h", block[12:14])[0]
             return order, dims, code, *struct.unpack(order + "q2d", block[168:192])
     return None

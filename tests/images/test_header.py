@@ -362,6 +362,15 @@ def test_analyze_has_no_sides_and_spm_scaling(tmp_path):
         assert "left and right" in found.decisions[0].text
 
 
+@pytest.mark.parametrize("magic", [b"ni0", b"oi1", b"n\0001", b"ni1\1"])
+def test_a_pair_with_one_wrong_letter_in_its_magic_is_no_analyze(tmp_path, stored, magic):
+    whole = Path(stored()).read_bytes()
+    (tmp_path / "a.hdr").write_bytes(whole[:344] + magic.ljust(4, b"\0"))
+    (tmp_path / "a.img").write_bytes(whole[352:])
+    assert refusal(str(tmp_path / "a.hdr")) == (
+        f"not a NIfTI-1 image (magic {magic.ljust(4, bytes(1))!r}): copy the file again")
+
+
 def test_mgh(tmp_path):
     image = nib.MGHImage(np.zeros((*SHAPE, 2), "f4"), AFFINE)
     nib.save(image, str(tmp_path / "a.mgz"))

@@ -43,6 +43,9 @@ FLOAT32_EXACT = ("bool", "uint8", "int8", "uint16", "int16", "float16", "float32
 TIME_SERIES_VOLUMES = 20
 """A 4-D file with a time unit, a positive TR and more volumes than this is a time series."""
 
+_MAGIC = (b"n+1\0", b"ni1\0")
+"""What tells a NIfTI-1 header from one of Analyze: one file, or a pair."""
+
 _SURFACE_ADVICE = "niicorr compares volumes; surfaces are not read yet"
 _FOREIGN = {
     ".gii": ("surface data (GIFTI)", _SURFACE_ADVICE),
@@ -257,7 +260,8 @@ def _parse(path: str, header_path: str, data_path: str, suffix: str, block: byte
     sizes = {int.from_bytes(block[:4], "little"): "<", int.from_bytes(block[:4], "big"): ">"}
     if 540 in sizes and len(block) >= 540:
         return _parse_nifti(path, header_path, data_path, block, sizes[540], version=2)
-    if 348 in sizes and block[344:348] in (b"n+1\0", b"ni1\0"):
+    # One letter may be damaged: read as Analyze, which has none, such a pair would lose its place and its scaling.
+    if 348 in sizes and any(sum(a == b for a, b in zip(block[344:348], magic, strict=True)) >= 3 for magic in _MAGIC):
         return _parse_nifti(path, header_path, data_path, block[:348], sizes[348], version=1)
     if 348 in sizes and header_path != data_path:
         return _parse_analyze(path, data_path, block[:348], sizes[348])
@@ -275,7 +279,7 @@ def _parse_nifti(
     header = kind(block, endianness=order, check=False)
     magic = bytes(block[344:348] if version == 1 else block[4:8])
     single = magic[:2] == b"n+"
-    if magic not in ((b"n+1\0", b"ni1\0") if version == 1 else (b"n+2\0", b"ni2\0")):
+    if magic not in (_MAGIC if version == 1 else (b"n+2\0", b"ni2\0")):
         raise MapError(path, f"not a NIfTI-{version} image (magic {magic!r})", "copy the file again")
     if version == 2 and block[8:12] not in (b"\r\n\x1a\n", bytes(4)):
         raise MapError(path, f"bytes 8 to 11 are {block[8:12].hex(' ')}, not 0d 0a 1a 0a: line ends were changed on "

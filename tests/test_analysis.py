@@ -6,11 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from niicorr.analysis import analyse
+from niicorr.compute.similarity import Similarity
 from niicorr.errors import InputError
 from niicorr.matrix import MapMatrix
-from niicorr.records import Provenance
+from niicorr.records import NullModel, Provenance
 
 
 def noise(maps, n=40, seed=0):
@@ -132,6 +134,40 @@ def test_zeros_that_matter_show_r_under_both_readings(reading, side):
         return f"{r:.2f}".replace("0.", ".")
 
     assert f"zeros matter: {short(mine)} / {short(swapped)}" in result.notes[0, 0]
+
+
+@pytest.mark.parametrize("reading", ["data", "missing"])
+def test_zeros_are_exactly_zero_under_the_other_reading_too(reading):
+    """Dice counts what exceeds 0: standard scores put back into their own units would."""
+    n = np.arange(40)
+    values, other = np.where(n < 20, 10.1 + n, 0)[None], np.where(n < 30, 100.3 - n, 0)[None]
+    result = analyse(with_zeros(values, reading), matrix(other), similarity=Similarity("dice"))
+    found = {True: result.estimate[0, 0], False: result.sensitivity.zeros_matter[0, 0]}
+    assert found[reading == "missing"] == pytest.approx(1.0)
+    assert found[reading == "data"] == pytest.approx(2 * 20 / (20 + 30))
+
+
+@pytest.mark.parametrize("method", ["pearson", "spearman"])
+@pytest.mark.parametrize("spike", [1e12, 1e16, 1e18, 1e100])
+def test_a_spike_costs_the_other_reading_of_zeros_no_digits(method, spike):
+    n = np.arange(40)
+    values, other = np.where(n < 20, 10 + np.sqrt(n), 0), np.where(n < 20, 100.0 - n, 0.5 * n - 30)
+    values[3], other[3] = spike, np.nan
+    there = n != 3
+    result = analyse(with_zeros(values[None], "missing"), matrix(other[None]), similarity=Similarity(method))
+    expected = getattr(stats, f"{method}r")(values[there], other[there])[0]
+    assert result.sensitivity.zeros_matter[0, 0] == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("null", ["none", "independent"])
+@pytest.mark.parametrize("n", [1000, 1, 2000])
+def test_random_maps_that_are_not_drawn_are_told(null, n):
+    """Their number is said where it is not the default: somebody must have chosen it."""
+    decisions = analyse(matrix(noise(3)), model=NullModel(null, n_surrogates=n)).provenance.decisions
+    said = [d.text for d in decisions if "n_surrogates" in d.text]
+    number = "2\u00a0000" if n == 2000 else n
+    assert said == ([] if n == 1000 else [
+        f"n_surrogates {number} has no effect: the null model {null} draws no random maps"])
 
 
 def test_zeros_that_do_not_matter_are_not_remarked():

@@ -420,3 +420,20 @@ def test_of_two_runs_at_once_the_second_replaces_the_first(tmp_path, monkeypatch
     for folder in (first, second):
         folder.__exit__(None, None, None)
     assert sorted(os.listdir(tmp_path)) == ["out"]
+
+
+@pytest.mark.parametrize("to", ["gone", "out"], ids=["dangling", "looping"])
+def test_a_link_that_leads_nowhere_is_called_one(tmp_path, to):
+    from niicorr.images.cache.layout import judge
+    from niicorr.library.layout import judge_place
+
+    path = str(tmp_path / "out")
+    os.symlink(to, path)
+    for refuses in (OutputFolder, judge, judge_place):
+        with pytest.raises(UsageError, match="out is a link that leads nowhere, not a folder: name another with -"):
+            refuses(path)
+    os.unlink(path)
+    (tmp_path / "file").write_text("")
+    os.symlink("file", path)
+    with pytest.raises(UsageError, match="out is a file, not a folder"):
+        OutputFolder(path)

@@ -83,12 +83,13 @@ def test_the_file_has_no_name_and_its_room_from_the_start(tmp_path, monkeypatch)
     assert scratch.zeros((0, 5), np.float32, "maps", on_disk=True).shape == (0, 5)
 
 
-@pytest.mark.parametrize(("free", "what"), [(10_000, "maps"), (5_000_000, "the numbers of all pairs")])
-def test_too_little_room_is_noticed_before_the_work(folder, monkeypatch, free, what):
+@pytest.mark.parametrize(("free", "left", "what"), [(10_000, "9.77 KiB", "maps"),
+                                                    (5_000_000, "4.77 MiB", "the numbers of all pairs")])
+def test_too_little_room_is_noticed_before_the_work(folder, monkeypatch, free, left, what):
     monkeypatch.setattr(scratch.shutil, "disk_usage", lambda _: namedtuple("Usage", "free")(free))
     work = "niicorr.extraction.extract" if what == "maps" else "niicorr.analysis.Similarity.__call__"
     monkeypatch.setattr(work, lambda *_, **__: pytest.fail("too late"))
     if what != "maps":
         monkeypatch.setattr("niicorr.analysis.HELD_PER_CELL", 50_000)
-    with pytest.raises(nc.ResourceError, match=rf"has no room for {what} \(0\.0 GiB; 0\.0 GiB are left\)"):
+    with pytest.raises(nc.ResourceError, match=rf"has no room for {what} \([\d.]+ [KM]iB; {left} are left\)"):
         nc.correlate(str(folder), mask="none", memory=400_000)

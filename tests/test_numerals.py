@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from niicorr.numerals import bytes_text, number, p_text, r_text, whole
+from niicorr.numerals import bytes_text, memory_text, number, p_text, r_text, whole
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,16 @@ def test_numbers_as_papers_print_them(value, text):
 )
 def test_bytes_in_words(size, text):
     assert bytes_text(size) == text
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [(0, "0 bytes"), (1, "1 byte"), (0.6, "1 byte"), (1023, "1\u00a0023 bytes"), (1024, "1 KiB"), (2018, "1.97 KiB"),
+     (2**20 - 1, "1\u00a0024 KiB"), (2**20, "1 MiB"), (998 * 2**20, "998 MiB"), (1012 * 2**20, "1\u00a0012 MiB"),
+     (2**30, "1 GiB"), (6.4 * 2**30, "6.4 GiB"), (180.4 * 2**20, "180 MiB"), (2**61, "2\u00a0097\u00a0152 TiB")],
+)
+def test_memory_in_the_units_it_is_given_in(size, text):
+    assert memory_text(size) == text
 
 
 @pytest.mark.parametrize(

@@ -121,8 +121,8 @@ def test_check_answers_what_correlate_would():
 
 def test_a_result_that_does_not_fit_is_refused_unless_memory_is_given(monkeypatch):
     monkeypatch.setattr(preparing, "BYTES_PER_CELL", 2**60)
-    with pytest.raises(ResourceError, match=r"a result of 2 pairs takes about 2147483648\.0 GiB of memory; .* may be "
-                                            "used: compare fewer maps at once, or give --memory, which overrules"):
+    with pytest.raises(ResourceError, match=r"a result of 2 pairs takes about 2\u00a0097\u00a0152 TiB of memory; .* may"
+                                            " be used: compare fewer maps at once, or give --memory, which overrules"):
         correlate(MAPS[:1], MAPS[1:])
     assert correlate(MAPS[:1], MAPS[1:], null="none", memory=2**30).r.shape == (2, 1)
 

@@ -68,7 +68,7 @@ def test_no_room_is_told_with_what_to_do(tmp_path, monkeypatch):
     with Scratch("what is kept of the maps") as scratch, pytest.raises(ResourceError) as caught:
         scratch.put([np.ones(3)])
     text = str(caught.value)
-    assert text.startswith(f"{tmp_path / 'nowhere'} has no room for what is kept of the maps (0.0 GiB so far; ")
+    assert text.startswith(f"{tmp_path / 'nowhere'} has no room for what is kept of the maps (0 bytes so far; ")
     assert "TMPDIR" in text
     assert "--memory" in text
 
@@ -200,7 +200,7 @@ def test_zeros_are_written_where_room_cannot_be_had_at_once(monkeypatch, tmp_pat
 def test_a_disk_that_fills_while_zeros_are_written_is_told(monkeypatch):
     monkeypatch.delattr(os, "posix_fallocate", raising=False)
     monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: open("/dev/full", "wb+", buffering=0))  # noqa: SIM115
-    with pytest.raises(ResourceError, match=r"has no room for maps \(0\.0 GiB; No space left on device\).*TMPDIR"):
+    with pytest.raises(ResourceError, match=r"has no room for maps \(72 bytes; No space left on device\).*TMPDIR"):
         zeros((9,), np.float64, "maps", on_disk=True)
 
 
@@ -227,7 +227,7 @@ def test_room_is_demanded_before_the_work(monkeypatch):
     left = 3 * 2**30
     monkeypatch.setattr(module.shutil, "disk_usage", lambda _: namedtuple("Usage", "free")(left))
     demand_room(left, "maps")
-    with pytest.raises(ResourceError, match=r"has no room for maps \(4\.0 GiB; 3\.0 GiB are left\): name a folder"):
+    with pytest.raises(ResourceError, match=r"has no room for maps \(4 GiB; 3 GiB are left\): name a folder"):
         demand_room(4 * 2**30, "maps")
 
 

@@ -18,7 +18,7 @@ from niicorr.errors import InputError, UsageError
 from niicorr.machine import memory_budget
 from niicorr.matrix import Features, MapMatrix, same_place
 from niicorr.numberless import numberless, numberless_text
-from niicorr.numerals import integer, plural
+from niicorr.numerals import integer, memory_text, plural
 from niicorr.overlap import LOW_OVERLAP, low_overlap_text
 from niicorr.records import INDEPENDENT, Decision, MapRecord, NullModel, Provenance
 from niicorr.result import Comparison, CorrelationResult, Sensitivity
@@ -27,7 +27,7 @@ from niicorr.result.same_files import SAME_FILE, SAME_VALUES, copies_text, same_
 from niicorr.scratch import demand_room, unknown
 from niicorr.tables import printable
 from niicorr.typing import BoolArray, DeviceOption, Float64Array, FloatArray, Progress
-from niicorr.words import BY_FORMULA, TWO_WAYS
+from niicorr.words import BY_FORMULA, DRAWN, TWO_WAYS
 
 if TYPE_CHECKING:  # who needs neither need not load them
     from niicorr.cluster.session import Cluster
@@ -43,6 +43,16 @@ ZEROS_MATTER = 0.1
 def silent(_total: int, _what: str) -> AbstractContextManager[Callable[[int], None]]:
     """Tell nobody how far long work has come."""
     return nullcontext(lambda _done: None)
+
+
+def listener(progress: Progress | None) -> Progress:
+    """Return whom to tell how far work has come, nobody where none is named; what cannot be told is a `UsageError`."""
+    if progress is None:
+        return silent
+    if not callable(progress):
+        raise UsageError("progress is a function that is called with how much there is to do and what that is, and "
+                         f"returns a context; not {type(progress).__name__}")
+    return progress
 
 
 def analyse(
@@ -155,7 +165,7 @@ def analyse(
     provenance = replace(
         provenance,
         decisions=(*provenance.decisions, *(one for one in (large, of_device) if one is not None), *found.decisions,
-                   *_of_method(found, similarity, why_none, _unit(x.features)), *of_null),
+                   *_of_method(found, similarity, why_none, _unit(x.features)), *_undrawn(model), *of_null),
         warnings=(*provenance.warnings, *_warnings(x, y, model, low, same_set),
                   *_overfull(found, similarity, _unit(x.features))))
     naive = _naive(x, y, on_disk=on_disk) if similarity.plain else None
@@ -176,8 +186,8 @@ def _too_large(columns: int, rows: int, memory: int | None) -> Decision | None:
     size, budget = columns * rows * HELD_PER_CELL, memory_budget(memory)
     if size <= RESULT * budget:
         return None
-    return Decision("memory", f"the numbers of {integer(rows * columns)} pairs take {size / 2**30:.2g} GiB, more than "
-                    f"a quarter of the {budget / 2**30:.2g} GiB that may be used: they lie in temporary files (TMPDIR)")
+    return Decision("memory", f"the numbers of {integer(rows * columns)} pairs take {memory_text(size)}, more than "
+                    f"a quarter of the {memory_text(budget)} that may be used: they lie in temporary files (TMPDIR)")
 
 
 def check_features(x: MapMatrix, y: MapMatrix) -> None:
@@ -278,6 +288,13 @@ def _of_method(
         yield Decision("partial", text)
     if why_none is not None:
         yield Decision("null", why_none)
+
+
+def _undrawn(model: NullModel) -> Iterator[Decision]:
+    """Say that a number of random maps, which somebody must have chosen, has no effect."""
+    if model.null not in DRAWN and model.n_surrogates != NullModel().n_surrogates:
+        yield Decision("surrogates", f"n_surrogates {integer(model.n_surrogates)} has no effect: the null model "
+                       f"{model.null} draws no random maps")
 
 
 def _with_remarks(matrix: MapMatrix, similarity: Similarity) -> tuple[MapRecord, ...]:

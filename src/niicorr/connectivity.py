@@ -148,7 +148,7 @@ def connect(
     """
     for name, value, known in (("kind", kind, Kind), ("null", null, SeriesNull), ("alternative", alternative,
                                                                                   Alternative), ("fdr", fdr, Fdr)):
-        if value not in get_args(known):
+        if not isinstance(value, str) or value not in get_args(known):
             raise UsageError(f"{name} is one of {', '.join(get_args(known))}, not {value!r}")
     runs = _checked(series)
     if kind == "tangent" and len(runs) < 2:

@@ -22,6 +22,13 @@ def sync_folder(path: str) -> None:
             os.close(folder)
 
 
+def no_folder(path: str) -> str:
+    """Say what is at a path that is there and is no folder."""
+    if os.path.islink(path) and not os.path.exists(path):
+        return "is a link that leads nowhere, not a folder"
+    return "is a file, not a folder"
+
+
 class NotRegularError(OSError):
     """A pipe or a device, which may never end."""
 

@@ -16,7 +16,7 @@ from niicorr.images.sampling import Sampling
 from niicorr.images.survey import Survey
 from niicorr.machine import default_jobs, memory_budget, versions
 from niicorr.matrix import MapMatrix, row_dtype
-from niicorr.numerals import integer
+from niicorr.numerals import integer, memory_text
 from niicorr.options import Options
 from niicorr.preparing import prepare, rules_mattered
 from niicorr.records import Decision, Provenance
@@ -149,8 +149,8 @@ def _too_large(n_maps: int, sampling: Sampling, options: Options) -> Decision | 
     size, budget = _rows_size(n_maps, sampling), memory_budget(options.memory)
     if size <= ROWS * budget:
         return None
-    return Decision("memory", f"{integer(n_maps)} maps of {integer(n)} voxels take {size / 2**30:.2g} GiB, more than "
-                    f"half of the {budget / 2**30:.2g} GiB that may be used: they lie in a temporary file (TMPDIR)")
+    return Decision("memory", f"{integer(n_maps)} maps of {integer(n)} voxels take {memory_text(size)}, more than "
+                    f"half of the {memory_text(budget)} that may be used: they lie in a temporary file (TMPDIR)")
 
 
 def _rows_size(n_maps: int, sampling: Sampling) -> int:

@@ -13,11 +13,13 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 
+from niicorr.disk import no_folder
 from niicorr.errors import ResourceError, UsageError, told_on
 from niicorr.hidden import MARK, hidden_place, remove, sweep
 from niicorr.interrupts import signals_held
 from niicorr.own_files import RECORD, REPLACING, is_result, record_of, written_files
 from niicorr.rights import make_folder, resource_text, umask
+from niicorr.tables import brief, can_be_path
 
 _ANNOUNCED = ".announced"
 
@@ -59,6 +61,8 @@ class OutputFolder:
             raise UsageError("the name of the output folder is empty: name one with -o")
         if "\0" in self.path:
             raise UsageError("the name of the output folder holds a NUL byte, which no folder's name can")
+        if not can_be_path(self.path):
+            raise UsageError(f"the output: {brief(self.path)!r} can be the name of no folder")
         self.work = ""
         self.committed = False
         self._own = set(own)
@@ -154,7 +158,7 @@ class OutputFolder:
     def _check(self, inputs: Iterable[str], overwrite: bool) -> None:
         path = self.path
         if os.path.lexists(path) and not os.path.isdir(path):
-            raise UsageError(f"{path} is a file, not a folder: name another with -o")
+            raise UsageError(f"{path} {no_folder(path)}: name another with -o")
         if not os.path.isdir(path):
             return
         with _resources(path):

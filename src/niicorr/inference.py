@@ -17,7 +17,8 @@ AT_ONCE = 1 << 18
 
 
 def pvalues(
-    r: FloatArray, n_effective: FloatArray | IntArray, alternative: Alternative = "two-sided", *, n_covariates: int = 0
+    r: FloatArray, n_effective: FloatArray | IntArray, alternative: Alternative = "two-sided", *,
+    n_covariates: int | IntArray = 0,
 ) -> Float64Array:
     """Find the probability of a correlation at least so far from 0 by chance.
 
@@ -29,7 +30,7 @@ def pvalues(
         Independent values behind each (for independent observations: their number).
     alternative : {'two-sided', 'greater', 'less'}
         Which correlations count as far: large either way, positive, or negative.
-    n_covariates : int
+    n_covariates : int, or ndarray of int of the same shape
         For partial correlations: variables regressed out of both sides; each takes one degree of freedom.
 
     Returns
@@ -66,7 +67,7 @@ def pvalues(
 
 
 def fisher_interval(
-    r: FloatArray, n_effective: FloatArray | IntArray, *, n_covariates: int = 0
+    r: FloatArray, n_effective: FloatArray | IntArray, *, n_covariates: int | IntArray = 0
 ) -> tuple[Float64Array, Float64Array]:
     """Find an interval that covers the true correlation with a probability of about 95 %.
 
@@ -76,7 +77,7 @@ def fisher_interval(
         Correlations.
     n_effective : ndarray, same shape
         Independent values behind each.
-    n_covariates : int
+    n_covariates : int, or ndarray of int of the same shape
         For partial correlations: variables regressed out of both sides.
 
     Returns

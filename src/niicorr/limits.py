@@ -6,7 +6,7 @@ that would take thousands of years, or one whose result could not be read again.
 
 from __future__ import annotations
 
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 from niicorr.errors import UsageError
@@ -56,6 +56,16 @@ def demand_whole(name: str, value: Any, least: int, why: str = "") -> None:
                          f"{why}")
     if fault := limit_fault(name, int(value)):
         raise UsageError(f"{name} {fault}")
+
+
+def real(value: Any) -> float | None:
+    """Return a number as a float: None of what is none (True and False are not), or beyond the largest float."""
+    if not isinstance(value, Real) or isinstance(value, bool):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return None
 
 
 def limit_fault(name: str, value: int) -> str:

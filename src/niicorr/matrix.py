@@ -27,6 +27,9 @@ PIECE = 1 << 18
 SMALL = 32 * 2**20
 """Bytes up to which a matrix is kept in float64: precision costs nothing there."""
 
+CONDITION = {4: 10.0, 8: 1e5}
+"""By bytes per value: where the second moment of scores exceeds their variance so many times, they are too coarse."""
+
 
 @dataclass(frozen=True, eq=False)
 class Features:
@@ -228,8 +231,9 @@ class MapMatrix:
             valid = supports[support_of[k]]
             shift, spread = standardise(self.rows[index][columns][valid], rows[k], valid)
             center[k], scale[k] = self.center[index] + self.scale[index] * shift, self.scale[index] * spread
-            if spread == 0 and self.scale[index] > 0 and self.exact is not None and valid.any():
-                # One score need not be one value: a spike elsewhere may have hidden how they differ.
+            fine = shift**2 + spread**2 < CONDITION[rows.itemsize] * spread**2
+            if not fine and self.scale[index] > 0 and self.exact is not None and valid.any():
+                # A spike elsewhere took digits of all these scores; they may even be one, though their values differ.
                 center[k], scale[k] = standardise(self.exact(int(index))[columns][valid], rows[k], valid)
         records = tuple(self.records[index] for index in places)
         if self.features.centroids is None:  # what regions were averaged from stays what it is
@@ -287,8 +291,18 @@ class MapMatrix:
         distinct, support_of = distinct_supports(supports)
         labels = tuple(self.labels[i] for i in which)
         records = tuple(self.records[i] for i in which)
+        zeros: dict[int, tuple[ZeroReading, BitArray]] = {
+            k: ("data" if self.zeros[i][0] == "missing" else "missing", self.zeros[i][1])
+            for k, i in enumerate(which.tolist())}
+        exact = self.exact
+
+        def with_zeros(k: int) -> Float64Array:
+            assert exact is not None
+            return np.where(self._zero(int(which[k])), 0.0, exact(int(which[k])))
+
         return replace(self, rows=rows, center=center, scale=scale, supports=distinct, support_of=support_of,
-                       labels=labels, records=records, zeros={}, naive=None, exact=None)
+                       labels=labels, records=records, zeros=zeros, naive=None,
+                       exact=None if exact is None else with_zeros)
 
 
 def plain_array(values: Any) -> np.ndarray[Any, Any]:

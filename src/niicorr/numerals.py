@@ -95,6 +95,21 @@ def bytes_text(size: int) -> str:
     return plural(size, "byte")
 
 
+def memory_text(size: float) -> str:
+    """``6.44 GiB``, ``180 MiB``, ``1 KiB``, ``53 bytes``: in the units that ``--memory`` and others are given in.
+
+    Examples
+    --------
+    >>> memory_text(6.4 * 2**30), memory_text(2**20), memory_text(1000 * 2**20), memory_text(7)
+    ('6.4 GiB', '1 MiB', '1000 MiB', '7 bytes')
+    """
+    for unit, power in (("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10)):
+        if size >= 2**power:
+            value = size / 2**power
+            return f"{value:.3g} {unit}" if value < 999 else f"{integer(round(value))} {unit}"
+    return plural(round(size), "byte")
+
+
 def listed(names: Iterable[str]) -> str:
     """Join one name or several: ``a, b and c``."""
     *first, last = names

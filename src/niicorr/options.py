@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import inf
 from numbers import Integral, Real
 from typing import Any, get_args
 
@@ -12,10 +13,10 @@ import numpy as np
 from niicorr.errors import UsageError
 from niicorr.images.header import MAX_MAP_SIZE
 from niicorr.images.inspect import BackgroundOption
-from niicorr.limits import demand_whole
+from niicorr.limits import demand_whole, real
 from niicorr.records import NullModel
 from niicorr.spelling import demand_word
-from niicorr.tables import path_text
+from niicorr.tables import brief, path_text
 from niicorr.typing import (
     Alternative,
     DeviceOption,
@@ -95,7 +96,8 @@ def options_of(options: dict[str, Any], masker: Any) -> Options:
         raise UsageError(f"background is auto, none or a number, not {value!r}")
     chosen = Options(**options)
     _check_values(chosen)
-    return chosen
+    share = chosen.min_coverage
+    return replace(chosen, threshold=float(chosen.threshold), min_coverage=None if share is None else float(share))
 
 
 def _of_masker(masker: Any, options: dict[str, Any]) -> dict[str, Any]:
@@ -122,11 +124,11 @@ def _check_values(options: Options) -> None:
     demand_word("--grid", options.grid, GRIDS)
     for name, least in OPTION_LEAST.items():
         value = getattr(options, name)
-        if value is not None or name in ("n_surrogates", "seed"):
+        if value is not None or name not in ("jobs", "memory"):
             demand_whole(name, value, least, _WHY.get(name, ""))
-    value = options.threshold
-    if not isinstance(value, Real) or isinstance(value, bool) or not 0 <= value < float("inf"):
-        raise UsageError(f"threshold is a number from 0 on, not {options.threshold!r}")
+    value = real(options.threshold)
+    if value is None or not 0 <= value < inf:
+        raise UsageError(f"threshold is a number from 0 on, not {brief(repr(options.threshold))}")
     if options.threshold and options.method != "dice":
         raise UsageError(f"threshold is for method dice, not for {options.method}")
     if options.partial is not None and options.method not in ("pearson", "spearman"):
@@ -150,9 +152,9 @@ def _check_atlas(options: Options) -> None:
             if value is not None:
                 raise UsageError(f"{name} goes with an atlas: name one with atlas (--atlas)")
         return
-    value = options.min_coverage
-    if value is not None and (isinstance(value, bool) or not isinstance(value, Real) or not 0 <= value <= 1):
-        raise UsageError(f"min_coverage is a share from 0 to 1, not {value!r}")
+    value = real(options.min_coverage)
+    if options.min_coverage is not None and (value is None or not 0 <= value <= 1):
+        raise UsageError(f"min_coverage is a share from 0 to 1, not {brief(repr(options.min_coverage))}")
 
 
 def _plain(value: Any) -> Any:

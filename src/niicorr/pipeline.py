@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from niicorr.analysis import analyse, silent
+from niicorr.analysis import analyse, listener
 from niicorr.bare_arrays import is_matrix
 from niicorr.compute.device import choose_device
 from niicorr.errors import DomainWarning, IndependenceWarning, InputError, UsageError
@@ -173,6 +173,7 @@ def correlate(x: Any, y: Any = None, *, masker: Any = None, command: str | None 
               map0
     map0  0.654654
     """
+    progress = listener(progress)
     chosen = options_of(options, masker)
     kept = None
     if chosen.resume is not None:
@@ -183,10 +184,10 @@ def correlate(x: Any, y: Any = None, *, masker: Any = None, command: str | None 
     chosen = replace(chosen, resume=kept)
     start = time.perf_counter()
     _check_device(chosen)
-    with _workers(x, y, chosen, progress or silent) as cluster:
+    with _workers(x, y, chosen, progress) as cluster:
         if cluster is not None:
             chosen = replace(chosen, scheduler=cluster.name)
-        result = _compared(x, y, chosen, command, progress or silent, kept, cluster)
+        result = _compared(x, y, chosen, command, progress, kept, cluster)
     told = (*(() if kept is None else kept.decisions), *(() if cluster is None else cluster.decisions))
     timings = {**result.provenance.timings, "total": time.perf_counter() - start}
     result = replace(result, provenance=replace(result.provenance, timings=timings,
@@ -244,7 +245,7 @@ def check(x: Any, y: Any = None, *, progress: Progress | None = None, **options:
     """
     chosen = replace(options_of(options, None), resume=None)
     _check_device(chosen)
-    prepared = prepare(x, y, chosen, progress or silent)
+    prepared = prepare(x, y, chosen, listener(progress))
     failure, sampling, atlas = prepared.failure, prepared.sampling, prepared.atlas
     sets = [s for s in (prepared.x, prepared.y) if s is not None]
     records = [tuple(r.record for r in s.readings) for s in sets]

@@ -12,7 +12,7 @@ from niicorr.images.mapset import MapSet, read_maps
 from niicorr.images.sampling import Sampling, choose_sampling, settle
 from niicorr.images.survey import Survey, survey
 from niicorr.machine import default_jobs, memory_budget
-from niicorr.numerals import integer
+from niicorr.numerals import integer, memory_text
 from niicorr.options import Options
 from niicorr.records import Decision
 from niicorr.refusals import stopped_by
@@ -122,6 +122,6 @@ def _check_room(cells: int, options: Options) -> None:
     """Refuse a result that cannot be held, before any voxel is read; who gives --memory is taken at their word."""
     needed, budget = cells * BYTES_PER_CELL, memory_budget(None)
     if options.memory is None and needed > budget:
-        raise ResourceError(f"a result of {integer(cells)} pairs takes about {needed / 2**30:.1f} GiB of memory; "
-                            f"{budget / 2**30:.1f} GiB may be used: compare fewer maps at once, or give "
+        raise ResourceError(f"a result of {integer(cells)} pairs takes about {memory_text(needed)} of memory; "
+                            f"{memory_text(budget)} may be used: compare fewer maps at once, or give "
                             "--memory, which overrules this estimate")

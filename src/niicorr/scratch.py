@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from niicorr.errors import ResourceError
+from niicorr.numerals import memory_text
 from niicorr.typing import Float64Array
 
 Arrays = list[np.ndarray[Any, Any]]
@@ -83,7 +84,7 @@ def zeros(shape: tuple[int, ...], dtype: Any, what: str, *, on_disk: bool) -> np
             _allocate(file, size)
             return np.frombuffer(mmap.mmap(file.fileno(), size), dtype).reshape(shape)
     except OSError as error:
-        raise _no_room(what, f"{_gib(size)} GiB", error) from None
+        raise _no_room(what, memory_text(size), error) from None
 
 
 def unknown(shape: tuple[int, ...], *, on_disk: bool) -> Float64Array:
@@ -104,9 +105,9 @@ def demand_room(size: int, what: str) -> None:
     try:
         free = shutil.disk_usage(folder()).free
     except OSError as error:
-        raise _no_room(what, f"{_gib(size)} GiB", error) from None
+        raise _no_room(what, memory_text(size), error) from None
     if free < size:
-        raise _no_room(what, f"{_gib(size)} GiB", OSError(errno.ENOSPC, f"{_gib(free)} GiB are left"))
+        raise _no_room(what, memory_text(size), OSError(errno.ENOSPC, f"{memory_text(free)} are left"))
 
 
 def folder() -> str:
@@ -167,10 +168,6 @@ def _no_room(what: str, size: str, error: OSError) -> ResourceError:
                          "room in the environment variable TMPDIR, or give --memory more")
 
 
-def _gib(size: int) -> str:
-    return f"{size / 2**30:.1f}"
-
-
 class Scratch:
     """Arrays on the disk, as long as somebody needs them; several threads may take them back at once.
 
@@ -216,7 +213,7 @@ class Scratch:
                     while rest:
                         rest = rest[self._file.write(rest) :]
             except OSError as error:
-                raise _no_room(self._what, f"{_gib(self._size)} GiB so far", error) from None
+                raise _no_room(self._what, f"{memory_text(self._size)} so far", error) from None
         return lambda: [self._read(*form) for form in forms]
 
     def _read(self, start: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:

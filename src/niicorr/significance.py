@@ -22,15 +22,19 @@ from niicorr.compute.similarity import Correlation, Similarity
 from niicorr.draws import Directions, count_directions, count_draws
 from niicorr.errors import ResourceError
 from niicorr.inference import adjusted, fisher_interval, pvalues
+from niicorr.machine import one_blas_thread
 from niicorr.matrix import MapMatrix
 from niicorr.nulls.distances import FEWEST, cloud_of
 from niicorr.nulls.effective import Description, EffectiveNull, EffectiveSize, Model, effective_null
+from niicorr.nulls.misfits import LEAST, MOST, misfits
 from niicorr.nulls.regional import RegionalDescription, regional_null
+from niicorr.nulls.supports import supports_of
 from niicorr.nulls.traces import Atoms
 from niicorr.nulls.variogram import VariogramFit
-from niicorr.numerals import integer
+from niicorr.numerals import integer, memory_text, plural
 from niicorr.pair_sizes import size_pairs
 from niicorr.records import FEW, Decision, NullModel
+from niicorr.refitting import refit
 from niicorr.result.notes import Layer
 from niicorr.result.null_shape import Autocovariances, Histogram
 from niicorr.scratch import unknown
@@ -58,6 +62,11 @@ NAMED = 3
 
 MATRICES = {"effective": 10, "gsm": 8, "moran": 8, "variogram": 20, "surrogate": 10}
 """How many matrices of regions × regions each null model holds: what was seen at 10 000 regions, and a little more."""
+
+UNLIKE = ("no p-value: over the common {0}s one of the two maps is not as over all its own, where it was fitted (its "
+          "strongest {0}s lie where the other has no data), and too many pairs are so for each to be fitted again: "
+          "leave these {0}s out with --mask")
+"""Of a cell that was left without a p."""
 
 LAGS = 61
 """Distances at which a fitted autocovariance is told."""
@@ -150,6 +159,8 @@ def infer(
     for layer in notes:
         once &= ~layer.cells
     beside, p_fwe = {}, None
+    # Draws count all covariates in, and so they are all taken off again.
+    taken = similarity.n_covariates if model.null in DRAWN else _taken(x, y, similarity)
     shape: Autocovariances | Histogram | None = None
     if model.null in DRAWN:
         means: dict[str, Any] = {"similarity": similarity, "model": model, "jobs": jobs, "memory": memory,
@@ -169,14 +180,23 @@ def infer(
         if model.null == "independent":
             n_effective = np.where(once, _observations(x, y, found, similarity), np.nan)
         else:
-            n_effective, doubts, shape = _sizes(x, y, found, once, similarity, model, jobs, memory, progress, kept,
-                                                cluster, on_disk=on_disk)
-            notes += doubts
-    low, high, few, bare = _tested(p, found.r, n_effective, once, similarity, model, jobs, on_disk=on_disk)
-    taken = f", {similarity.n_covariates} of them taken by covariates" if similarity.n_covariates else ""
+            sizes, shape = _sizes(x, y, found, once, similarity, model, jobs, memory, progress, kept, cluster, taken,
+                                  on_disk=on_disk)
+            n_effective, taken = sizes.n_effective, sizes.taken
+            notes += sizes.doubts(x.features.unit)
+            decisions += tuple(sizes.decisions(x.features.unit))
+    low, high, few, bare = _tested(p, found.r, n_effective, once, similarity, model, taken, jobs, on_disk=on_disk)
+    numbers: tuple[IntArray, ...] = ()
+    if isinstance(taken, np.ndarray):
+        numbers, of_covariates, beside_them = (taken,), "{}", ", {} of them taken by covariates"
+    else:
+        of_covariates = str(taken)
+        beside_them = f", {taken} of them taken by covariates" if taken else ""
     notes += [
-        Layer.of(bare, f"no p-value: {similarity.n_covariates} covariates leave no degree of freedom"),
-        Layer.of(few, f"few independent values (n_effective {{:.1f}}{taken})", n_effective),
+        Layer.of(bare & np.equal(taken, 0), "no p-value: n_effective {:.1f} leaves no degree of freedom", n_effective),
+        Layer.of(bare & np.not_equal(taken, 0), f"no p-value: {of_covariates} covariates leave no degree of freedom",
+                 *numbers),
+        Layer.of(few, f"few independent values (n_effective {{:.1f}}{beside_them})", n_effective, *numbers),
     ]
     p_fdr, by_holm = adjusted(p, model.fdr, on_disk=on_disk)
     columns = dict(zip(INFERRED_COLUMNS, [n_effective, low, high, p, p_fdr, by_holm if p_fwe is None else p_fwe],
@@ -194,7 +214,7 @@ def infer(
 
 def _tested(
     p: Float64Array, r: Float64Array, n_effective: Float64Array, tested: BoolArray, similarity: Similarity,
-    model: NullModel, jobs: int, *, on_disk: bool,
+    model: NullModel, taken: int | IntArray, jobs: int, *, on_disk: bool,
 ) -> tuple[Float64Array, Float64Array, BoolArray, BoolArray]:
     """Find the interval of each tested cell, and its p where nothing was drawn, which is filled in.
 
@@ -205,18 +225,19 @@ def _tested(
     few, bare : ndarray of bool, shape of r
         Where few values are independent, and where none is left: then there is no p.
     """
-    drawn, taken = model.null in DRAWN, similarity.n_covariates
+    drawn = model.null in DRAWN
     low, high = (unknown(r.shape, on_disk=on_disk) for _ in range(2))
     few, bare = np.zeros((2, *r.shape), dtype=np.bool_)
 
     def infer_rows(rows: slice) -> None:
         known, size = np.where(tested[rows], r[rows], np.nan), n_effective[rows]
+        q = taken[rows] if isinstance(taken, np.ndarray) else taken
         if not drawn:
-            p[rows] = pvalues(known, size, model.alternative, n_covariates=taken)
+            p[rows] = pvalues(known, size, model.alternative, n_covariates=q)
         if similarity.has_formula:
-            low[rows], high[rows] = fisher_interval(known, size, n_covariates=taken)
+            low[rows], high[rows] = fisher_interval(known, size, n_covariates=q)
         with np.errstate(invalid="ignore"):
-            few[rows] = tested[rows] & (size - taken < FEW)
+            few[rows] = tested[rows] & (size - q < FEW)
         bare[rows] = tested[rows] & np.isfinite(size) & np.isnan(p[rows])
 
     for _ in in_order(infer_rows, cuts(len(r), ROWS), jobs):
@@ -248,8 +269,8 @@ def _demand_room(regions: int, null: str, memory: int) -> None:
     """Refuse matrices of regions × regions that cannot be held, before any is made."""
     needed = MATRICES[null] * 8 * regions**2
     if needed > memory:
-        raise ResourceError(f"the null model {null} needs about {needed / 2**30:.1f} GiB for matrices of {regions} × "
-                            f"{regions} regions, and {memory / 2**30:.1f} GiB may be used for it: take an atlas of "
+        raise ResourceError(f"the null model {null} needs about {memory_text(needed)} for matrices of {regions} × "
+                            f"{regions} regions, and {memory_text(memory)} may be used for it: take an atlas of "
                             "fewer regions, give --memory more, or leave p-values out with --null none")
 
 
@@ -277,17 +298,28 @@ def _observations(x: MapMatrix, y: MapMatrix, found: Correlation, similarity: Si
     return alike
 
 
+def _taken(x: MapMatrix, y: MapMatrix, similarity: Similarity) -> int | IntArray:
+    """Count the covariates that tell something of a pair: one that is constant over the common features does not.
+
+    All of them count where there are more than a few different sets of these.
+    """
+    if not similarity.n_covariates or (x.complete and y.complete):
+        return similarity.n_covariates
+    supports = supports_of(x, y, similarity.weights, similarity.ranked_covariates)
+    if supports.shared is None:
+        return similarity.n_covariates
+    return supports.covariates_between(supports.of(y), supports.of(x))
+
+
 def _sizes(
     x: MapMatrix, y: MapMatrix, found: Correlation, tested: BoolArray, similarity: Similarity, model: NullModel,
-    jobs: int, memory: int, progress: Progress, kept: KeptWork | None, cluster: Cluster | None, *,
-    on_disk: bool,
-) -> tuple[Float64Array, list[Layer], Autocovariances | None]:
-    """Find n_effective of all pairs under the null model of voxels, or that of regions; tell what to doubt of it.
-
-    Last comes what was fitted to the maps.
-    """
+    jobs: int, memory: int, progress: Progress, kept: KeptWork | None, cluster: Cluster | None,
+    taken: int | IntArray, *, on_disk: bool,
+) -> tuple[_Sizes, Autocovariances | None]:
+    """Find n_effective of all pairs under the null model of voxels, or that of regions; and what was fitted."""
+    sizes = _Sizes.of(tested, taken, on_disk=on_disk)
     if not tested.any():
-        return unknown(found.n.shape, on_disk=on_disk), [], None
+        return sizes, None
     # Workers take the base of what they describe themselves.
     given_out = cluster is not None and cluster.extracted(x, y)
     base_x = x if given_out else similarity.base(x, jobs)
@@ -295,7 +327,6 @@ def _sizes(
     kind: Model = "gsm" if model.null == "gsm" else "robust"
     weights, covariates, features = similarity.weights, similarity.ranked_covariates, x.features
     what = similarity.method, kind, weights, covariates
-    sizes = _Sizes.of(tested, on_disk=on_disk)
     means: dict[str, Any] = {"jobs": jobs, "memory": memory, "progress": progress}
     if features.centroids is None:
         def of_voxels() -> EffectiveNull:
@@ -316,10 +347,16 @@ def _sizes(
         of_x, of_y = size_pairs(
             regions if kept is None else kept.null(regions, RegionalDescription, base_x, base_y, *what), base_x,
             base_y, found.n, sizes.place, **means)
-    return sizes.n_effective, sizes.doubts(), None if atoms is None else _curves(atoms, of_x, of_y)
+    if similarity.method == "pearson" and not (x.complete and y.complete):
+        # Of ranks and robust scores no few make up the variance of a map.
+        with one_blas_thread():
+            sizes.unlike = misfits(x, y, found.n, tested, jobs)
+        sizes.n_effective[sizes.unlike] = np.nan
+        sizes.left = refit(x, y, sizes.unlike, similarity, kind, sizes.replace, jobs=jobs, progress=progress)
+    return sizes, None if atoms is None else _curves(atoms, of_x, of_y)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class _Sizes:
     """What is kept of the sizes of all pairs, shape (maps of y, maps of x).
 
@@ -333,6 +370,10 @@ class _Sizes:
         Cells whose variance should be trusted less: both maps are uneven in the same places, or a bound was hit.
     stationary : ndarray of int32
         n_effective without the former, in whole numbers, where it is remarked upon.
+    taken : int or ndarray of int
+        Covariates that tell something of a pair.
+    unlike, left : ndarray of bool, optional
+        Cells whose common features show another map than was fitted; those of them that were not fitted again.
     """
 
     tested: BoolArray
@@ -340,12 +381,16 @@ class _Sizes:
     uneven: BoolArray
     guarded: BoolArray
     stationary: IntArray
+    taken: int | IntArray
+    unlike: BoolArray | None = None
+    left: BoolArray | None = None
 
     @classmethod
-    def of(cls, tested: BoolArray, *, on_disk: bool) -> _Sizes:
+    def of(cls, tested: BoolArray, taken: int | IntArray, *, on_disk: bool) -> _Sizes:
         """Make room."""
         uneven, guarded = np.zeros((2, *tested.shape), dtype=np.bool_)
-        return cls(tested, unknown(tested.shape, on_disk=on_disk), uneven, guarded, np.zeros(tested.shape, np.int32))
+        return cls(tested, unknown(tested.shape, on_disk=on_disk), uneven, guarded, np.zeros(tested.shape, np.int32),
+                   taken)
 
     def place(self, rows: slice, columns: slice, size: EffectiveSize) -> None:
         """Take the sizes of a tile."""
@@ -358,9 +403,37 @@ class _Sizes:
         if uneven.any():
             self.stationary[here] = np.rint(np.where(uneven, size.gsm_n_effective, 0))
 
-    def doubts(self) -> list[Layer]:
-        """Name the cells whose variance should be trusted less, and why."""
+    def replace(self, rows: IntArray, columns: IntArray, size: EffectiveSize, taken: int) -> None:
+        """Take the sizes of some cells that were found anew, and how many covariates there are among them."""
+        here = rows, columns
+        with np.errstate(invalid="ignore"):
+            uneven = size.variance / size.gsm_variance > UNEVEN
+        self.n_effective[here], self.uneven[here], self.guarded[here] = size.n_effective, uneven, size.guarded
+        self.stationary[here] = np.rint(np.where(uneven, size.gsm_n_effective, 0))
+        if isinstance(self.taken, int) and taken != self.taken:
+            self.taken = np.full(self.tested.shape, self.taken, dtype=np.int16)
+        if isinstance(self.taken, np.ndarray):
+            self.taken[here] = taken
+
+    def decisions(self, unit: str) -> Iterator[Decision]:
+        """Tell of how many cells the maps were fitted again, or could not be."""
+        if self.unlike is None or self.left is None or not self.unlike.any():
+            return
+        tested, unlike, left = (int(np.count_nonzero(cells)) for cells in (self.tested, self.unlike, self.left))
+        rest = f" for {integer(unlike - left)} of them; {integer(left)} have no p-value" if left else ""
+        yield Decision("null", f"in {plural(unlike, 'pair')} of {integer(tested)} the variance of a map over the "
+                       f"common {unit}s is less than {LEAST:g} or more than {MOST:g} times that over all its own, "
+                       f"where its autocovariance is fitted: both maps were fitted again over the common {unit}s{rest}")
+
+    def doubts(self, unit: str) -> list[Layer]:
+        """Name the cells whose variance should be trusted less, or is not known, and why."""
+        unknown_here = []
+        if self.left is not None and self.left.any():
+            unknown_here = [Layer.of(self.left, UNLIKE.format(unit))]
+            self.uneven &= ~self.left
+            self.guarded &= ~self.left
         return [
+            *unknown_here,
             Layer.of(self.uneven, "n_effective {:,.0f} instead of {:,}: both maps are smooth or strong in the same "
                      "places (as strongly related maps are, too)", self.n_effective, self.stationary),
             Layer.of(self.guarded, "the null model was held at a bound"),

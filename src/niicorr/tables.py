@@ -77,17 +77,28 @@ def expanded(path: str | bytes | os.PathLike[str]) -> str:
     return path if "\0" in path else os.path.expanduser(path)
 
 
+def can_be_path(path: str) -> bool:
+    """Whether a file could have this name: it holds no zero byte, and no character that stands for no byte."""
+    try:
+        return b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
+
+
 def folder_named(option: str, given: object) -> str:
     """Return the path of the folder that an option names.
 
     Raises
     ------
     UsageError
-        Where it is no path.
+        Where it is no path, or one that nothing can have.
     """
     if not isinstance(given, str | bytes | os.PathLike):
         raise UsageError(f"{option} is the path of a folder, not {type(given).__name__}")
-    return expanded(given)
+    path = expanded(given)
+    if not can_be_path(path):
+        raise UsageError(f"{option} is the path of a folder, and {brief(path)!r} can be the name of none")
+    return path
 
 
 def path_text(path: str) -> str:

@@ -49,6 +49,20 @@ def test_it_fits_on_a_page_or_two(command, columns, monkeypatch):
     assert "\ue000" not in "".join(lines)
 
 
+@pytest.mark.parametrize("columns", [1, 2, 3])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_terminal_is_too_narrow(command, columns, monkeypatch):
+    plain = parser_of(command)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    coloured = parser_of(command)
+    for parser in (plain, coloured):
+        for columns_ in (columns, 80):
+            monkeypatch.setenv("COLUMNS", str(columns_))
+            for text in (parser.short_help(), parser.format_help()):
+                assert "usage" in text
+                assert len(text.splitlines()) > 5
+
+
 @pytest.mark.parametrize("command", SHORTENED)
 def test_it_names_every_option_once(command, monkeypatch):
     text = shown(command, monkeypatch).partition("\n\n")[2]

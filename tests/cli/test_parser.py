@@ -6,9 +6,11 @@ import argparse
 import os
 import subprocess
 import sys
+from typing import get_args
 
 import pytest
 
+from niicorr import words
 from niicorr.cli.parser import parse
 from niicorr.cli.values import background, formats, positive, size
 from niicorr.errors import UsageError
@@ -164,6 +166,19 @@ def test_maps_without_x_are_told_with_it(argv, call):
         parse(argv)
     assert str(caught.value) == (f"which maps? Name them with -x, and those of a second set with -y:\n  {call}\n"
                                  f"See niicorr {argv[0]} --help.")
+
+
+@pytest.mark.parametrize("command", ["run", "check"])
+@pytest.mark.parametrize("number", [["--n-surrogates", "1000"], ["--n-surrogates=20"]])
+def test_a_number_of_random_maps_needs_a_null_model(command, number):
+    """Were it the default, it was asked for. Who names a model, too, may be trying one after the other."""
+    with pytest.raises(UsageError, match=rf"effective draws none(.|\n)*See niicorr {command} --help"):
+        parse([command, "-x", "a.nii", *number])
+    assert parse([command, "-x", "a.nii"]).n_surrogates == 1000
+    for null in get_args(words.Null):
+        for argv in ([*number, "--null", null], [f"--null={null}", *number]):
+            options = parse([command, "-x", "a.nii", *argv])
+            assert (options.null, options.n_surrogates) == (null, int(number[-1].split("=")[-1]))
 
 
 def test_a_map_that_is_also_the_value_of_an_option_is_moved_nowhere():

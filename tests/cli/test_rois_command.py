@@ -117,6 +117,18 @@ def test_options_reach_the_library(call, folder):
         assert words in err, words
 
 
+@pytest.mark.parametrize("given", [[""], [","], ["a,"], ["a", ""], [" "]])
+def test_an_empty_strategy_is_not_taken_for_none(call, folder, given):
+    np.savetxt("c1.tsv", np.random.default_rng(0).standard_normal((60, 3)), header="a\tb\tc", comments="",
+               delimiter="\t")
+    code, _, err = call("run-1.nii.gz", "--atlas", "atlas.nii.gz", "--confounds", "c1.tsv", "--strategy", *given)
+    assert code == 2
+    assert "--strategy was given an empty word" in err
+    assert not (folder / "niicorr-rois").exists()
+    with pytest.raises(nc.NiicorrError):
+        nc.correlate_rois("run-1.nii.gz", "atlas.nii.gz", confounds="c1.tsv", strategy=given[-1])
+
+
 @pytest.mark.parametrize("kind", ["covariance", "tangent"])
 def test_values_of_any_size_are_shown(call, kind):
     code, _, err = call("run-*.nii.gz", "--atlas", "atlas.nii.gz", "--kind", kind, "--no-figures")

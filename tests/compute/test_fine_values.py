@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from niicorr.compute.similarity import Similarity
 from niicorr.compute.transforms import SAMPLE, fine_values
 from niicorr.matrix import MapMatrix
 
@@ -58,6 +59,16 @@ def test_a_map_whose_own_values_nobody_has_keeps_its_scores():
 @pytest.mark.parametrize(("dtype", "again"), [("float64", True), ("int16", False), ("uint8", False)])
 def test_equal_scores_are_doubted_unless_the_type_is_as_coarse(dtype, again):
     assert reread(large(np.round(noise()), dtype)) is again
+
+
+@pytest.mark.parametrize("zeros", [True, False])
+def test_no_map_is_read_anew_for_zeros_that_are_known(zeros):
+    values = noise()
+    values[: N // 3] = 0
+    made, asked = large(values, zeros=zeros), []
+    counted = replace(made, exact=lambda k: asked.append(k) or made.exact(k))
+    Similarity("spearman")(counted, large(noise()))
+    assert asked == ([] if zeros else [0])
 
 
 def test_zeros_that_are_known_to_be_zeros_are_no_doubtful_ties():

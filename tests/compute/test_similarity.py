@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import warnings
+from fractions import Fraction
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import rankdata
 
+import niicorr as nc
 from niicorr import matrix
 from niicorr.compute import similarity as module
 from niicorr.compute.similarity import Similarity
@@ -287,10 +292,10 @@ def test_maps_within_some_features_are_those_maps(data, n):
     found, expected = MapMatrix.from_array(values).within(keep), MapMatrix.from_array(values[:, keep])
     np.testing.assert_array_equal(found.supports[found.support_of], expected.supports[expected.support_of])
     if keep.any():
-        # Rows are taken from standard scores of the whole map: a spike elsewhere costs them digits.
-        size = np.nanmax(np.abs(np.where(np.isfinite(values), values, 0)), axis=1, initial=0)
-        np.testing.assert_allclose(np.nan_to_num(found.values), np.nan_to_num(expected.values),
-                                   atol=1e-12 * size.max())
+        # Whatever the map holds elsewhere.
+        size = np.max(np.abs(np.nan_to_num(values[:, keep], posinf=0, neginf=0)), axis=1, initial=0)
+        for one, other, largest in zip(found.values, expected.values, size, strict=True):
+            np.testing.assert_allclose(np.nan_to_num(one), np.nan_to_num(other), rtol=0, atol=1e-12 * largest)
     assert [record.n_voxels for record in found.records] == np.isfinite(values[:, keep]).sum(axis=1).tolist()
     np.testing.assert_array_equal(np.isnan(found.exact(0)), False)
 
@@ -306,6 +311,79 @@ def test_one_voxel_of_any_size_costs_the_others_nothing(monkeypatch, method, sma
     x[0, 17] = spike
     found = Similarity(method)(MapMatrix.from_array(x), MapMatrix.from_array(y)).r[0, 0]
     assert found == pytest.approx(by_the_book(Similarity(method), np.minimum(x[0], 1e20), y[0]), abs=1e-6)
+
+
+def exactly(method, a, b, w):
+    """The definition by fractions; only roots are rounded."""
+    a, b, w = ([Fraction(float(v)) for v in values] for values in (a, b, w))
+
+    def total(*factors):
+        return sum((math.prod(each) for each in zip(w, *factors, strict=True)), Fraction(0))
+
+    means = [total(values) / sum(w) * (method != "cosine") for values in (a, b)]
+    a, b = ([v - mean for v in values] for values, mean in zip((a, b), means, strict=True))
+    if method == "concordance":
+        return float(2 * total(a, b) / (total(a, a) + total(b, b) + sum(w) * (means[0] - means[1]) ** 2))
+    return float(total(a, b)) / math.sqrt(total(a, a)) / math.sqrt(total(b, b))
+
+
+@pytest.mark.parametrize("method", ["pearson", "cosine", "concordance"])
+@pytest.mark.parametrize("spike", [1e6, 1e10, 1e15, 1e16, 1e18, 1e100])
+@pytest.mark.parametrize("n", [10, 1000])
+def test_a_spike_where_the_weight_is_0_costs_no_digits(method, spike, n):
+    rng = np.random.default_rng(n)
+    x, w = rng.standard_normal(n), rng.uniform(0.5, 1.5, n)
+    y = rng.standard_normal(n) + 0.5 * x
+    x[0], w[0] = spike, 0
+    found = nc.correlate(x[None], y[None], weights=w, method=method, null="none", warn=False)
+    assert found.estimate[0, 0] == pytest.approx(exactly(method, x[1:], y[1:], w[1:]), abs=1e-11)
+
+
+@pytest.mark.parametrize("spike", [1e10, 1e15, 1e18])
+@pytest.mark.parametrize("small", [0, matrix.SMALL], ids=["float32", "float64"])
+def test_a_spike_where_a_covariate_is_missing_costs_no_digits(monkeypatch, small, spike):
+    monkeypatch.setattr(matrix, "SMALL", small)
+    rng = np.random.default_rng(10)
+    x, y, z = rng.standard_normal((3, 10))
+    x += 0.7 * z
+    x[0], z[0] = spike, np.nan
+    found = nc.correlate(x[None], y[None], partial=z[None], null="none", warn=False).estimate[0, 0]
+    assert found == pytest.approx(by_the_book(Similarity(covariates=z[None, 1:]), x[1:], y[1:]),
+                                  abs=1e-12 if small else 1e-6)
+
+
+@pytest.mark.parametrize("method", ["pearson", "spearman"])
+def test_maps_that_share_no_voxel_with_the_covariates_have_no_number_and_raise_no_warning(method):
+    maps = np.where(np.arange(20) < 10, np.random.default_rng(0).standard_normal((2, 20)), np.nan)
+    covariate = np.where(np.arange(20) < 10, np.nan, np.arange(20.0))[None]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = nc.correlate(maps, partial=covariate, method=method, null="none", warn=False)
+    assert np.isnan(found.estimate).all()
+    assert (found.n.to_numpy() == 0).all()
+
+
+@pytest.mark.parametrize("n", [5, 7, 30, 9000])
+@pytest.mark.parametrize("gap", [True, False], ids=["outside", "inside"])
+@pytest.mark.parametrize("spike", [1e5, 1e7, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e20])
+def test_a_spike_of_any_size_costs_bicor_of_small_values_no_digits(spike, gap, n):
+    rng = np.random.default_rng(n)
+    x, y = 1e-3 * rng.standard_normal((2, n))
+    y += x / 2
+    x[0] = spike
+    if gap:
+        y[0] = np.nan
+    there = np.isfinite(y)
+    u, v = (deviations_in_longdouble(values[there]) for values in (x, y))
+    found = Similarity("bicor")(MapMatrix.from_array(x), MapMatrix.from_array(y)).r[0, 0]
+    assert found == pytest.approx(float((u * v).sum() / np.sqrt((u * u).sum() * (v * v).sum())), abs=1e-9)
+
+
+def deviations_in_longdouble(values):
+    values = values.astype(np.longdouble)
+    off = values - np.median(values)
+    share = off / (9 * np.median(np.abs(off)))
+    return off * (1 - share**2) ** 2 * (np.abs(share) < 1)
 
 
 def test_a_covariate_on_a_large_offset_is_regressed_out():

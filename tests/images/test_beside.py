@@ -59,6 +59,14 @@ def test_what_is_missing_is_named(sampling, which, words):
     assert said[-1] == f"72 of the mask's 504 voxels do not count: their {words}"
 
 
+@pytest.mark.parametrize("spike", [1e12, 1e20, 1e300])
+def test_a_spike_that_does_not_count_costs_covariates_no_digits(sampling, spike):
+    covariate, weights = noise(5), noise(6)
+    covariate[1, 1, 1], weights[1, 1, 1] = spike, 0
+    found = read(sampling, (weights, AFFINE), [(covariate, AFFINE)])
+    np.testing.assert_array_equal(found.covariates[0], covariate.ravel(order="F")[weights.ravel(order="F") > 0])
+
+
 def test_many_covariates_are_not_all_named(sampling):
     found = read(sampling, partial=[(noise(k), AFFINE) for k in range(7)])
     said = [decision.text for decision in found.sampling.decisions if decision.topic == "partial"]

@@ -370,7 +370,7 @@ def test_the_name_of_a_reading_knows_all_that_it_depends_on(paths, monkeypatch):
 
 
 @pytest.mark.parametrize(("what", "words"), [
-    ("", "needs the name of a folder"), ("a\0b", "needs the name"), (3, "path of a folder, not int"),
+    ("", "needs the name of a folder"), ("a\0b", "can be the name of none"), (3, "path of a folder, not int"),
     ("file", "is a file, not a folder"), ("full", "holds files that are no cache of niicorr .such as 'mine.txt'")])
 def test_a_folder_of_somebody_else_is_refused(tmp_path, monkeypatch, what, words):
     monkeypatch.chdir(tmp_path)

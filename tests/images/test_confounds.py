@@ -317,6 +317,8 @@ def test_degrees_of_freedom_spent():
                                        "70 of 79 degrees of freedom are left in 76 time points")
     # A filter that keeps a fifth of the frequencies leaves about a fifth, and what swings at the ends.
     assert 0.7 * 79 < clean(series(), cleaning=Cleaning(low_pass=0.05, t_r=2.0)).spent < 0.8 * 79
+    for high_pass, least in ((0.000626, 0), (0.003, 0.5), (0.01, 2)):  # which once left more than there were
+        assert least < clean(series(), cleaning=Cleaning(high_pass=high_pass, t_r=2.0)).spent < 5
 
 
 def test_regions_without_a_series_stay_empty():
@@ -335,6 +337,15 @@ def test_filters_that_cannot_be_are_refused():
         clean(series(), cleaning=Cleaning(low_pass=0.3, t_r=2.0))
     with pytest.raises(UsageError, match=r"is the TR in seconds\?"):
         clean(series(), cleaning=Cleaning(high_pass=0.01, t_r=2000.0))
+    for name in ("low_pass", "high_pass"):
+        with pytest.raises(UsageError, match=r"a wave takes 1e\+10 s, and 80 volumes every 2 s take 160 s, not even a "
+                                             r"tenth of it: with so many, frequencies from 0\.000625 Hz on"):
+            clean(series(), cleaning=Cleaning(**{name: 1e-10}, t_r=2.0))
+        assert np.isfinite(clean(series(), cleaning=Cleaning(**{name: 0.000626}, t_r=2.0)).series).all()
+        with pytest.raises(UsageError, match=r"with so many, frequencies from 0\.000625 Hz on"):
+            clean(series(), cleaning=Cleaning(**{name: 0.000624}, t_r=2.0))
+    with pytest.raises(UsageError, match=r"80 volumes every 1e-08 s take 8e-07 s.*is the TR in seconds\?"):
+        clean(series(), cleaning=Cleaning(high_pass=0.01, t_r=1e-8))
     with pytest.raises(UsageError, match="leave nothing: the high pass is the lower"):
         clean(series(), cleaning=Cleaning(low_pass=0.05, high_pass=0.1, t_r=2.0))
     with pytest.raises(UsageError, match="is positive, not -1 s"):

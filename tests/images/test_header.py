@@ -301,6 +301,32 @@ def test_cifti_and_other_files_by_name(tmp_path, stored):
     assert "XML" in refusal(str(tmp_path / "xml.nii"))
 
 
+@pytest.mark.parametrize("page", [
+    b"<!DOCTYPE html>\n<title>Log in</title>", b"\n  <html lang='en'><head>", b"\xef\xbb\xbf<HTML>",
+    b"<?xml version='1.0'?>\n<!DOCTYPE html PUBLIC '-//W3C//DTD XHTML 1.0 Strict//EN' 'xhtml1-strict.dtd'>",
+    b"<!-- made by a portal -->\n<html>",
+])
+@pytest.mark.parametrize("name", ["page.nii.gz", "page.nii", "page.mgz"])
+def test_a_page_that_was_saved_in_place_of_a_map_is_told(tmp_path, page, name):
+    (tmp_path / name).write_bytes(page + b" " * 500)
+    said = refusal(str(tmp_path / name))
+    assert said.startswith("this is an HTML page, not a volume: likely one that asks for a login")
+    assert "download the file again" in said
+
+
+def test_other_xml_is_no_page(tmp_path):
+    (tmp_path / "a.nii").write_bytes(b'<?xml version="1.0"?>\n<!DOCTYPE GIFTI SYSTEM "gifti.dtd"><GIFTI>' + bytes(400))
+    assert refusal(str(tmp_path / "a.nii")).startswith("this is XML, such as GIFTI surface data")
+
+
+@pytest.mark.parametrize(("limit", "words"), [(1, "1 byte"), (900, "900 bytes"), (1500, "1.46 KiB")])
+def test_sizes_are_told_in_units_that_show_them(tmp_path, limit, words):
+    nib.save(nib.Nifti1Image(np.ones((8, 9, 7), np.float32), np.eye(4)), tmp_path / "a.nii")
+    with pytest.raises(MapError) as refused:
+        read_header(str(tmp_path / "a.nii"), max_map_size=limit)
+    assert f"would take 1.97 KiB of memory (limit {words})" in str(refused.value)
+
+
 @pytest.mark.parametrize(("name", "compressed", "words"), [("a.nii.gz", False, "not compressed"),
                                                            ("a.nii", True, "gzip-compressed")])
 def test_a_name_that_lies_about_compression_is_said(tmp_path, stored, name, compressed, words):

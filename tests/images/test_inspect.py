@@ -201,6 +201,30 @@ def test_a_given_background_is_missing_and_none_looks_for_none():
     assert flags(none.voxels.bits, volume.shape)[0].all()
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("background", [1e308, -1e308, 3.5e38, -1.7976e308])
+def test_a_background_that_float32_cannot_hold_is_in_none_of_its_voxels(background):
+    volume = np.asfortranarray(np.random.default_rng(3).standard_normal((6, 6, 6)), dtype=np.float32)
+    volume[0, 0, :3] = np.nan, np.inf, -np.inf
+    given, none = inspect(volume, background=background), inspect(volume, background="none")
+    assert (given.background, given.share, given.voxels.background) == (background, 0.0, 0.0)
+    np.testing.assert_array_equal(given.voxels.bits, none.voxels.bits)
+    most = float(np.finfo(np.float32).max)
+    volume[1] = np.copysign(most, background)
+    held = inspect(volume, background=float(np.copysign(most, background)))
+    assert held.share == pytest.approx(1 / 6)
+    assert abs(held.voxels.background) == most
+
+
+@pytest.mark.filterwarnings("error")
+def test_values_stay_as_wide_as_their_background():
+    volume = np.asfortranarray(np.random.default_rng(3).standard_normal((48, 48, 48)))
+    assert inspect(volume).voxels.values.dtype == np.float32
+    volume[:8] = 1e308
+    found = inspect(volume)
+    assert (found.background, found.voxels.background, found.voxels.values.dtype) == (1e308, 1e308, np.float64)
+
+
 def test_large_volumes_are_judged_by_a_sample_that_tells_the_same():
     """Percentiles of many values are taken from every k-th: the figures move by little."""
     rng = np.random.default_rng(4)

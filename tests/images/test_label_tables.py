@@ -203,6 +203,20 @@ def test_tables_that_cannot_be_used(content, words, tmp_path):
     assert caught.value.path == path
 
 
+@pytest.mark.parametrize("name", ["names.json", "names.txt"])
+@pytest.mark.parametrize(("text", "key"), [
+    ('{"1": "a", "1": "b"}', "1"), ('[{"index": 1, "name": "a", "name": "b"}]', "name"),
+    ('{"labels": {"1": "a", "2": "b", "2": "c"}}', "2"),
+])
+def test_a_key_of_two_values_is_refused(tmp_path, name, text, key):
+    with pytest.raises(MapError, match=f"'{key}' stands twice in one object of this JSON, with two values"):
+        read_table(write(tmp_path, text, name))
+
+
+def test_a_key_that_says_the_same_twice_says_it_once(tmp_path):
+    assert read_table(write(tmp_path, '{"1": "a", "1": "a", "2": "b"}', "names.json")).rows == (("1", "a"), ("2", "b"))
+
+
 def test_a_json_file_that_is_none_says_where(tmp_path):
     with pytest.raises(MapError, match=r"JSON file cannot be read \(Expecting value: line 1 column 7"):
         read_table(write(tmp_path, '{"5": nothing}', "names.json"))

@@ -35,6 +35,18 @@ def test_what_is_no_label_image_is_refused(held, words):
         read_labels((held, AFFINE))
 
 
+@pytest.mark.parametrize(("values", "words"), [
+    ([2.0**63], r"64 of its 64 voxels other than 0 hold numbers beyond 9\u00a0007\u00a0199\u00a0254\u00a0740\u00a0992 "
+                r"\(such as 9.22337e\+18\), where neighbouring labels cannot be told apart: number its regions anew"),
+    ([1.0, -(2.0**53)], r"32 of its 64 voxels other than 0 hold numbers beyond"),
+    ([1.5, 2.0**63], r"64 of its 64 voxels other than 0 hold no whole number"),
+    ([1.0, np.inf], r"32 of its 64 voxels other than 0 hold no whole number .*infinity is none"),
+])
+def test_numbers_that_are_too_large_for_labels_are_not_called_fractions(values, words):
+    with pytest.raises(MapError, match=words):
+        read_labels((np.resize(values, (4, 4, 4)), AFFINE))
+
+
 @pytest.mark.parametrize("step", [1, 10**6])
 def test_measurements_are_no_labels(monkeypatch, step):
     monkeypatch.setattr(module, "MAX_REGIONS", 50)

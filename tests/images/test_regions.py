@@ -1,5 +1,8 @@
 """Regional means equal nilearn's where nothing is missing, and say how much of a region a map covers."""
 
+import math
+import warnings
+
 import nibabel as nib
 import numpy as np
 import pytest
@@ -109,6 +112,31 @@ def test_regions_outside_of_the_mask_are_named(labels):
     np.testing.assert_array_equal(np.isnan(found.values), [[True, False, True]])
     said = [d.text for d in sampling.decisions if d.topic == "mask"]
     assert said[-1] == "2 of 3 regions lie outside of the mask: region 3, region 2001"
+
+
+@pytest.mark.parametrize("kind", ["labels", "probabilities"])
+@pytest.mark.parametrize("largest", [1e300, 1e306, 1.7e308, np.finfo(float).max])
+def test_means_of_values_whose_sum_is_no_float(labels, kind, largest):
+    rng = np.random.default_rng(6)
+    plain = rng.uniform(-1, 1, SHAPE)
+    plain[labels == 3] = 1  # a mean of the largest float of all
+    inside = (labels > 0) & (rng.random(SHAPE) < 0.8)  # the rest is background
+    share = 1 + rng.random(SHAPE) if kind == "probabilities" else np.ones(SHAPE)
+    weights = np.stack([(labels == k) * share for k in (3, 7, 2001)], axis=-1).astype(np.float32)
+    maps = [plain, np.where(inside, 3 + rng.random(SHAPE), -1) / 4]
+    survey = nc.survey(nc.read_maps([(m * largest, AFFINE) for m in maps]), zeros="data")
+    sampling, atlas = sample_atlas(survey, None, read_atlas((labels if kind == "labels" else weights, AFFINE)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = regional_means(survey, sampling, atlas)
+        beside = region_averages(plain.ravel(order="F")[sampling.indices] * largest, sampling, atlas)
+    w = np.moveaxis(weights.astype(float), -1, 0)
+    there = np.ones(SHAPE, dtype=bool), inside
+    means, whole = (np.array([[math.fsum((p * m)[valid]) / p[valid].sum() for p in w]
+                              for m, valid in zip(maps, ats, strict=True)]) for ats in (there, there[:1] * 2))
+    np.testing.assert_allclose(found.values / largest, means, rtol=0, atol=1e-14)
+    np.testing.assert_allclose(beside / largest, means[0], rtol=0, atol=1e-14)
+    np.testing.assert_allclose(found.matrix.naive[1], (whole[1] - whole[1].mean()) / whole[1].std(), atol=1e-9)
 
 
 @pytest.mark.parametrize("reading", ["data", "missing"])

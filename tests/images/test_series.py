@@ -227,6 +227,18 @@ def test_names_are_unique(tmp_path):
     assert read_series(str(tmp_path / "a.csv")).names == ("L", "L (2)", "region3", "L (3)")
 
 
+@pytest.mark.parametrize(("more", "said"), [(0, []), (1, ["1 byte"]), (1000, ["1\u00a0000 bytes"])])
+def test_bytes_after_an_array_are_told(tmp_path, more, said):
+    values = np.random.default_rng(0).standard_normal((9, 3))
+    np.save(tmp_path / "a.npy", values)
+    with open(tmp_path / "a.npy", "ab") as file:
+        file.write(b"\0" * more)
+    found = read_series(str(tmp_path / "a.npy"))
+    np.testing.assert_array_equal(found.values, values)
+    assert [d.text for d in found.decisions if d.topic == "file"] == [
+        f"more follows after the array ({n}) and was not used" for n in said]
+
+
 def test_rows_are_time_and_doubt_is_said(tmp_path):
     np.save(tmp_path / "a.npy", np.zeros((3, 9), dtype=np.int16))
     found = read_series(str(tmp_path / "a.npy"))

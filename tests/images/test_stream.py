@@ -83,6 +83,31 @@ def test_members_follow_each_other(stored, compress, padding, chunk):
 
 
 @pytest.mark.parametrize("compress", [gzip.compress, bz2.compress])
+@pytest.mark.parametrize("behind", [b"", TEXT], ids=["at the end", "between two streams"])
+def test_zeros_without_end_are_read_up_to_a_limit(tmp_path, monkeypatch, compress, behind):
+    """A sparse file takes no room on the disk, and would be read for days."""
+    most = 1 << 20
+    monkeypatch.setattr(module, "TRAILING", most)
+
+    def padded(zeros):
+        path = tmp_path / "file"
+        path.write_bytes(compress(TEXT))
+        os.truncate(path, path.stat().st_size + zeros)
+        with open(path, "ab") as file:
+            file.write(compress(behind) if behind else b"")
+        return everything(str(path))
+
+    assert padded(most) == TEXT + behind
+    for zeros in (most + 1, 1 << 34):
+        with pytest.raises(MapError, match=rf"more than 1 MiB of zeros follow .*\({len(TEXT)} bytes inflated\)"):
+            padded(zeros)
+
+
+def test_the_limit_is_that_of_what_follows_the_voxels():
+    assert module.TRAILING == 64 * 2**20
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, bz2.compress])
 @pytest.mark.parametrize("rubbish", [b"x", b"\0\0\0x", b"\x1f", b"BZ", b"\x1f\x8b", b"nothing that was compressed"])
 def test_rubbish_behind_a_stream_is_an_error(stored, compress, rubbish):
     path = stored(compress(TEXT) + rubbish)

@@ -131,6 +131,24 @@ def test_hits_whose_rows_are_no_scores_are_refused(library, change):
         nc.search(str(library.parent / "m0.nii"), str(library))
 
 
+@pytest.mark.parametrize(("name", "change", "said"), [
+    ("own.npy", lambda a: a[0].put(5, np.nan), r"own\.npy is damaged: it holds numbers that no map has"),
+    ("own_of.npy", lambda a: a.fill(3), r"own_of\.npy is damaged: it names no map"),
+    ("own_of.npy", lambda a: a.fill(-1), r"own_of\.npy is damaged: it names no map"),
+])
+def test_values_kept_beside_rows_that_are_no_maps_are_refused(tmp_path, name, change, said):
+    values = np.random.default_rng(1).standard_normal((9, 9, 9))
+    new = values.copy()
+    values[0, 0, 0], new[0, 0, 0] = 1e20, np.nan
+    for stem, array in (("m0", values), ("new", new)):
+        nib.save(nib.Nifti1Image(array, np.diag([4.0, 4, 4, 1])), tmp_path / f"{stem}.nii")
+    nc.index(tmp_path / "m0.nii", tmp_path / "library", mask="none", warn=False)
+    assert nc.search(tmp_path / "new.nii", tmp_path / "library").hits[0][0].r == pytest.approx(1)
+    changed_array(tmp_path / "library", name, change)
+    with pytest.raises(nc.InputError, match=said + r".*\. Remove this shard's folder"):
+        nc.search(tmp_path / "new.nii", tmp_path / "library")
+
+
 @pytest.mark.parametrize("name", ["class_sums", "coefficients", "lengths", "ranges", "deviation", "pairs"])
 def test_features_that_are_no_numbers_are_refused(library, name):
     changed_array(library, f"{name}.npy", lambda array: array.reshape(-1)[:1].fill(np.inf))

@@ -11,6 +11,8 @@ from scipy import stats
 
 import niicorr as nc
 from niicorr import matrix
+from niicorr.cli.main import main
+from niicorr.library import adding, finding
 
 COMPLETE, FEW, MANY = "all maps fill the mask", "few masks", "many masks"
 ONE_MAP = 16 * int(MASK.sum()) - 1
@@ -166,3 +168,112 @@ def test_maps_without_orientation_are_taken_by_shape(tmp_path):
         assert found.loc[f"m{k}", "r"] == pytest.approx(stats.pearsonr(a, b)[0], abs=1e-6)
     nc.index(new, tmp_path / "library")
     assert len(nc.open_library(tmp_path / "library")) == 5
+
+
+SPIKES = (1e4, 1e8, 1e10, 1e12, 1e16, 1e18, 1e20, 1e100)
+
+
+def write_spiky(folder):
+    """Maps that are one voxel of any size, and a map without data there; returns the folder, the map and the r."""
+    (folder / "maps").mkdir()
+    first = tuple(np.argwhere(MASK)[0])
+    new = volume(300).astype(np.float64)
+    rest = MASK.copy()
+    rest[first] = False
+    expected = {}
+    for k, spike in enumerate(SPIKES):
+        values = volume(310 + k).astype(np.float64)
+        expected[f"s{k}"] = stats.pearsonr(values[rest], new[rest])[0]
+        values[first] = spike
+        write(folder / "maps" / f"s{k}.nii.gz", values)
+    new[first] = 0
+    return folder / "maps", write(folder / "new.nii.gz", new), expected
+
+
+def searched(path, library):
+    frame = nc.search(path, library, zeros="missing", null="none", top=None).to_frame()
+    return frame.set_index("map")
+
+
+@pytest.mark.parametrize("rows", ["float64", "float32"])
+def test_a_spike_where_the_new_map_has_no_data_costs_no_digits(rows, tmp_path, monkeypatch):
+    if rows == "float32":
+        monkeypatch.setattr(matrix, "SMALL", ONE_MAP)
+    maps, new, expected = write_spiky(tmp_path)
+    nc.index(maps, tmp_path / "library", mask=write_mask(tmp_path))
+    found = searched(new, tmp_path / "library")
+    for label, r in expected.items():
+        assert found.r[label] == pytest.approx(r, abs=1e-8)
+    both = together(new, maps, tmp_path / "library", tmp_path / "mask.nii.gz", zeros="missing", method="cosine")
+    assert_same(both, ("r", "n"), rtol=1e-8)
+
+
+@pytest.mark.parametrize("rows", ["float64", "float32"])
+def test_a_library_that_cannot_tell_says_so(rows, tmp_path, monkeypatch, capsys):
+    """An older one has no values beside its rows."""
+    if rows == "float32":
+        monkeypatch.setattr(matrix, "SMALL", ONE_MAP)
+    maps, new, expected = write_spiky(tmp_path)
+    monkeypatch.setattr(adding, "own_values", lambda _matrix, _fine: {})
+    nc.index(maps, tmp_path / "library", mask=write_mask(tmp_path))
+    found = searched(new, tmp_path / "library")
+    told = found.r.notna()
+    assert 1 <= told.sum() < len(SPIKES)
+    for label in found.index[told]:
+        assert found.r[label] == pytest.approx(expected[label], abs=1e-6)
+    silent = found[~told]
+    assert len(silent) > 0
+    assert silent.note.str.fullmatch("no number: over the common voxels this map varies by less than .*").all()
+    assert silent["rank"].tolist() == list(range(told.sum() + 1, len(found) + 1))
+    result = nc.search(new, tmp_path / "library", zeros="missing", top=1)
+    assert result.without == (len(SPIKES) - told.sum(),)
+    assert len(result.hits[0]) == 1
+    assert main(["search", new, "--in", str(tmp_path / "library"), "--zeros", "missing"]) == 0
+    shown = " ".join("".join(capsys.readouterr()).split())
+    assert "nan" not in shown
+    assert "too little in common, or constant over it as far as the library can tell" in shown
+    # It is asked of the voxels that a pair shares: a map that has the spike, too, is compared with all of them.
+    assert searched(maps / "s4.nii.gz", tmp_path / "library").r.notna().all()
+
+
+@pytest.mark.parametrize("rows", ["float64", "float32"])
+def test_maps_are_kept_as_they_are_only_where_rows_do_not_tell_them(rows, tmp_path, monkeypatch):
+    if rows == "float32":
+        monkeypatch.setattr(matrix, "SMALL", ONE_MAP)
+    mask, maps = write_mask(tmp_path), write_maps(tmp_path / "maps", range(6), TOPS[MANY])
+    sparse = np.where(np.random.default_rng(0).random(SHAPE) < 0.1, volume(1), 0)
+    write(tmp_path / "maps" / "sparse.nii.gz", sparse)
+    nc.index(maps, tmp_path / "library", mask=mask, zeros="data")
+    spiky = sparse.astype(np.float64)
+    spiky[tuple(np.argwhere(MASK)[0])] = 1e20
+    more = [write(tmp_path / "spiky.nii.gz", spiky), write(tmp_path / "plain.nii.gz", volume(7))]
+    nc.index(more, tmp_path / "library")
+    plain, other = nc.open_library(tmp_path / "library").shards
+    assert (plain.own, other.own) == ({}, {0: 0})
+    held = nc.open_library(tmp_path / "library").maps(np.array([7])).exact(0)
+    np.testing.assert_array_equal(held, spiky.ravel("F")[plain.features.indices])
+
+
+@pytest.mark.parametrize("spiked", ["library", "new"])
+def test_what_lies_in_the_gaps_of_the_other_changes_no_p(spiked, tmp_path, monkeypatch):
+    """Both are fitted again over the common voxels, as in a run, or have no p and a note."""
+    mask, inside = write_mask(tmp_path), np.flatnonzero(MASK)[:6]
+
+    def written(name, seeds, strong):
+        for seed in seeds:
+            made = volume(seed, 0)
+            made.flat[inside] = 5 + 40 * np.tile([1, -1], 3) if strong else 0
+            write(tmp_path / f"{name}{seed:03d}.nii.gz", made)
+        return [str(tmp_path / f"{name}{seed:03d}.nii.gz") for seed in seeds]
+
+    maps, new = written("m", range(300, 305), spiked == "library"), written("n", (310, 311), spiked == "new")
+    nc.index(maps, tmp_path / "library", mask=mask)
+    both = together(new, maps, tmp_path / "library", mask)
+    assert_same(both, rtol=1e-9)
+    assert (both["n"] == MASK.sum() - 6).all()
+    assert (both["n_effective"] < 500).all()
+    monkeypatch.setattr(finding, "REFIT", 0)
+    both = nc.search(new, tmp_path / "library", top=None).to_frame()
+    assert both["r"].notna().all()
+    assert both[["n_effective", "p", "p_fdr"]].isna().all(axis=None)
+    assert both["note"].str.endswith("compare the files with niicorr run").all()

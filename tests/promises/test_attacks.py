@@ -247,6 +247,24 @@ def test_a_stream_without_room_costs_no_result(pair, stream):
     assert (pair.out / "run.json").exists()
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("argv", [["--help"], ["--version"], ["run", "--help"], ["run", "--help-all"],
+                                  ["cache", "info", "--help"], ["completion", "bash"]], ids=" ".join)
+def test_what_is_only_said_ends_well_where_it_was_said(argv):
+    with open("/dev/full", "wb") as full:
+        done = program(*argv, stdout=full)
+    assert done.returncode == 4
+    assert b"standard output takes no more of what" in done.stderr
+    assert b"write it to another place" in done.stderr
+    assert b"Traceback" not in done.stderr
+    # Whoever stops reading has what they wanted.
+    end, other = os.pipe()
+    os.close(end)
+    with open(other, "wb") as closed:
+        done = program(*argv, stdout=closed)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 def test_terminated_while_starting():
     """The signal comes during the first imports."""
     start = (

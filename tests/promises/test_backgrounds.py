@@ -29,6 +29,18 @@ def test_a_background_is_missing(study, value, dtype):
     assert outcome.maps[0]["n_voxels"] == str(BRAIN.sum())
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("value", ["1e308", "-1e308", "3.5e38"])
+@pytest.mark.parametrize("cache", [(), ("--cache", "kept")], ids=["read", "cached"])
+def test_a_background_that_no_voxel_of_the_type_can_have_takes_none_away(study, monkeypatch, tmp_path, value, cache):
+    monkeypatch.chdir(tmp_path)
+    study.x("x.nii.gz", outside(A, np.nan), dtype="f4")
+    study.y("y.nii.gz", outside(B, np.nan), dtype="f4")
+    for _ in range(1 + len(cache)):
+        outcome = study.run("--background", value, *cache)
+        outcome.must_be([only(A.astype("f4"), BRAIN)], [only(B.astype("f4"), BRAIN)])
+
+
 def test_a_scaled_minus_one_is_a_background(study):
     """The lowest int16 times a slope is −0.99998, not −1."""
     slope = np.float64(np.float32(0.99998 / 32767))

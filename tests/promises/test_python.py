@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import warnings
+from fractions import Fraction
 from pathlib import Path
 
 import matplotlib as mpl
@@ -312,6 +313,87 @@ def test_skipping_in_python(files):
 def test_wrong_words_are_usage_errors(options):
     with pytest.raises((nc.UsageError, TypeError), match=next(iter(options))):
         nc.correlate(images(X, -1), images(Y, 0), **options)
+
+
+SERIES = np.random.default_rng(0).standard_normal((60, 3))
+HALF = "\ud800"  # of a pair of surrogates: stands for no byte, so that no file can have it in its name
+
+
+@pytest.mark.parametrize("value", [np.array([]), np.zeros(3), pd.Series([1, 2]), pd.DataFrame(), 5, "x", 0, False],
+                         ids=lambda value: f"{type(value).__name__} {value!a}"[:20])
+def test_progress_is_called_or_refused(files, tmp_path, value):
+    for call in (lambda: nc.correlate(*files, progress=value), lambda: nc.correlate(np.eye(3), progress=value),
+                 lambda: nc.correlate_rois(SERIES, progress=value),
+                 lambda: nc.calibrate(*files, progress=value),
+                 lambda: nc.index(files[0], tmp_path / "library", progress=value)):
+        with pytest.raises(nc.UsageError, match="progress is a function that is called .* not " + type(value).__name__):
+            call()
+
+
+@pytest.mark.parametrize("call", [
+    lambda files, name: nc.correlate(*files, cache=name), lambda files, name: nc.correlate(*files, resume=name),
+    lambda files, name: nc.correlate_rois(SERIES, confounds=name),
+    lambda files, name: nc.correlate_rois(SERIES, confounds=[name]),
+    lambda files, name: nc.report(nc.correlate(SERIES.T), name), lambda files, name: nc.correlate(SERIES.T).save(name),
+], ids=["cache", "resume", "confounds", "list of confounds", "report", "save"])
+@pytest.mark.parametrize("name", [HALF, f"a{HALF}.html", "a\0"], ids=ascii)
+def test_names_that_no_file_can_have_are_refused(files, tmp_path, monkeypatch, call, name):
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(nc.UsageError) as refused:
+        call(files, name)
+    str(refused.value).encode("utf-8")  # which the terminal must be able to show
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_series_at_a_name_that_no_file_can_have():
+    with pytest.raises(nc.NiicorrError):
+        nc.correlate_rois(HALF)
+
+
+@pytest.mark.parametrize("value", [np.array([]), np.array(["pearson", "name"]), pd.Series([1, 2]), pd.DataFrame()],
+                         ids=lambda value: f"{type(value).__name__} {value.size}")
+def test_arrays_and_tables_are_no_words(files, value):
+    from niicorr.connectivity import connect
+
+    result = nc.correlate(SERIES.T)
+    for word, call in (("kind", lambda: nc.correlate_rois(SERIES, kind=value)),
+                       ("kind", lambda: connect([SERIES], value)),
+                       ("order", lambda: nc.heatmap(result, order=value)),
+                       ("method", lambda: nc.correlate(SERIES.T, method=value))):
+        with pytest.raises(nc.UsageError, match=word):
+            call()
+
+
+@pytest.mark.parametrize("value", [None, 0, 1.5, "1G", True])
+def test_a_map_may_not_be_larger_than_a_number(files, value):
+    for call in (lambda: nc.correlate(*files, max_map_size=value),
+                 lambda: nc.correlate_rois(SERIES, max_map_size=value)):
+        with pytest.raises(nc.UsageError, match="max_map_size is a whole number from 1 on"):
+            call()
+
+
+def test_numbers_of_any_kind_are_numbers():
+    plain = nc.correlate_rois(SERIES, t_r=0.5, high_pass=0.125, detrend=True, standardize=True)
+    other = nc.correlate_rois(SERIES, t_r=Fraction(1, 2), high_pass=np.float32(0.125), detrend=np.True_,
+                              standardize=np.bool_(True))
+    pd.testing.assert_frame_equal(plain.r, other.r, check_exact=True)
+    assert [d.text for d in plain.provenance.decisions] == [d.text for d in other.provenance.decisions]
+    dice = [nc.correlate(SERIES.T, method="dice", threshold=value) for value in (0.5, Fraction(1, 2))]
+    pd.testing.assert_frame_equal(dice[0].r, dice[1].r, check_exact=True)
+
+
+@pytest.mark.parametrize("value", [10**400, -10**400, Fraction(10**400), float("inf"), float("nan"), 1 + 1j, True, "2"],
+                         ids=lambda value: repr(value)[:12])
+def test_numbers_that_are_none_here(value):
+    for name, call in (("t_r", nc.correlate_rois), ("high_pass", nc.correlate_rois), ("low_pass", nc.correlate_rois),
+                       ("min_coverage", nc.correlate_rois)):
+        with pytest.raises(nc.UsageError, match=f"^{name} is a"):
+            call(SERIES, **{name: value})
+    with pytest.raises(nc.UsageError, match=r"^threshold is a number from 0 on"):
+        nc.correlate(SERIES.T, method="dice", threshold=value)
+    with pytest.raises(nc.UsageError, match=r"^min_coverage is a share from 0 to 1"):
+        nc.correlate(images(X, -1), atlas=(BRAIN.astype(int), AFFINE), min_coverage=value)
 
 
 @pytest.mark.parametrize(

@@ -153,11 +153,21 @@ def test_a_missing_time_point_is_refused_with_the_way_out(folder, capsys):
     assert "--volumes" in err
 
 
-def test_a_filter_that_leaves_nothing_is_blamed(folder, capsys):
-    code, err = refusal(capsys, "run-1.nii", "--atlas", "atlas.nii", "--low-pass", "1e-9")
+@pytest.mark.parametrize("option", ["--low-pass", "--high-pass"])
+@pytest.mark.parametrize("frequency", ["1e-9", "1e-10", "1e-300"])
+def test_a_filter_that_leaves_nothing_is_blamed(folder, capsys, option, frequency):
+    code, err = refusal(capsys, "run-1.nii", "--atlas", "atlas.nii", option, frequency)
+    assert code == 2
+    assert f"{option} {float(frequency):g} Hz: a wave takes " in err
+    assert "not even a tenth of it" in err
+    assert "atlas fits" not in err
+
+
+def test_cleaning_that_leaves_nothing_is_blamed(folder, capsys):
+    np.savetxt("straight.tsv", np.arange(60.0)[:, None] * [1, 2] + 3, delimiter="\t")
+    code, err = refusal(capsys, "straight.tsv", "--detrend")
     assert code == 3
     assert "cleaning" in err
-    assert "atlas fits" not in err
 
 
 @pytest.mark.parametrize(("t_r", "unit", "why"), [

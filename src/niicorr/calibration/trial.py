@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from niicorr.analysis import silent
+from niicorr.analysis import listener, silent
 from niicorr.calibration.fields import fields_of, imitated, part_of
 from niicorr.calibration.rates import Calibration, TriedNull
 from niicorr.errors import DomainWarning, InputError, NiicorrWarning, UsageError, told_on
@@ -101,11 +101,12 @@ def calibrate(
         raise UsageError(f"{found[0]} is no option of calibrate: {_NOT_HERE[found[0]]}")
     if repeats is not None:
         demand_whole("repeats", repeats, 2, ": one block has no standard error")
+    progress = listener(progress)
     chosen = replace(options_of(options, masker), n_surrogates=SURROGATES)
     start = time.perf_counter()
-    maps = extracted(x, y, chosen, command=command, progress=progress or silent, naive=False)
+    maps = extracted(x, y, chosen, command=command, progress=progress, naive=False)
     begun = time.perf_counter()
-    calibration = _calibrated(maps, chosen, repeats, progress or silent)
+    calibration = _calibrated(maps, chosen, repeats, progress)
     ended = time.perf_counter()
     provenance = calibration.provenance
     timings = {**provenance.timings, "calibrate": ended - begun, "total": ended - start}

@@ -10,6 +10,9 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, NamedTuple
 
+LEAST_WIDTH = 11
+"""Columns that argparse gives to the help of an option at least: of one or two its margin would leave none."""
+
 _UNBROKEN = "\ue000"
 """Stands for a space between an option and its value, where lines must not be folded."""
 
@@ -221,6 +224,9 @@ def formatter(*, colour: bool) -> type[argparse.HelpFormatter]:
         group_name_formatter = str  # not Title Case
         help_markup = text_markup = False  # brackets are brackets
 
+        def __init__(self, prog: str, **how: Any) -> None:
+            super().__init__(prog, **{"width": _width(), **how})
+
         def add_text(self, text: Any) -> None:
             super().add_text(_folded(text, self._width))
 
@@ -228,6 +234,9 @@ def formatter(*, colour: bool) -> type[argparse.HelpFormatter]:
 
 
 class _Plain(argparse.RawDescriptionHelpFormatter):
+    def __init__(self, prog: str, **how: Any) -> None:
+        super().__init__(prog, **{"width": _width(), **how})
+
     def add_text(self, text: str | None) -> None:
         super().add_text(_folded(text, self._width))
 
@@ -240,6 +249,13 @@ class _Plain(argparse.RawDescriptionHelpFormatter):
 
     def _split_lines(self, text: str, width: int) -> list[str]:
         return textwrap.wrap(" ".join(text.split()), width, break_on_hyphens=False, break_long_words=False)
+
+
+def _width() -> int:
+    """Return the columns of the terminal but for a margin, as argparse does, and never too few."""
+    import shutil  # argparse, too, loads it only to show help
+
+    return max(shutil.get_terminal_size().columns - 2, LEAST_WIDTH)
 
 
 def _folded(text: str | None, width: int) -> str | None:

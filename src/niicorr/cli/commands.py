@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import sys
 import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from niicorr.cli.drawing import draw_figures, draw_page
 from niicorr.cli.keeping import keeping
-from niicorr.errors import InputError, ResourceError, UsageError, told_on
+from niicorr.cli.standard_output import put
+from niicorr.errors import InputError, UsageError, told_on
 from niicorr.folder import OutputFolder, result_stands
 from niicorr.hidden import remove
 from niicorr.images.discover import discover
@@ -214,12 +214,4 @@ def _contributions(options: argparse.Namespace) -> LabelImage | bool:
 
 def print_json(value: dict[str, Any]) -> None:
     """Write a summary to standard output."""
-    try:
-        if sys.stdout is not None:
-            sys.stdout.write(json.dumps(value, indent=1) + "\n")
-            sys.stdout.flush()
-    except BrokenPipeError:
-        pass  # whoever read it has gone
-    except OSError as error:
-        raise ResourceError(f"standard output takes no more of the summary ({error.strerror or error}): write it to "
-                            "another place") from None
+    put(json.dumps(value, indent=1) + "\n", "the summary")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from niicorr.cli.standard_output import put
 from niicorr.words import IMAGE_SUFFIXES
 
 if TYPE_CHECKING:
@@ -45,12 +46,9 @@ def add_completion_parser(commands: Any, how: dict[str, Any]) -> None:
 
 def completion(options: argparse.Namespace) -> int:
     """``niicorr completion``."""
-    import sys
-
     from argcomplete.shell_integration import shellcode
 
-    if sys.stdout is not None:
-        sys.stdout.write(shellcode(["niicorr"], shell=options.shell))
+    put(shellcode(["niicorr"], shell=options.shell), "what the shell must read")
     return 0
 
 

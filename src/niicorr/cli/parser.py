@@ -18,6 +18,7 @@ from niicorr.cli.completion import add_completion_parser
 from niicorr.cli.report import add_report_parser, report_maps
 from niicorr.cli.rois import add_rois_parser
 from niicorr.cli.search import add_index_parser, add_search_parser
+from niicorr.cli.standard_output import put
 from niicorr.cli.values import (
     background,
     formats,
@@ -134,7 +135,10 @@ class Parser(argparse.ArgumentParser):
 
             page = Page(encoding=encoding)
             message = "".join(f"{page.text(line)}\n" for line in message.split("\n")[:-1])
-        super()._print_message(message, file)
+        if file is None or file is not sys.stdout:
+            super()._print_message(message, file)
+        else:  # where argparse would be silent about a full disk
+            put(message, "what was asked for")
 
 
 class _FullHelp(argparse.Action):
@@ -146,6 +150,14 @@ class _FullHelp(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
         parser._print_message(parser.format_help(), sys.stdout)
         parser.exit()
+
+
+class _Given(argparse.Action):
+    """Store a value, and that it was given: asked for, it may make no sense where its default is merely unused."""
+
+    def __call__(self, _parser: Any, namespace: argparse.Namespace, values: Any, _option: Any = None) -> None:
+        setattr(namespace, self.dest, values)
+        namespace.given = {*getattr(namespace, "given", ()), self.dest}
 
 
 def make_parser() -> Parser:
@@ -218,6 +230,11 @@ def parse(argv: list[str]) -> argparse.Namespace:
     if options.command is None:
         raise UsageError("which command? run, check, rois, report, index, search, calibrate, demo or cache\n"
                          "See niicorr --help.")
+    given: set[str] = getattr(options, "given", set())
+    if "n_surrogates" in given and "null" not in given:  # a script that tries one model after the other gives both
+        parser.below(options).error(
+            f"--n-surrogates is for null models that draw random maps, and {options.null} draws none: choose --null "
+            "surrogate (with --atlas also moran or variogram), or leave --n-surrogates out")
     return options
 
 
@@ -284,11 +301,11 @@ def _analysis(parser: argparse.ArgumentParser, *, nulls: bool = True) -> None:
         help="covariate maps, regressed out of both maps of each pair (pearson, spearman)")
     add("--weights", metavar="FILE", help="a map of how much each voxel counts, 0 or more (not for bicor, dice)")
     if nulls:
-        add("--null", default="effective", choices=get_args(words.Null),
+        add("--null", default="effective", choices=get_args(words.Null), action=_Given,
             help="how p-values are found: effective knows that neighbouring voxels repeat each other, gsm is its "
             "stationary part alone; surrogate draws random maps, for any method; moran and variogram do for regions "
             "(--atlas); independent is the textbook's value, which fails for maps (effective)")
-        add("--n-surrogates", default=1000, type=surrogates, metavar="N",
+        add("--n-surrogates", default=1000, type=surrogates, action=_Given, metavar="N",
             help="random maps, for surrogate, moran and variogram (1000)")
         add("--fdr", default="bh", choices=get_args(words.Fdr),
             help="what fills p_fdr: Benjamini-Hochberg or -Yekutieli (bh)")

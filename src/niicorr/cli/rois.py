@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any, get_args
 
 from niicorr.cli.values import above_zero, share
+from niicorr.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,7 +50,7 @@ def rois(options: argparse.Namespace, argv: list[str], terminal: Terminal) -> in
     start = time.perf_counter()
     command = shlex.join(["niicorr", *map(path_text, argv)])
     chosen = {name: getattr(options, name) for name in RoiOptions.__dataclass_fields__}
-    chosen["strategy"] = [word for text in options.strategy or () for word in text.split(",") if word]
+    chosen["strategy"] = _words(options.strategy or ())
     with OutputFolder(options.out, inputs=_inputs(options)) as folder:
         result = correlate_rois(options.bold, chosen.pop("atlas"), command=command, progress=terminal.progress,
                                 warn=False, **chosen)
@@ -67,6 +68,15 @@ def rois(options: argparse.Namespace, argv: list[str], terminal: Terminal) -> in
             runs = [{"label": run.label, "time_points": len(run.values), "t_r": run.t_r} for run in result.series]
             print_json({**summary(result, options.out, files), "runs": runs})
     return 0
+
+
+def _words(given: Sequence[str]) -> list[str]:
+    """Take words apart that stand together, with commas between; one that is none is no choice."""
+    words = [word.strip() for text in given for word in text.split(",")]
+    if not all(words):
+        raise UsageError("--strategy was given an empty word: name what to take of the confounds, such as motion6 or "
+                         "a column, or leave the option out")
+    return words
 
 
 def _regions(parser: argparse.ArgumentParser) -> None:

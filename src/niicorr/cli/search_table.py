@@ -61,7 +61,7 @@ def search_lines(
             yield from _table(result, hits, page)
         if without:
             yield from page.paragraph("no number", f"{plural(without, 'map')} of the library: too little in common, or "
-                                      "constant over it")
+                                      "constant over it as far as the library can tell")
         yield []
     yield from page.paragraph("order", _ORDER[result.sort])
     yield from page.paragraph("null", _null_text(result))
@@ -177,8 +177,9 @@ def _cells(
     hit: Hit, result: SearchResult, names: Sequence[str], footnote: dict[tuple[str, ...], int], keys: Sequence[str]
 ) -> list[str]:
     measure = measure_of(result.method)
-    known = {"r": measure.text(hit.r), "n": integer(hit.n), "n_eff": _size(hit.n_effective), "p": _p(hit.p),
-             "q": _p(hit.p_fdr), _REMARK: f"{footnote[kind(hit.note)]}" if hit.note else "", "path": hit.record.path}
+    known = {"r": measure.text(hit.r) if math.isfinite(hit.r) else "–", "n": integer(hit.n),
+             "n_eff": _size(hit.n_effective), "p": _p(hit.p), "q": _p(hit.p_fdr),
+             _REMARK: f"{footnote[kind(hit.note)]}" if hit.note else "", "path": hit.record.path}
     texts = [known[name] for name in names[: len(names) - len(keys) - 1]]
     return [*texts, *(hit.record.metadata.get(key, "") for key in keys), hit.record.path]
 

@@ -31,7 +31,7 @@ from niicorr.compute.sums import Block, Sums, block_sums
 from niicorr.compute.tiles import Side, execute
 from niicorr.compute.transforms import basis_of, biweight_scores, fine_values, ranked, residuals, transformed
 from niicorr.machine import memory_budget, one_blas_thread
-from niicorr.matrix import MapMatrix
+from niicorr.matrix import CONDITION, MapMatrix
 from niicorr.ranks import average_ranks
 from niicorr.records import Decision
 from niicorr.scratch import unknown, zeros
@@ -40,9 +40,6 @@ from niicorr.typing import BoolArray, Float64Array, FloatArray, IntArray, Method
 
 MIN_COMMON = 3
 """A similarity of fewer values is no number."""
-
-CONDITION = {4: 10.0, 8: 1e5}
-"""By bytes per value: where a pair's uncentred second moment exceeds its variance so many times, it is redone."""
 
 FAR, SMALLEST = 1e5, 1e-290
 """Up to a mean of so many deviations, and down to such a deviation, both are fine enough; beyond, pairs are redone."""
@@ -58,7 +55,8 @@ class Correlation:
     ``r`` is NaN where there are fewer than three common values or either map is constant over them
     (``x_constant``, ``y_constant``; residuals that covariates leave nothing of are constant, too). In cells of
     ``own`` each map was transformed over its own voxels though the two differ. ``decisions`` tell what did not go
-    as planned.
+    as planned; ``redone``, shape (k, 2), names cells that sums were too coarse for (of tiles, not of maps that were
+    transformed anew).
     """
 
     r: Float64Array
@@ -67,6 +65,7 @@ class Correlation:
     y_constant: BoolArray
     own: BoolArray
     decisions: tuple[Decision, ...] = ()
+    redone: IntArray = field(default_factory=lambda: np.empty((0, 2), dtype=np.intp))
 
     @classmethod
     def empty(cls, rows: int, columns: int, *, on_disk: bool = False) -> Correlation:
@@ -319,9 +318,10 @@ class Similarity:
         if y is x:
             cells = np.sort(cells, axis=1)[:, ::-1]
         # Row by row, since a map read anew for one cell is kept for the next; and each cell once.
-        for i, j in np.unique(cells, axis=0) if len(cells) else ():
+        cells = np.unique(cells, axis=0) if len(cells) else cells
+        for i, j in cells:
             self._by_definition(found, int(i), int(j), x, y)
-        return replace(found, decisions=tuple(decisions))
+        return replace(found, decisions=tuple(decisions), redone=cells)
 
     def outcome(self, x: Block, y: Block, sums: Sums) -> TileOutcome:
         """Combine the sums of a tile."""

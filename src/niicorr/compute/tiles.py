@@ -106,7 +106,10 @@ class Side:
     def _piece(self, piece: slice, jobs: int) -> Block:
         if self.common is None:
             exact = self.matrix.exact
-            maps = replace(self.matrix.part(piece), exact=None if exact is None else lambda k: exact(piece.start + k))
+            zeros = {k - piece.start: self.matrix.zeros[k] for k in range(piece.start, piece.stop)
+                     if k in self.matrix.zeros}
+            maps = replace(self.matrix.part(piece), zeros=zeros,
+                           exact=None if exact is None else lambda k: exact(piece.start + k))
         else:
             places = np.arange(len(self)) if self.places is None else self.places
             maps = self.matrix.within(self.common, places[piece])

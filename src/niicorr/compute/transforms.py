@@ -38,7 +38,10 @@ NARROW = ("bool", "int8", "uint8", "int16", "uint16")
 """Stored types whose values, evenly spaced and 65 536 at most, are told apart by any score."""
 
 DISTINCT = 1e5
-"""Steps of the scores' precision between their quartiles, at least; below, ranks would come out as ties."""
+"""Steps of the scores' precision between any two of few, at least; below, ranks would come out as ties."""
+
+SPREAD = {4: 1e5, 8: 1e11}
+"""The same between their quartiles, by bytes per value; below, robust scores would lose digits that float64 has."""
 
 EXPLAINED = 1e-10
 """Of a map's variance; where covariates leave no more, they explain it entirely."""
@@ -89,11 +92,14 @@ def fine_values(matrix: MapMatrix, index: int, row: FloatArray, valid: BoolArray
     if row.size <= SAMPLE:
         # Few values are all looked at: any two may be one score.
         steps = np.sort(row)
-        fine = bool((np.diff(steps) > DISTINCT * eps * np.maximum(np.abs(steps[1:]), np.abs(steps[:-1]))).all())
+        middle = np.median(steps)
+        # Of three values a quartile may lie on the way to a spike; the median deviation does not.
+        fine = bool(np.median(np.abs(steps - middle)) > SPREAD[row.itemsize] * eps * abs(middle) and (
+            np.diff(steps) > DISTINCT * eps * np.maximum(np.abs(steps[1:]), np.abs(steps[:-1]))).all())
     else:
         steps = np.sort(row[:: row.size // SAMPLE])
         low, high = np.percentile(steps, (25, 75))
-        fine = bool(high - low > DISTINCT * eps * max(abs(low), abs(high))
+        fine = bool(high - low > SPREAD[row.itemsize] * eps * max(abs(low), abs(high))
                     and np.count_nonzero(_doubtful_ties(matrix, index, steps, eps)) <= TIES)
     if fine:
         return row
@@ -179,7 +185,9 @@ def basis_of(covariates: Float64Array, weights: Float64Array | None = None) -> F
         Multiplied with the square roots of the weights.
     """
     root = np.ones(covariates.shape[1]) if weights is None else np.sqrt(weights)
-    rows = [root / np.linalg.norm(root)] if root.size else []
+    if not root.size:
+        return np.empty((0, 0))
+    rows = [root / np.linalg.norm(root)]
     for covariate in covariates:
         # A large offset would hide all there is to regress out.
         centred = covariate - covariate.mean()

@@ -19,7 +19,7 @@ from niicorr.images.load import FileFacts, volumes
 from niicorr.images.region_names import Naming, listed, name_regions
 from niicorr.images.resample import reindex, resample
 from niicorr.images.sampling import one_header
-from niicorr.numerals import integer, percent, plural, value_text
+from niicorr.numerals import integer, memory_text, percent, plural, value_text
 from niicorr.records import Decision, Region
 from niicorr.space import Grid, format_mm, reindexing, same_grid
 from niicorr.tables import expanded, path_text
@@ -388,7 +388,7 @@ def _probabilities(path: str, header: ImageHeader, max_map_size: int) -> tuple[F
     n, needed = header.n_volumes, 4 * header.n_volumes * prod(header.shape)
     if n > MAX_REGIONS or needed > WEIGHTS_SIZE * max_map_size:
         raise MapError(path, f"its {integer(n)} volumes of {'×'.join(map(str, header.shape))} voxels would take "
-                       f"{needed / 2**30:.3g} GiB of memory (limit {WEIGHTS_SIZE * max_map_size / 2**30:.3g} GiB)",
+                       f"{memory_text(needed)} of memory (limit {memory_text(WEIGHTS_SIZE * max_map_size)})",
                        "raise --max-map-size if this is meant, or give the atlas with larger voxels")
     weights, seen = _empty_weights(n, header.shape), _Seen()
     for k, volume in enumerate(volumes(header, range(n), FileFacts())):

@@ -91,7 +91,7 @@ def read_beside(
     if partial is not None:
         matrix = _read(partial, sampling, background=background, zeros=zeros, **how)
         _check_covariates(matrix)
-        covariates, records = matrix.values, (*records, *matrix.records)
+        covariates, records = _values_of(matrix), (*records, *matrix.records)
         keep &= np.isfinite(covariates).all(axis=0)
         names = ", ".join(matrix.labels[:5]) + (f" and {integer(len(matrix) - 5)} more" if len(matrix) > 5 else "")
         decisions.append(Decision("partial", f"covariates: {names}"))
@@ -130,6 +130,12 @@ def _check_covariates(matrix: MapMatrix) -> None:
              for record, n in zip(matrix.records, matrix.n_valid, strict=True) if n == 0]
     if empty:
         raise InputError("\n".join(map(str, empty)))
+
+
+def _values_of(matrix: MapMatrix) -> Float64Array:
+    # Of standard scores a spike would leave few digits, also one at a voxel that does not count.
+    own = OwnValues(matrix)
+    return np.array([np.where(matrix.supports[of], own(k), np.nan) for k, of in enumerate(matrix.support_of)])
 
 
 def _weights_of(matrix: MapMatrix) -> Float64Array:

@@ -59,6 +59,9 @@ COMPARED = 1000
 LEFT = 1e-12
 """What is left of a series or a confound, if it is a smaller share than this, is the rounding of the cleaning."""
 
+LEAST_WAVE = 0.1
+"""Of the wave of a cut-off, so much must fit into a run: of longer ones a filter keeps or takes little but rounding."""
+
 _NOT_A_NUMBER = ("", "n/a", "na", "nan", "none")
 _SEPARATORS = {"\t": "tabs", ",": "commas", ";": "semicolons"}
 
@@ -239,7 +242,9 @@ def clean(series: FloatArray, confounds: Confounds | None = None, cleaning: Clea
     if np.isinf(series).any() or np.isinf(out).any():
         raise InputError(f"cleaned series reach beyond {np.finfo(float).max:.2g}, the largest number: give them in "
                          "larger units, or standardize them")
-    left = float(np.sum((operator - operator.mean(axis=0)) ** 2))
+    # The trace: of what is regressed out the rank that is left, of a filter the share of waves that it keeps. Squares
+    # would count more than there are, since a filter makes what lies at the ends larger.
+    left = min(float(np.trace((operator - operator.mean(axis=0))[:, kept])), len(operator) - 1.0)
     said = Decision("cleaning", _said(plan, confounds, basis.shape[1], n, len(out), left))
     return Cleaned(series, out + 0 * level, operator, n - 1 - left, (said,))
 
@@ -310,6 +315,11 @@ def _check(plan: Cleaning, n: int, kept: BoolArray, regressors: Float64Array | N
             if value is not None and not 0 < value < fastest:
                 raise UsageError(f"{name} {value:g} Hz: with a volume every {plan.t_r:g} s frequencies between 0 and "
                                  f"{fastest:.4g} Hz can be told (is the TR in seconds?)")
+            if value is not None and value * plan.t_r * n < LEAST_WAVE:
+                raise UsageError(
+                    f"{name} {value:g} Hz: a wave takes {1 / value:.4g} s, and {integer(n)} volumes every {plan.t_r:g} "
+                    f"s take {n * plan.t_r:.4g} s, not even a tenth of it: with so many, frequencies from "
+                    f"{LEAST_WAVE / (n * plan.t_r):.4g} Hz on can be told (is the TR in seconds?)")
         if plan.low_pass is not None and plan.high_pass is not None and plan.high_pass >= plan.low_pass:
             raise UsageError(f"--high-pass {plan.high_pass:g} Hz and --low-pass {plan.low_pass:g} Hz leave nothing: "
                              "the high pass is the lower of the two")

@@ -18,7 +18,7 @@ import numpy as np
 
 from niicorr.errors import NOWHERE, MapError, NoMapError
 from niicorr.images.stream import MAX_RATIO, ByteStream
-from niicorr.numerals import integer, plural, value_text
+from niicorr.numerals import integer, memory_text, plural, value_text
 from niicorr.records import Decision
 from niicorr.space import MNI, Grid, affine_fault, displacement, tolerance_mm
 from niicorr.tables import path_text
@@ -164,8 +164,8 @@ def read_header(path: str, *, max_map_size: int = MAX_MAP_SIZE) -> ImageHeader:
     wide = header.slope != 1 or header.inter != 0 or header.dtype.name not in FLOAT32_EXACT
     in_memory = prod(header.shape) * (8 if wide else 4)
     if in_memory > max_map_size:
-        raise MapError(path, f"one volume of {_shape(header.shape)} voxels would take {in_memory / 2**30:.3g} GiB of "
-                       f"memory (limit {max_map_size / 2**30:.3g} GiB)", "raise --max-map-size if this is meant")
+        raise MapError(path, f"one volume of {_shape(header.shape)} voxels would take {memory_text(in_memory)} of "
+                       f"memory (limit {memory_text(max_map_size)})", "raise --max-map-size if this is meant")
     if data_path != header_path:
         with ByteStream(data_path, chunk=4) as stream:
             compression, file_size = stream.compression, stream.file_size
@@ -250,9 +250,13 @@ def _start(block: bytes) -> bytes:
 
 
 def _parse(path: str, header_path: str, data_path: str, suffix: str, block: bytes) -> ImageHeader:
+    start = block.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if start.startswith(b"<") and (b"<html" in start or b"<!doctype html" in start):
+        raise MapError(path, "this is an HTML page, not a volume: likely one that asks for a login, or tells of an "
+                       "error, and was saved in place of the file", "open it in a browser, and download the file again")
     if suffix in (".mgz", ".mgh", ".mgh.gz") or (len(block) >= 284 and block[:4] == b"\0\0\0\1"):
         return _parse_mgh(path, block)
-    if block.lstrip()[:5].lower() in (b"<?xml", b"<gift", b"<!doc"):
+    if start.startswith((b"<?xml", b"<gift", b"<!doc")):
         raise MapError(path, "this is XML, such as GIFTI surface data, not a volume", _SURFACE_ADVICE)
     if len(block) < 348:
         raise MapError(path, f"not an image: it holds {len(block)} bytes, and an image header alone has 348",

@@ -14,7 +14,7 @@ from typing import Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from niicorr.images.voxels import Voxels, box_volume, count, full_bits, indices_of, pack, touching
+from niicorr.images.voxels import Voxels, box_volume, count, fill_of, full_bits, indices_of, pack, touching
 from niicorr.numerals import percent, plural, value_text
 from niicorr.records import Decision
 from niicorr.typing import BitArray, BoolArray, FloatArray, ZeroReading, Zeros
@@ -130,10 +130,10 @@ def inspect(volume: FloatArray, background: BackgroundOption = "auto", zeros: Ze
     inside_bits = bits if value == 0 else bits | zero_bits
     n_inside = n_data if value == 0 else n_data + n_zero
     outline = value is not None and not two_valued and solid and n_inside >= OUTLINE_SHARE * flat.size
-    fill = value if value is not None and isfinite(value) else 0.0
+    fill = fill_of(value, values.dtype)
     rest_is_zero = 0 < n_zero == flat.size - n_data
-    voxels = Voxels(shape, bits, zero_bits if n_zero and not rest_is_zero else None, rest_is_zero, _narrow(values),
-                    fill, reading == "data")
+    voxels = Voxels(shape, bits, zero_bits if n_zero and not rest_is_zero else None, rest_is_zero,
+                    _narrow(values, fill), fill, reading == "data")
     return Inspection(voxels, value, share, reading, n_zero > 0 and zeros == "auto" and background != 0,
                       outline, inside_bits, tuple(decisions))
 
@@ -222,7 +222,10 @@ def _equal(values: FloatArray, background: float, tolerance: Callable[[], float]
     if not isfinite(background):
         return np.asarray(values == background)
     width = max(tolerance(), TOLERANCE * abs(background))
-    return np.asarray((values >= background - width) & (values <= background + width))
+    low, high, most = float(background - width), float(background + width), float(np.finfo(values.dtype).max)
+    if low > most or high < -most:  # as 1e308 is for float32: to be compared, it would become infinite
+        return np.zeros(values.shape, dtype=np.bool_)
+    return np.asarray((values >= max(low, -most)) & (values <= min(high, most)))
 
 
 def _quantiles(values: FloatArray, shares: tuple[float, ...]) -> list[float]:
@@ -248,12 +251,12 @@ def _thinned(values: FloatArray) -> FloatArray:
     return values[:: max(1, values.size // SAMPLE)]
 
 
-def _narrow(values: FloatArray) -> FloatArray:
-    """Float64 values as float32 where that costs less than 1e-6 of their spread."""
+def _narrow(values: FloatArray, fill: float) -> FloatArray:
+    """Float64 values as float32 where that costs less than 1e-6 of their spread, and holds their background, too."""
     if values.dtype == np.float32 or values.size <= 2 * SAMPLE:
         return values
     largest = float(np.abs(values).max())
-    if not 1e-30 < largest < 1e30:
+    if not 1e-30 < largest < 1e30 or abs(fill) >= 1e30:
         return values
     return values.astype(np.float32) if largest <= 32 * float(values.std()) else values
 

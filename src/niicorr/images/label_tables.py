@@ -22,7 +22,7 @@ from niicorr.errors import NOWHERE, MapError, NoMapError
 from niicorr.images.header import image_suffix
 from niicorr.numerals import integer
 from niicorr.spelling import advised
-from niicorr.tables import expanded, path_text, printable
+from niicorr.tables import brief, expanded, path_text, printable
 
 LARGEST_TABLE = 16 * 2**20
 """Bytes of the largest table that is read."""
@@ -215,7 +215,10 @@ def _from_text(source: str, text: str) -> LabelTable:
         return _from_xml(source, text)
     if start in ("{", "["):
         try:
-            value = json.loads(text)
+            value = json.loads(text, object_pairs_hook=_object)
+        except _TwoValuesError as error:
+            raise MapError(source, f"{brief(error.key)!r} stands twice in one object of this JSON, with two values, of "
+                           "which only one could count", "take one of them out") from None
         except (ValueError, RecursionError) as error:
             if source.casefold().endswith(".json"):
                 why = "nested too deeply" if isinstance(error, RecursionError) else str(error)
@@ -224,6 +227,22 @@ def _from_text(source: str, text: str) -> LabelTable:
             return _from_values(source, value)
     rows, titles = _plain(source, text)
     return _table(source, rows, titles)
+
+
+class _TwoValuesError(Exception):
+    """A key of an object in JSON has several values, of which Python would take the last without a word."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if found.setdefault(key, value) != value:
+            raise _TwoValuesError(key)
+    return found
 
 
 def _table(

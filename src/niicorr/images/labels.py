@@ -193,6 +193,11 @@ def _demand_whole(path: str, volume: FloatArray) -> None:
     span = (f" but {integer(kinds.size)}{more} different ones from {value_text(float(f'{kinds[0]:.4g}'))} to "
             f"{value_text(float(f'{kinds[-1]:.4g}'))}")
     advice = "a label image has one whole number per region"
+    if np.isfinite(kinds).all() and (np.abs(kinds) >= LARGEST).all():
+        beyond = f"a number beyond {integer(LARGEST)}" if count == 1 else f"numbers beyond {integer(LARGEST)}"
+        raise MapError(path, f"{integer(count)} of its {plural(filled, 'voxel')} other than 0 "
+                       f"{'holds' if count == 1 else 'hold'} {beyond} (such as {value_text(float(values[0]))}), where "
+                       "neighbouring labels cannot be told apart", "number its regions anew, from 1 on")
     if not np.isfinite(kinds).all():
         advice += "; infinity is none"
     elif kinds.size > 1000 and 2 * count > filled:

@@ -14,12 +14,9 @@ import numpy as np
 from niicorr.errors import MapError
 from niicorr.images.foreign import named
 from niicorr.images.header import FLOAT32_EXACT, START, ImageHeader, demand_same, pair_halves
-from niicorr.images.stream import ByteStream
+from niicorr.images.stream import TRAILING, ByteStream
 from niicorr.numerals import integer
 from niicorr.typing import FloatArray
-
-TRAILING = 64 * 2**20
-"""Bytes after the last voxel up to which a file is read on (for its checksum) before it is refused."""
 
 
 class FileFacts:

@@ -27,6 +27,9 @@ from niicorr.typing import BoolArray, Float64Array, FloatArray, IntArray, Resamp
 MIN_COVERAGE = 0.5
 """Share of a region's voxels in which a map must have data."""
 
+LARGE = 64
+"""Binary digits that values are made smaller by where their sums are no floats; no region has so many voxels."""
+
 
 @dataclass(frozen=True, eq=False)
 class Regional:
@@ -88,7 +91,7 @@ def regional_means(
     averager = _averager(sampling, atlas)
     shape = len(readings), len(atlas)
     sums, valid, zero = np.zeros(shape), np.zeros(shape), np.zeros(shape)
-    n_voxels = np.zeros(shape[0], dtype=np.intp)
+    n_voxels, units = np.zeros(shape[0], dtype=np.intp), np.zeros(shape[0], dtype=np.intp)
     frame = Frame(sampling)
 
     def work(file: MapFile) -> None:
@@ -96,14 +99,14 @@ def regional_means(
             if readings[i].problem is None:
                 placed = frame.place(readings[i], voxels)
                 n_voxels[i] = placed.data.size
-                sums[i], valid[i], zero[i] = averager.sums(placed)
+                sums[i], valid[i], zero[i], units[i] = _summed(averager, placed)
         if progress is not None:
             progress(len(file.labels))
 
     for _ in in_order(work, read.maps.files, jobs):
         pass
     size = averager.size
-    values, coverage = _means(sums, valid, size, min_coverage)
+    values, coverage = _means(sums, valid, size, units, min_coverage)
     centroids = np.array([region.centroid for region in atlas.regions], dtype=np.float64).reshape(-1, 3)
     features = Features(len(atlas), centroids=centroids, volumes=atlas.volumes)
     n = max(sampling.indices.size, 1)
@@ -116,13 +119,13 @@ def regional_means(
     if by_rule:
         # A zero adds nothing to a sum: read the other way, only the number of voxels is another.
         other = np.array([valid[i] + zero[i] * (1 if readings[i].zeros == "missing" else -1) for i in by_rule])
-        swapped, _ = _means(sums[by_rule], other, size, min_coverage)
+        swapped, _ = _means(sums[by_rule], other, size, units[by_rule], min_coverage)
         otherwise = _matrix(swapped, tuple(matrix.labels[i] for i in by_rule), features,
                             tuple(records[i] for i in by_rule))
         nothing = np.packbits(np.zeros(len(atlas), dtype=bool))
         zeros = {i: (reading, nothing) for i in by_rule if (reading := readings[i].zeros) is not None}
         matrix = replace(matrix, otherwise=otherwise, zeros=zeros)
-    naive = _naive(readings, sums, valid, zero, size)
+    naive = _naive(readings, sums, valid, zero, size, units)
     return Regional(replace(matrix, naive=naive), values, coverage)
 
 
@@ -130,9 +133,10 @@ def region_averages(values: Float64Array, sampling: Sampling, atlas: Atlas) -> F
     """Average what every voxel of the mask has, such as weights: shape (…, voxels) to (…, regions), NaN without any."""
     averager = _averager(sampling, atlas)
     rows = np.atleast_2d(values)
-    found = [averager.sums(Placed(row, None, None, None)) for row in rows]
+    found = [_summed(averager, Placed(row, None, None, None)) for row in rows]
     with np.errstate(invalid="ignore", divide="ignore"):
-        means = np.array([np.where(count > 0, total / count, np.nan) for total, count, _ in found])
+        means = np.array([_in_units_of_the_map(np.where(count > 0, total / count, np.nan), unit)
+                          for total, count, _, unit in found])
     return means.reshape(*values.shape[:-1], len(atlas))
 
 
@@ -191,15 +195,36 @@ def _averager(sampling: Sampling, atlas: Atlas) -> _ByLabel | _ByWeight:
     return _ByWeight(weights[:, sampling.indices], weights.sum(axis=1, dtype=np.float64))
 
 
+def _summed(
+    averager: _ByLabel | _ByWeight, placed: Placed
+) -> tuple[Float64Array, Float64Array, Float64Array, int]:
+    """Sum a map, its voxels and its zeros by region; the sums in units of so many binary digits."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        total, count, zero = averager.sums(placed)
+    if np.isfinite(total).all():
+        return total, count, zero, 0
+    # The mean of values is a float where their sum is none.
+    smaller = replace(placed, data=np.ldexp(placed.data.astype(np.float64), -LARGE))
+    return averager.sums(smaller)[0], count, zero, LARGE
+
+
+def _in_units_of_the_map(means: Float64Array, units: int | IntArray) -> Float64Array:
+    if not np.any(units):
+        return means
+    with np.errstate(over="ignore"):
+        # No mean is beyond all values, but rounding may put it beyond the largest float.
+        return np.clip(np.ldexp(means, units), -np.finfo(float).max, np.finfo(float).max)
+
+
 def _means(
-    sums: Float64Array, valid: Float64Array, size: Float64Array, min_coverage: float
+    sums: Float64Array, valid: Float64Array, size: Float64Array, units: IntArray, min_coverage: float
 ) -> tuple[Float64Array, Float64Array]:
     """Turn sums into means, and counts into shares; a mean over too little is NaN."""
     with np.errstate(divide="ignore", invalid="ignore"):
         coverage = np.where(size > 0, valid / size, 0.0)
         # Weights are summed in another order than their total: a whole region must not miss a coverage of 1.
         enough = (coverage >= min_coverage - 1e-9) & (valid > 0)
-        return np.where(enough, sums / valid, np.nan), coverage
+        return _in_units_of_the_map(np.where(enough, sums / valid, np.nan), units[:, None]), coverage
 
 
 def _matrix(
@@ -220,7 +245,8 @@ def _missing(atlas: Atlas, values: Float64Array, coverage: Float64Array, min_cov
 
 
 def _naive(
-    readings: tuple[MapReading, ...], sums: Float64Array, valid: Float64Array, zero: Float64Array, size: Float64Array
+    readings: tuple[MapReading, ...], sums: Float64Array, valid: Float64Array, zero: Float64Array, size: Float64Array,
+    units: IntArray,
 ) -> Float64Array | None:
     """Standard scores of means over whole regions, as a masker that knows no background gives them.
 
@@ -235,6 +261,10 @@ def _naive(
         value = reading.record.background
         value = 0.0 if value is None or not np.isfinite(value) else value
         outside = size - valid[i] - (zero[i] if reading.zeros == "missing" else 0)
-        standardise((sums[i, held] + value * outside[held]) / size[held], rows[i], held)
+        with np.errstate(over="ignore", invalid="ignore"):
+            whole = sums[i, held] + np.ldexp(value, -units[i]) * outside[held]
+        if not np.isfinite(whole).all():  # scores have no unit: one in which the sums are floats will do
+            whole = np.ldexp(sums[i, held], units[i] - LARGE) + np.ldexp(value, -LARGE) * outside[held]
+        standardise(whole / size[held], rows[i], held)
     kept = rows[:, held]
     return kept if np.isfinite(kept).any() else None

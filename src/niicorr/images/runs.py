@@ -24,7 +24,7 @@ from niicorr.matrix import plain_array
 from niicorr.numerals import integer, plural
 from niicorr.records import Decision
 from niicorr.spelling import advised
-from niicorr.tables import expanded, path_text, printable
+from niicorr.tables import can_be_path, expanded, path_text, printable
 
 CIFTI = (".dtseries.nii", ".dscalar.nii", ".pscalar.nii")
 """Not read, but told from volumes: the reader of series says what to do."""
@@ -242,7 +242,7 @@ def _once(named: Iterator[_Named]) -> Iterator[_Named]:
     kept: dict[str, int] = {}
     found: list[_Named] = []
     for one in named:
-        key = os.path.realpath(one.path) if one.path and one.item is None and "\0" not in one.path else ""
+        key = os.path.realpath(one.path) if one.path and one.item is None and can_be_path(one.path) else ""
         if key and key in kept:
             first = found[kept[key]]
             if not first.decisions:

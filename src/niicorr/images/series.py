@@ -224,7 +224,7 @@ def read_series(path: str) -> RegionSeries:
     names: tuple[str, ...] | None = None
     said: list[Decision] = []
     if lower.endswith(".npy"):
-        values = _from_numpy(shown, content)
+        values, said = _from_numpy(shown, content)
     elif lower.endswith(".ptseries.nii"):
         values, names, t_r = _from_cifti(shown, content)
     else:
@@ -281,15 +281,18 @@ def _bytes(path: str) -> tuple[bytes, int, str]:
         return b"".join(pieces), stream.file_size, stream.digest
 
 
-def _from_numpy(shown: str, content: bytes) -> Float64Array:
+def _from_numpy(shown: str, content: bytes) -> tuple[Float64Array, list[Decision]]:
+    stored = io.BytesIO(content)
     try:
-        array = np.load(io.BytesIO(content), allow_pickle=False)
+        array = np.load(stored, allow_pickle=False)
     except Exception:  # of many kinds: numpy reads the header as Python, and takes memory on its word
         raise MapError(shown, "not an array that numpy saved", "save it with numpy.save") from None
     if not isinstance(array, np.ndarray) or array.ndim != 2 or array.dtype.kind not in "buif":
         what = f"{array.dtype} of shape {array.shape}" if isinstance(array, np.ndarray) else "several arrays"
         raise MapError(shown, f"holds {what}", "series are real numbers of shape (time points, regions)")
-    return np.array(array, dtype=np.float64)
+    more = len(content) - stored.tell()
+    said = [Decision("file", f"more follows after the array ({plural(more, 'byte')}) and was not used")] if more else []
+    return np.array(array, dtype=np.float64), said
 
 
 def _from_cifti(shown: str, content: bytes) -> tuple[Float64Array, tuple[str, ...], float | None]:

@@ -35,6 +35,10 @@ CHUNK = 1 << 16
 BURST = 1 << 18
 """Inflated bytes taken at once, so that a hostile stream cannot fill the memory in one step."""
 
+TRAILING = 64 * 2**20
+"""Bytes after the last voxel, and zeros after a compressed stream, up to which a file is read on (for its checksum)
+before it is refused."""
+
 MAX_RATIO = 1100
 """DEFLATE cannot inflate further than 1032 : 1; a header that needs more is lying."""
 
@@ -206,7 +210,7 @@ class _Inflater:
     def __init__(self, first: bytes, path: str, make: Callable[[], Any]) -> None:
         self._path, self._make = path, make
         self._pending, self._member = first, make()
-        self._inflated, self._ended = 0, False
+        self._inflated, self._padding, self._ended = 0, 0, False
 
     @property
     def dry(self) -> bool:
@@ -232,19 +236,29 @@ class _Inflater:
 
     def _next_member(self, more: Callable[[], bytes]) -> None:
         """Go on with the member that follows; zero padding may stand between, nothing else."""
-        rest = self._member.unused_data.lstrip(b"\0")
+        rest = self._past_padding(self._member.unused_data)
         while not rest:
             data = more()
             if not data:
                 self._ended = True
                 return
-            rest = data.lstrip(b"\0")
+            rest = self._past_padding(data)
         if len(rest) < 4:
             rest += more()
         if _compression(rest) is None:
             raise self._damaged(f"bytes that belong to no compressed stream follow after "
                                 f"{integer(self._inflated)} bytes")
         self._member, self._pending = self._make(), rest
+
+    def _past_padding(self, data: bytes) -> bytes:
+        """Return what follows the zeros at the beginning; of those, a sparse file may have more than can be read."""
+        rest = data.lstrip(b"\0")
+        self._padding += len(data) - len(rest)
+        if self._padding > TRAILING:
+            raise MapError(self._path, f"more than {TRAILING >> 20} MiB of zeros follow after the compressed stream "
+                           f"({integer(self._inflated)} bytes inflated)",
+                           "the file is not what it seems: copy it again")
+        return rest
 
     def _damaged(self, what: str) -> MapError:
         size = f"{self._inflated / 1e6:.1f} MB" if self._inflated >= 1e6 else plural(self._inflated, "byte")

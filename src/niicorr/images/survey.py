@@ -16,10 +16,10 @@ from niicorr.errors import MapError, UsageError
 from niicorr.images.cache.content import Content, combined
 from niicorr.images.header import START, ImageHeader, demand_same, pair_halves
 from niicorr.images.inspect import BackgroundOption, Inspection, inspect
-from niicorr.images.load import TRAILING, FileFacts, volumes
+from niicorr.images.load import FileFacts, volumes
 from niicorr.images.mapset import MapFile, MapSet, record
 from niicorr.images.shelf import Shelf
-from niicorr.images.stream import ByteStream
+from niicorr.images.stream import TRAILING, ByteStream
 from niicorr.images.voxels import Voxels
 from niicorr.numerals import plural
 from niicorr.records import Decision, MapRecord

@@ -10,6 +10,7 @@ ceil(n1/8)), so that unpacking gives the volume in Fortran order.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -33,7 +34,7 @@ class Voxels:
     values : ndarray, shape (data voxels,)
         In Fortran order.
     background : float
-        What the other voxels hold (0 where that is not finite).
+        What the other voxels hold, from `fill_of`.
     zeros_are_data : bool
         How zeros are read.
     """
@@ -103,6 +104,13 @@ def places_of(indices: IntArray, shape: tuple[int, int, int]) -> Places:
 def pack(flags: BoolArray, shape: tuple[int, int, int]) -> BitArray:
     """Pack one flag per voxel, flat in Fortran order."""
     return np.packbits(flags.reshape(shape[::-1]), axis=-1)
+
+
+def fill_of(background: float | None, dtype: np.dtype[Any]) -> float:
+    """Return what stands where there are no data: the background, or 0 where that is no number of the values' type."""
+    if background is None or not abs(background) <= float(np.finfo(dtype).max):
+        return 0.0
+    return float(background)
 
 
 def full_bits(shape: tuple[int, int, int]) -> BitArray:

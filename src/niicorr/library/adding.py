@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from niicorr._version import __version__
-from niicorr.analysis import silent
+from niicorr.analysis import listener
 from niicorr.compute.similarity import MIN_COMMON
 from niicorr.disk import sync_folder
 from niicorr.errors import DomainWarning, InputError, ResourceError, UsageError, told_on
@@ -35,7 +35,8 @@ from niicorr.library.layout import (
 )
 from niicorr.library.opened import Key, Library, key_of, open_library
 from niicorr.library.reading import PER_CALL, Known, NewMaps, demand_options, part, read_new
-from niicorr.library.shards import split, write_shard
+from niicorr.library.rounding import own_values, split
+from niicorr.library.shards import write_shard
 from niicorr.machine import default_jobs, memory_budget, one_blas_thread, versions
 from niicorr.matrix import MapMatrix, row_dtype
 from niicorr.matrix_folder import grid_fields, write_json, write_synced
@@ -139,7 +140,7 @@ def index(
     Maps are kept as standard scores in the mask, float32 with the rest beside it (float64 where they are few), together
     with what the null model ``effective`` needs of each. An addition that breaks off keeps what it has completed.
     """
-    progress = progress or silent
+    progress = listener(progress)
     if not isinstance(library, str | os.PathLike):
         raise UsageError(f"a library is the path of a folder, not {type(library).__name__}")
     path = os.fspath(library)
@@ -240,6 +241,7 @@ class _Adding:
                     fine = None
                     if kept is np.float32:
                         matrix, fine = split(matrix)
+                    own = own_values(matrix, fine)
                     with one_blas_thread():
                         features = features_of(matrix, null, jobs)
 
@@ -247,7 +249,7 @@ class _Adding:
                         home.settle()
                         self._added += records
 
-                    write_shard(home.folder, matrix, fine, features, settle=settle, named=self._path)
+                    write_shard(home.folder, matrix, fine, features, settle=settle, own=own, named=self._path)
                 advance(places.size)
 
     def _usable(self, whole: MapMatrix, places: IntArray) -> MapMatrix:
@@ -261,7 +263,9 @@ class _Adding:
         matrix = whole.part(used)
         zeros = {k: whole.zeros[i] for k, i in enumerate(used.tolist()) if i in whole.zeros}
         records = tuple(self._named(record) for record in matrix.records)
-        return replace(matrix, labels=tuple(record.label for record in records), records=records, zeros=zeros)
+        exact = whole.exact
+        return replace(matrix, labels=tuple(record.label for record in records), records=records, zeros=zeros,
+                       exact=None if exact is None else lambda k: exact(int(used[k])))
 
     def _named(self, record: MapRecord) -> MapRecord:
         label, number = record.label, 2

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
-from niicorr.analysis import analyse, silent
+from niicorr.analysis import analyse, listener, silent
 from niicorr.compute.plan import cuts
 from niicorr.compute.similarity import MIN_COMMON, Correlation, Similarity
 from niicorr.errors import LISTED_PROBLEMS, InputError, UsageError, told_on
@@ -26,9 +26,11 @@ from niicorr.limits import demand_whole
 from niicorr.machine import default_jobs, memory_budget, one_blas_thread, versions
 from niicorr.matrix import MapMatrix
 from niicorr.nulls.effective import EffectiveSize, unknown_sizes
+from niicorr.nulls.misfits import misfits
 from niicorr.numerals import integer, plural
 from niicorr.options import options_of
 from niicorr.records import FEW, MapRecord
+from niicorr.refitting import refit
 from niicorr.result.same_files import ROUNDING, same_values
 from niicorr.significance import LEAST_VOXELS, UNEVEN
 from niicorr.tables import path_text
@@ -53,6 +55,17 @@ STANDARD = 1e-3
 AT_ONCE = 64
 """Hits whose maps are looked at once more, for notes."""
 
+COARSE = ("no number: over the common voxels this map varies by less than the library can tell, since its values "
+          "elsewhere are so much larger; compare the files with niicorr run")
+"""The note of a hit without r."""
+
+UNLIKE = ("no p-value: over the common voxels one of the two maps is not as over all its own, where it was fitted (its "
+          "strongest voxels lie where the other has no data); compare the files with niicorr run")
+"""The note of a hit whose maps were not fitted again."""
+
+REFIT = 2e7
+"""Values of a shard that are fitted again at most: a few seconds."""
+
 COLUMNS = ("query", "rank", "map", "r", "n", "n_effective", "p", "p_fdr", "note", "path", "volume")
 
 _NEED = {
@@ -71,7 +84,7 @@ class Hit:
     record : MapRecord
         What the library knows of the map.
     r : float
-        The similarity.
+        The similarity; NaN where the library's map is kept too coarsely for the voxels in common.
     n : int
         Voxels in common.
     n_effective, p, p_fdr : float
@@ -106,7 +119,7 @@ class SearchResult:
     queries : tuple of MapRecord
         The new maps; ``error`` where one cannot be used.
     hits : tuple of tuple of Hit
-        For each of them, the best first.
+        For each of them, the best first; last those that a note tells why they have no number.
     method, null, alternative, sort : str
         What was computed, and how hits are ordered.
     without : tuple of int
@@ -219,7 +232,7 @@ def search(
     held = {name: opened.options[name] for name in OPTIONS if name in READING}
     held["background"] = background_of(held["background"])
     chosen = options_of({**held, **{k: v for k, v in options.items() if v is not None}}, None)
-    found = read_new(maps, chosen, opened.sampling_options(), progress or silent)
+    found = read_new(maps, chosen, opened.sampling_options(), listener(progress))
     assert isinstance(found, NewMaps)  # nothing was said to be known
     jobs = chosen.jobs or default_jobs()
     x = extract(found.survey, found.sampling, resample_option=chosen.resample, jobs=jobs,
@@ -278,7 +291,7 @@ def _check_call(top: Any, method: str, null: str, alternative: str, sort: str | 
                          "or concordance, or compare the files with niicorr run")
     for name, value, kind in (("method", method, SearchMethod), ("null", null, SearchNull),
                               ("alternative", alternative, Alternative), ("sort", sort or "abs", Sort)):
-        if value not in get_args(kind):
+        if not isinstance(value, str) or value not in get_args(kind):
             raise UsageError(f"{name} is one of {', '.join(get_args(kind))}, not {value!r}")
 
 
@@ -296,6 +309,7 @@ class _Compared:
         self._library, self._x, self._similarity, self._jobs, self._memory = library, x, similarity, jobs, memory
         found = Correlation.empty(len(library), len(x))
         self._r, self._n = found.r, found.n
+        self._coarse, self._unlike = np.zeros((2, *found.r.shape), dtype=np.bool_)
         self._sizes = unknown_sizes(found.r.shape) if sized else None
         with one_blas_thread():
             self._correlate()
@@ -312,9 +326,20 @@ class _Compared:
             # Rows are not looked through for what is no number; those of which nothing came are.
             lost = ~np.isfinite(found.r) & ~found.x_constant & ~found.y_constant & (found.n >= MIN_COMMON)
             _demand_numbers(shard, [matrix.rows[i] for i in np.flatnonzero(lost.any(axis=1))])
+            coarse = self._coarse_in(shard, matrix, found)
+            found.r[coarse] = np.nan
             rows = slice(start, start + len(places))
-            self._r[rows], self._n[rows] = found.r[places], found.n[places]
+            self._r[rows], self._n[rows], self._coarse[rows] = found.r[places], found.n[places], coarse[places]
             start = rows.stop
+
+    def _coarse_in(self, shard: Shard, matrix: MapMatrix, found: Correlation) -> BoolArray:
+        """Which cells of a shard have a number that rounding may have changed."""
+        coarse = np.zeros(found.r.shape, dtype=np.bool_)
+        for i, j in found.redone:
+            if np.isfinite(found.r[i, j]):
+                common = matrix.supports[matrix.support_of[i]] & self._x.supports[self._x.support_of[j]]
+                coarse[i, j] = shard.too_coarse(matrix, int(i), common)
+        return coarse
 
     def _size(self) -> None:
         null = LibraryNull(self._library, self._x, self._jobs)
@@ -340,9 +365,22 @@ class _Compared:
             for cut, part in zip(blocks, in_order(size, blocks, self._jobs), strict=True):
                 for name in EffectiveSize.__dataclass_fields__:
                     getattr(whole, name)[cut] = getattr(part, name)
+            with _sound(shard.folder):
+                self._unlike[rows] = self._fitted_again(self._library.matrix(k), n, whole)[places]
             for name in EffectiveSize.__dataclass_fields__:
                 getattr(self._sizes, name)[rows] = getattr(whole, name)[places]
             start = rows.stop
+
+    def _fitted_again(self, matrix: MapMatrix, n: IntArray, sizes: EffectiveSize) -> BoolArray:
+        """Fit anew where the common voxels show another map, as a run does; tell where that would take too long."""
+        unlike = misfits(self._x, matrix, n, n >= LEAST_VOXELS, self._jobs)
+
+        def take(rows: IntArray, columns: IntArray, size: EffectiveSize, _covariates: int) -> None:
+            for name in EffectiveSize.__dataclass_fields__:
+                getattr(sizes, name)[rows, columns] = getattr(size, name)
+
+        return refit(self._x, matrix, unlike, self._similarity, "robust", take, jobs=self._jobs, progress=silent,
+                     work=REFIT)
 
     def result(self, top: int | None, alternative: Alternative, sort: Sort, null: str) -> SearchResult:
         """Rank the library's maps for each new map."""
@@ -352,13 +390,13 @@ class _Compared:
         tested &= ~same
         n_effective = p = q = np.full(self._r.shape, np.nan)
         if self._sizes is not None:
-            tested &= self._n >= LEAST_VOXELS
+            tested &= (self._n >= LEAST_VOXELS) & ~self._unlike
             n_effective = np.where(tested, self._sizes.n_effective, np.nan)
             p = pvalues(np.where(tested, self._r, np.nan), n_effective, alternative)
             q = np.column_stack([benjamini_hochberg(column) for column in p.T])
         hits = []
         for j in range(len(x)):
-            order = _ranked(self._r[:, j], sort)[:top]
+            order = np.append(_ranked(self._r[:, j], sort), np.flatnonzero(self._coarse[:, j]))[:top]
             notes = self._notes(order, j, tested, same)
             hits.append(tuple(
                 Hit(k, library.records[i], float(self._r[i, j]), int(self._n[i, j]), float(n_effective[i, j]),
@@ -401,9 +439,13 @@ class _Compared:
                                 memory=self._memory)
             for k, i in enumerate(hits.tolist()):
                 notes = [whole.notes[k, 0]] if (k, 0) in whole.notes else []
-                if self._sizes is not None and not same[i, j] and self._n[i, j] < LEAST_VOXELS:
+                if self._coarse[i, j]:
+                    notes = [COARSE]
+                elif self._sizes is not None and not same[i, j] and self._n[i, j] < LEAST_VOXELS:
                     notes.append(f"no p-value: {self._n[i, j]} common voxels are too few for the null model "
                                  f"({LEAST_VOXELS} needed)")
+                elif self._unlike[i, j] and not same[i, j]:
+                    notes.append(UNLIKE)
                 elif self._sizes is not None and tested[i, j]:
                     notes += _doubts(self._sizes, i, j)
                 texts.append("; ".join(notes))

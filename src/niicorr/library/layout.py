@@ -9,7 +9,7 @@ import shutil
 from typing import Any, get_args
 
 from niicorr import hidden
-from niicorr.disk import sync_folder
+from niicorr.disk import no_folder, sync_folder
 from niicorr.errors import InputError, ResourceError, UsageError
 from niicorr.hashes import record_hash
 from niicorr.images.inspect import BackgroundOption
@@ -71,7 +71,7 @@ def judge_place(path: str) -> bool:
     if not os.path.lexists(path):
         return False
     if not os.path.isdir(path):
-        raise UsageError(f"{path_text(path)} is a file, not a folder: name another with -o")
+        raise UsageError(f"{path_text(path)} {no_folder(path)}: name another with -o")
     if has_record(path):
         return True
     others = sorted(name for name in _entries(path) if not name.startswith("."))

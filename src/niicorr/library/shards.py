@@ -2,8 +2,10 @@
 
 Beside the matrix (`niicorr.matrix_folder`) and the features of the null model a shard holds ``fine.npy`` where rows
 are float32: what rounding took from them, in 254ths of a unit in the last place. Pairs that vary little over the
-voxels they share are computed from these, as a run computes them from the files. ``zeros.npy`` and ``zeros_of.npy``
-tell where maps are zero whose zeros were read by rule, so that a search can say what the other reading would make of r.
+voxels they share are computed from these, as a run computes them from the files. Where that is not enough, ``own.npy``
+holds the values themselves, and ``own_of.npy`` of which maps (`niicorr.library.rounding`). ``zeros.npy`` and
+``zeros_of.npy`` tell where maps are zero whose zeros were read by rule, so that a search can say what the other reading
+would make of r.
 ``checksums.npy`` has a checksum of every row of the large arrays (`niicorr.library.checksums`): shards of before have
 none, and are checked as a whole against the hashes of their files when they are opened.
 """
@@ -11,10 +13,11 @@ none, and are checked as a whole against the hashes of their files when they are
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -26,8 +29,16 @@ from niicorr.hashes import file_hash
 from niicorr.hidden import hidden_place, remove
 from niicorr.interrupts import signals_held
 from niicorr.library.checksums import ARRAYS, CHECKSUMS, Checksums, checksums, read_checksums
-from niicorr.library.features import LARGE_FEATURES, VERSION, MapFeatures, read_features, write_features
+from niicorr.library.features import (
+    LARGE_FEATURES,
+    NO_MAPS_NUMBERS,
+    VERSION,
+    MapFeatures,
+    read_features,
+    write_features,
+)
 from niicorr.library.layout import MAPS, SHARD_RECORD, put_in_place
+from niicorr.library.rounding import PRECISION, joined, too_coarse
 from niicorr.matrix import Features, MapMatrix, OwnValues, same_place
 from niicorr.matrix_folder import (
     demand_file,
@@ -43,12 +54,9 @@ from niicorr.own_files import PROGRAM
 from niicorr.records import MapRecord
 from niicorr.rights import make_folder, resource_text, unreadable
 from niicorr.tables import path_text
-from niicorr.typing import BitArray, Float64Array, IntArray, ZeroReading
+from niicorr.typing import BitArray, BoolArray, Float64Array, IntArray, ZeroReading
 
 KIND, SCHEMA = "shard", 1
-
-PARTS = 254
-"""What is kept of rounding: so many steps to a unit in the last place, which fit into an int8."""
 
 _KINDS = {"program": str, "kind": str, "schema": int, "version": str, "features": int, "digests": {...: str}}
 
@@ -82,6 +90,8 @@ class Shard:
         Of the rows.
     checksums : Checksums or None
         Of the rows of large arrays; None where the files were checked as a whole.
+    own : dict of int to int
+        Which maps have their own values kept, too, and in which row of ``own.npy``.
     """
 
     folder: str
@@ -94,6 +104,7 @@ class Shard:
     features: Features
     dtype: str
     checksums: Checksums | None
+    own: dict[int, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -114,17 +125,33 @@ class Shard:
         supports = np.unpackbits(self.packed, axis=1, count=n).astype(np.bool_)
         matrix = MapMatrix(rows, self.center, self.scale, supports, self.support_of, self.labels, self.features,
                            self.records, self._zeros)
-        if rows.dtype != np.float32:
+        if rows.dtype != np.float32 and not self.own:
             return matrix
-        fine = read_array(os.path.join(self.folder, "fine.npy"), ("|i1",), (len(self), n), mapped=True)
+        fine = None if rows.dtype != np.float32 else (
+            read_array(os.path.join(self.folder, "fine.npy"), ("|i1",), (len(self), n), mapped=True))
 
         def exact(index: int) -> Float64Array:
-            self.demand("fine", fine, slice(index, index + 1))
-            row = rows[index]
-            scores = row.astype(np.float64) + np.spacing(np.abs(row)).astype(np.float64) * fine[index] / PARTS
+            if index in self.own:
+                return self._own_row(index)
+            if fine is not None:
+                self.demand("fine", fine, slice(index, index + 1))
+            scores = joined(rows[index], None if fine is None else fine[index])
             return np.asarray(scores * self.scale[index] + self.center[index])
 
         return replace(matrix, exact=exact)
+
+    def too_coarse(self, matrix: MapMatrix, index: int, common: BoolArray) -> bool:
+        """Whether what is kept of a map does not tell how its values over some voxels differ."""
+        return index not in self.own and too_coarse(matrix.rows[index][common], PRECISION[self.dtype])
+
+    def _own_row(self, index: int) -> Float64Array:
+        place = os.path.join(self.folder, "own.npy")
+        with _remedy_told():  # few maps have one: no handle is kept for them
+            rows = read_array(place, ("<f8",), (len(self.own), self.features.n), mapped=True)
+            row = np.array(rows[self.own[index]])
+            if not np.isfinite(row).all():
+                raise InputError(f"{path_text(place)} is damaged: {NO_MAPS_NUMBERS}")
+            return row
 
     def own_values(self, index: int) -> Float64Array:
         """Return one map in its own units, shape (features,); what stands where it has no data means nothing."""
@@ -157,17 +184,9 @@ class Shard:
             return read_features(self.folder, null, len(self), len(self.packed))
 
 
-def split(matrix: MapMatrix) -> tuple[MapMatrix, Any]:
-    """Round rows of float64 to float32; return them, and what that took (int8, shape of the rows)."""
-    rows = matrix.rows.astype(np.float32)
-    step = np.spacing(np.abs(rows)).astype(np.float64)
-    fine = np.rint((matrix.rows - rows) / step * PARTS).astype(np.int8)
-    return replace(matrix, rows=rows), fine
-
-
 def write_shard(
     library: str, matrix: MapMatrix, fine: Any, features: MapFeatures, *, settle: Callable[[], None],
-    named: str | None = None,
+    own: Mapping[int, Float64Array] = MappingProxyType({}), named: str | None = None,
 ) -> None:
     """Add maps to a library as a shard of its own, whole or not at all.
 
@@ -178,9 +197,11 @@ def write_shard(
     matrix : MapMatrix
         The maps.
     fine : ndarray of int8 or None
-        What rounding took from float32 rows (`split`).
+        What rounding took from float32 rows (`niicorr.library.rounding.split`).
     features : MapFeatures
         Of the maps.
+    own : mapping of int to ndarray
+        The values of maps whose rows do not tell enough of them.
     settle : callable
         Called once the shard is there. An interrupt that comes meanwhile waits until then: it is to be told of it.
     named : str, optional
@@ -203,6 +224,9 @@ def write_shard(
         write_features(work, features)
         if fine is not None:
             write_synced(os.path.join(work, "fine.npy"), fine)
+        if own:
+            write_synced(os.path.join(work, "own.npy"), np.array(list(own.values()), dtype=np.float64))
+            write_synced(os.path.join(work, "own_of.npy"), np.array(list(own), dtype=np.int64))
         large = {"rows": matrix.rows, **{name: getattr(features, name) for name in LARGE_FEATURES}}
         write_synced(os.path.join(work, CHECKSUMS),
                      checksums(matrix.records, large if fine is None else {**large, "fine": fine}))
@@ -246,9 +270,20 @@ def open_shard(folder: str, features: Features) -> Shard:
         if matrix.features.n != features.n or not same_place(matrix.features, features):
             raise InputError(f"{path_text(folder)} is damaged: its maps have other voxels than the library's mask")
         found = read_checksums(folder, matrix.records) if by_row else None
+        own = _own_of(folder, len(matrix), features.n) if "own.npy" in record["digests"] else {}
     return Shard(folder, matrix.labels, matrix.records, matrix.center, matrix.scale,
                  np.packbits(matrix.supports, axis=1), matrix.support_of, features, matrix.rows.dtype.str,
-                 found)
+                 found, own)
+
+
+def _own_of(folder: str, n_maps: int, n: int) -> dict[int, int]:
+    """Read which maps have their own values kept, and demand that these are there."""
+    place = os.path.join(folder, "own_of.npy")
+    of = read_array(place, ("<i8",), (None,))
+    if ((of < 0) | (of >= n_maps)).any():
+        raise InputError(f"{path_text(place)} is damaged: it names no map")
+    read_array(os.path.join(folder, "own.npy"), ("<f8",), (len(of), n), mapped=True)
+    return {int(i): k for k, i in enumerate(of)}
 
 
 def verify_shard(shard: Shard) -> None:

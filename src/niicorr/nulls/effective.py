@@ -11,7 +11,7 @@ autocovariance per map, and is corrected by `robust` for unevenness that both ma
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -58,6 +58,10 @@ class EffectiveSize:
     gsm_variance: Float64Array
     gsm_n_effective: Float64Array
     guarded: BoolArray
+
+    def at(self, rows: IntArray, columns: IntArray) -> EffectiveSize:
+        """Return the outcome for some pairs, each array of shape (k,)."""
+        return EffectiveSize(*(getattr(self, array.name)[rows, columns] for array in fields(self)))
 
 
 def unknown_sizes(shape: tuple[int, ...]) -> EffectiveSize:
@@ -137,7 +141,7 @@ class EffectiveNull:
             guarded = usable & (guarded | (variance > 1) | (1 + 1 / bounded < SMALLEST))
             gsm = np.where(usable, np.clip(stationary, 1 / n, 1), np.nan)
         # 1/V counts what is left beside the covariates; these are counted in, and taken off by the t-test.
-        taken = 1 + self.supports.n_covariates
+        taken = 1 + self.supports.covariates_between(y.of, x.of)
         n_effective, n_gsm = (np.maximum(np.minimum(taken + 1 / v, n), SMALLEST) for v in (bounded, gsm))
         return EffectiveSize(n_effective, bounded, gsm, n_gsm, guarded)
 

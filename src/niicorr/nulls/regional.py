@@ -160,7 +160,7 @@ class RegionalNull:
             guarded = usable & (guarded | (variance > 1) | (1 + 1 / bounded < SMALLEST))
             gsm = np.where(usable, np.clip(stationary, 1 / n, 1), np.nan)
         # 1/V counts what is left beside the covariates; these are counted in, and taken off by the t-test.
-        taken = 1 + self.supports.n_covariates
+        taken = 1 + self.supports.covariates_between(y.of, x.of)
         n_effective, n_gsm = (np.maximum(np.minimum(taken + 1 / v, n), SMALLEST) for v in (bounded, gsm))
         return EffectiveSize(n_effective, bounded, gsm, n_gsm, guarded)
 

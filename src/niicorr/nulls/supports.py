@@ -55,6 +55,28 @@ class Supports:
         """How many independent covariates there are."""
         return 0 if self.covariates is None else len(self.regressors(self.reference)) - 1
 
+    def covariates_between(self, of_y: IntArray, of_x: IntArray) -> int | IntArray:
+        """How many independent covariates there are over what pairs have in common.
+
+        Parameters
+        ----------
+        of_y, of_x : ndarray of int, shape (maps,)
+            Which mask each map has.
+
+        Returns
+        -------
+        int or ndarray, shape (maps of y, maps of x)
+            One number, that of the reference, where there are more than a few intersections.
+        """
+        if self.covariates is None or self.shared is None:
+            return self.n_covariates
+        return np.asarray(self._covariates_in_shared[self.shared_of[np.ix_(of_y, of_x)]])
+
+    @cached_property
+    def _covariates_in_shared(self) -> IntArray:
+        assert self.shared is not None
+        return np.array([len(self.regressors(mask)) - 1 if mask.any() else 0 for mask in self.shared], dtype=np.int16)
+
     def regressors(self, mask: BoolArray) -> Float64Array:
         """What is regressed out of maps on a mask: a constant and the covariates.
 

@@ -11,6 +11,7 @@ from niicorr.compute.cluster import average_linkage
 from niicorr.errors import UsageError
 from niicorr.plot.groups import Groups, Strip, grouped, map_strips, region_strips
 from niicorr.plot.labels import natural_key
+from niicorr.tables import brief
 from niicorr.typing import IntArray, Order
 
 if TYPE_CHECKING:
@@ -56,8 +57,9 @@ def arrange(result: CorrelationResult, order: Order) -> Arrangement:
     of their manifest that has 2 to 20 values. Where nothing tells groups, all stand as given and ``reason`` says so.
     What is known of regions is shown beside them in any order, that of maps where they are grouped by it.
     """
-    if order not in get_args(Order):
-        raise UsageError(f"unknown order {order!r}: use {', '.join(get_args(Order))}")
+    if not isinstance(order, str) or order not in get_args(Order):
+        given = brief(order) if isinstance(order, str) else type(order).__name__
+        raise UsageError(f"unknown order {given!r}: use {', '.join(get_args(Order))}")
     row_strips, column_strips = _strips(result, order)
     if order == "cluster":
         row_tree = average_linkage(result.estimate)

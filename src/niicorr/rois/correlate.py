@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from niicorr.analysis import silent
+from niicorr.analysis import listener
 from niicorr.connectivity import LEAST_FITTED, LEAST_POINTS, Kind, connect
 from niicorr.deviations import ROUNDED, deviations
 from niicorr.errors import DomainWarning, IndependenceWarning, InputError, MapError, UsageError, told_on
@@ -37,7 +37,7 @@ from niicorr.records import Decision
 from niicorr.result import CorrelationResult, RunSeries
 from niicorr.rois.options import RoiOptions, checked
 from niicorr.rois.outcome import INDEPENDENT, CleanedRun, named_runs, outcome
-from niicorr.tables import expanded, path_text
+from niicorr.tables import brief, can_be_path, expanded, path_text
 from niicorr.typing import Alternative, BoolArray, Fdr, Progress
 from niicorr.words import ATLASES, SeriesNull
 
@@ -162,17 +162,19 @@ def correlate_rois(
     region 2      0.47      1.00      0.44
     region 3      0.42      0.44      1.00
     """
+    progress = listener(progress)
     options = checked(RoiOptions(
         atlas=atlas, labels=labels, confounds=confounds,
         strategy=(strategy,) if isinstance(strategy, str) else strategy if strategy is not None else (),
-        kind="partial correlation" if kind == "partial" else kind, detrend=detrend, standardize=standardize,
-        low_pass=low_pass, high_pass=high_pass, t_r=t_r, volumes=volumes, min_coverage=min_coverage, null=null,
-        fdr=fdr, alternative=alternative, max_map_size=max_map_size, memory=memory, jobs=jobs))
+        kind="partial correlation" if isinstance(kind, str) and kind == "partial" else kind, detrend=detrend,
+        standardize=standardize, low_pass=low_pass, high_pass=high_pass, t_r=t_r, volumes=volumes,
+        min_coverage=min_coverage, null=null, fdr=fdr, alternative=alternative, max_map_size=max_map_size,
+        memory=memory, jobs=jobs))
     start = time.perf_counter()
     sources = find_runs(bold)
     _demand_atlas(sources, options)
     tables = _confound_tables(options.confounds, sources)
-    found, read = _read(sources, options, progress or silent)
+    found, read = _read(sources, options, progress)
     found = replace(found, warnings=(*found.warnings, *_repeated(tables)))
     runs = [_cleaned(signal, found, tables[k] if tables else None, options) for k, signal in enumerate(found.signals)]
     cleaned = time.perf_counter()
@@ -212,6 +214,8 @@ def _confound_tables(given: Any, sources: Sequence[RunSource]) -> list[str]:
         if not isinstance(item, str | os.PathLike):
             raise UsageError(f"confounds are paths of tables, one for each run, not {type(item).__name__}")
         path = expanded(item)
+        if not can_be_path(path):
+            raise UsageError(f"confounds are paths of tables, and {brief(path)!r} can be the name of none")
         paths += sorted(glob.glob(path)) if glob.has_magic(path) and not os.path.lexists(path) else [path]
     if len(paths) != len(sources):
         raise UsageError(f"{plural(len(paths), 'table')} of confounds for {plural(len(sources), 'run')}: give one for "

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from math import isfinite
+from dataclasses import dataclass, replace
+from math import inf
 from numbers import Integral, Real
 from typing import Any, get_args
 
@@ -16,8 +16,8 @@ from niicorr.images.confounds import Cleaning
 from niicorr.images.header import MAX_MAP_SIZE
 from niicorr.images.mapset import parse_volumes
 from niicorr.images.regions import MIN_COVERAGE
-from niicorr.limits import demand_whole
-from niicorr.tables import path_text
+from niicorr.limits import demand_whole, real
+from niicorr.tables import brief, path_text
 from niicorr.typing import Alternative, Fdr
 from niicorr.words import SeriesNull
 
@@ -66,12 +66,13 @@ def checked(options: RoiOptions) -> RoiOptions:
             raise UsageError(f"{name} is one of {', '.join(get_args(kind))}, not {value!r}")
     for name in ("low_pass", "high_pass", "t_r"):
         value = getattr(options, name)
-        right = isinstance(value, Real) and not isinstance(value, bool) and isfinite(value) and float(value) > 0
-        if value is not None and not right:
-            raise UsageError(f"{name} is a number above 0 ({'seconds' if name == 't_r' else 'Hz'}), not {value!r}")
+        found = real(value)
+        if value is not None and (found is None or not 0 < found < inf):
+            raise UsageError(f"{name} is a number above 0 ({'seconds' if name == 't_r' else 'Hz'}), not "
+                             f"{brief(repr(value))}")
     for name in ("jobs", "memory", "max_map_size"):
         value = getattr(options, name)
-        if value is not None:
+        if value is not None or name not in ("jobs", "memory"):
             demand_whole(name, value, 1)
     for name in ("detrend", "standardize"):
         if not isinstance(getattr(options, name), bool | np.bool_):
@@ -79,15 +80,19 @@ def checked(options: RoiOptions) -> RoiOptions:
     words = options.strategy
     if not isinstance(words, list | tuple) or not all(isinstance(word, str) for word in words):
         raise UsageError(f"strategy is one or several words, not {words!r}")
-    share = options.min_coverage
-    if not isinstance(share, Real) or isinstance(share, bool) or not 0 <= float(share) <= 1:
-        raise UsageError(f"min_coverage is a share from 0 to 1, not {share!r}")
+    share = real(options.min_coverage)
+    if share is None or not 0 <= share <= 1:
+        raise UsageError(f"min_coverage is a share from 0 to 1, not {brief(repr(options.min_coverage))}")
     parse_volumes(options.volumes)
     if options.labels is not None and options.atlas is None:
         raise UsageError("labels goes with an atlas: name one with atlas (--atlas)")
     if options.strategy and options.confounds is None:
         raise UsageError("strategy says what to take of a table of confounds: name one with confounds (--confounds)")
-    return options
+    # nilearn takes numpy's words for True and False for none, and no fraction for a number.
+    plain: dict[str, Any] = {name: bool(getattr(options, name)) for name in ("detrend", "standardize")}
+    for name in ("low_pass", "high_pass", "t_r"):
+        plain[name] = None if getattr(options, name) is None else float(getattr(options, name))
+    return replace(options, **plain)
 
 
 def _plain(value: Any) -> Any:

@@ -14,6 +14,7 @@ from niicorr.result import CorrelationResult
 from niicorr.result.picturing import pictures_of
 from niicorr.result.saved import load
 from niicorr.rights import demand_usable, resource_text
+from niicorr.tables import can_be_path
 from niicorr.webpage.maps import characters, maps_beside, maps_inside, write_side_files
 from niicorr.webpage.packing import json_text
 from niicorr.webpage.page import page_html
@@ -81,7 +82,7 @@ def report(
     if not (title is None or isinstance(title, str)):
         raise UsageError(f"the title of a page is text, not {type(title).__name__}")
     place = os.fspath(path)
-    if not isinstance(place, str) or "\0" in place:
+    if not isinstance(place, str) or not can_be_path(place):
         raise UsageError(f"{place!r}: no file can have this name")
     if not os.path.basename(place) or os.path.isdir(place):
         raise UsageError(f"{place} is a folder: name the file of the page in it, such as "

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import IO
 
+from niicorr.disk import no_folder
 from niicorr.errors import UsageError, told_on
 from niicorr.hidden import alive, left_behind
 from niicorr.images import stream
@@ -72,7 +73,7 @@ def judge(path: str) -> str:
     if not os.path.lexists(path):
         return ""
     if not os.path.isdir(path):
-        raise UsageError(f"{path_text(path)} is a file, not a folder: name another with --cache")
+        raise UsageError(f"{path_text(path)} {no_folder(path)}: name another with --cache")
     if os.path.lexists(os.path.join(path, MARKER)):
         return _fault(path)
     try:

@@ -10,7 +10,7 @@ import threading
 from collections import Counter
 from collections.abc import Collection
 from contextlib import AbstractContextManager, suppress
-from math import isfinite, prod
+from math import prod
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
@@ -24,7 +24,7 @@ from niicorr.images.cache.layout import judge, of_older, outdated, renew, sweep
 from niicorr.images.cache.shards import as_values, crc32, read_bytes
 from niicorr.images.header import ImageHeader
 from niicorr.images.inspect import BackgroundOption
-from niicorr.images.voxels import Voxels, count, full_bits
+from niicorr.images.voxels import Voxels, count, fill_of, full_bits
 from niicorr.numerals import integer, listed, plural
 from niicorr.records import Decision
 from niicorr.tables import folder_named, path_text
@@ -139,9 +139,9 @@ class Cache:
                 self._bury(stored.stem, stored.key, label)
             return None
         bits, zero_bits = supports
-        fill = facts.background if facts.background is not None and isfinite(facts.background) else 0.0
-        return Voxels(facts.shape, bits, zero_bits, facts.rest_is_zero, as_values(piece, facts.dtype), fill,
-                      facts.zeros == "data")
+        values = as_values(piece, facts.dtype)
+        return Voxels(facts.shape, bits, zero_bits, facts.rest_is_zero, values,
+                      fill_of(facts.background, values.dtype), facts.zeros == "data")
 
     def adding(self, file: MapFile, known: Collection[int] = ()) -> AbstractContextManager[Addition]:
         """Take maps in while a file is read; see `Additions.of`."""

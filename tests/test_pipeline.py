@@ -177,6 +177,15 @@ def test_skipping_is_advised_where_it_helps():
     assert "--on-error" not in check(["gone.nii"], MAPS[1:]).refusal
 
 
+def test_weights_that_leave_one_value_leave_no_p_and_say_so_without_covariates():
+    rng = np.random.default_rng(0)
+    found = correlate(rng.standard_normal((1, 30)), rng.standard_normal((1, 30)), null="independent", warn=False,
+                      weights=np.where(np.arange(30) == 3, 1.0, 1e-9))
+    assert np.isnan(found.inferred["p"][0, 0])
+    assert "no p-value: n_effective 1.0 leaves no degree of freedom" in found.notes[0, 0]
+    assert "covariates" not in found.notes[0, 0]
+
+
 def test_weights_and_covariates_of_arrays_are_judged_like_maps():
     rng = np.random.default_rng(0)
     x, y, w = rng.standard_normal((3, 60)), rng.standard_normal((2, 60)), rng.random(60)

@@ -100,8 +100,8 @@ def memory_text(size: float) -> str:
 
     Examples
     --------
-    >>> memory_text(6.4 * 2**30), memory_text(2**20), memory_text(1000 * 2**20), memory_text(7)
-    ('6.4 GiB', '1 MiB', '1000 MiB', '7 bytes')
+    >>> memory_text(6.4 * 2**30), memory_text(2**20), memory_text(180 * 2**20), memory_text(7)
+    ('6.4 GiB', '1 MiB', '180 MiB', '7 bytes')
     """
     for unit, power in (("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10)):
         if size >= 2**power:

@@ -110,8 +110,11 @@ def memory_text(size: float) -> str:
     return plural(round(size), "byte")
 
 
-def listed(names: Iterable[str]) -> str:
-    """Join one name or several: ``a, b and c``."""
+def listed(names: Iterable[str], most: int | None = None) -> str:
+    """Join one name or several: ``a, b and c``; of more than ``most`` the rest is counted: ``a, b and 7 more``."""
+    names = list(names)
+    if most is not None and len(names) > most:
+        names = [*names[:most], f"{integer(len(names) - most)} more"]
     *first, last = names
     return f"{', '.join(first)} and {last}" if first else last
 

@@ -23,6 +23,10 @@ from niicorr.nulls.effective import EffectiveNull, EffectiveSize, Model, effecti
 from niicorr.nulls.regional import RegionalNull, regional_null
 from niicorr.typing import BoolArray, IntArray, Progress
 
+UNLIKE = ("no p-value: over the common {0}s one of the two maps is not as over all its own, where it was fitted (its "
+          "strongest {0}s lie where the other has no data)")
+"""What is said of a pair that was left out, with the unit of its features; what to do follows."""
+
 WORK = 4e8
 """Values that are fitted again at most: some two minutes of maps of 2 mm."""
 

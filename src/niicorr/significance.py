@@ -34,7 +34,7 @@ from niicorr.nulls.variogram import VariogramFit
 from niicorr.numerals import integer, memory_text, plural
 from niicorr.pair_sizes import size_pairs
 from niicorr.records import FEW, Decision, NullModel
-from niicorr.refitting import refit
+from niicorr.refitting import UNLIKE, refit
 from niicorr.result.notes import Layer
 from niicorr.result.null_shape import Autocovariances, Histogram
 from niicorr.scratch import unknown
@@ -62,11 +62,6 @@ NAMED = 3
 
 MATRICES = {"effective": 10, "gsm": 8, "moran": 8, "variogram": 20, "surrogate": 10}
 """How many matrices of regions × regions each null model holds: what was seen at 10 000 regions, and a little more."""
-
-UNLIKE = ("no p-value: over the common {0}s one of the two maps is not as over all its own, where it was fitted (its "
-          "strongest {0}s lie where the other has no data), and too many pairs are so for each to be fitted again: "
-          "leave these {0}s out with --mask")
-"""Of a cell that was left without a p."""
 
 LAGS = 61
 """Distances at which a fitted autocovariance is told."""
@@ -429,7 +424,8 @@ class _Sizes:
         """Name the cells whose variance should be trusted less, or is not known, and why."""
         unknown_here = []
         if self.left is not None and self.left.any():
-            unknown_here = [Layer.of(self.left, UNLIKE.format(unit))]
+            unknown_here = [Layer.of(self.left, f"{UNLIKE.format(unit)}, and too many pairs are so for each to be "
+                                     f"fitted again: leave these {unit}s out with --mask")]
             self.uneven &= ~self.left
             self.guarded &= ~self.left
         return [

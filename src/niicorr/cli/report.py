@@ -77,10 +77,11 @@ def _demand_unchanged(folder: str, record: dict[str, Any], kept: Sequence[str]) 
     """Refuse tables that say other than what is drawn beside them."""
     from niicorr.errors import InputError
     from niicorr.numerals import listed
-    from niicorr.result.saved import changed_files
+    from niicorr.result.saved import changed_files, restored_from
     from niicorr.tables import path_text
 
-    if changed := changed_files(folder, record, kept):
+    seen = restored_from(record)  # arrays of thousands of maps take seconds
+    if changed := changed_files(folder, record, (name for name in kept if name not in seen)):
         are, them = ("is", "it") if len(changed) == 1 else ("are", "them")
         raise InputError(f"{path_text(os.path.join(folder, ''))}: {listed(changed)} {are} not what niicorr wrote: move "
                          f"{them} elsewhere, or run it again; nothing was changed")

@@ -20,7 +20,7 @@ from typing import Any
 from niicorr.errors import InputError, MapError, NoMapError, ResourceError
 from niicorr.images.foreign import has
 from niicorr.images.header import image_suffix
-from niicorr.numerals import integer, listed
+from niicorr.numerals import listed
 from niicorr.own_files import is_library, is_result, written_files
 from niicorr.records import Decision
 from niicorr.tables import brief, expanded, path_text, printable
@@ -189,9 +189,8 @@ def _from_folder(folder: str) -> Iterator[MapSource]:
         return
     said = []
     if left_out:
-        shown = [*left_out[:FEW_NAMED], *([f"{integer(len(left_out) - FEW_NAMED)} more"] * (len(left_out) > FEW_NAMED))]
         are = "is niicorr's own and was" if len(left_out) == 1 else "are niicorr's own and were"
-        said.append(Decision("file", f"{listed(shown)} in {path_text(folder)} {are} left out"))
+        said.append(Decision("file", f"{listed(left_out, FEW_NAMED)} in {path_text(folder)} {are} left out"))
     passed_over = {os.path.join(folder, name) for name in left_out}
     yield from (MapSource(path, "", decisions=tuple(said)) for path in sorted(found) if path not in passed_over)
 

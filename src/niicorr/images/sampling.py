@@ -174,18 +174,16 @@ def placeless(sets: Sequence[Survey], target: Grid) -> list[str]:
     names = [label for label, grid in grids if _unplaced(grid)]
     if not names:
         return []
-    more = f" and {integer(len(names) - FEW_NAMED)} more" if len(names) > FEW_NAMED else ""
-    named = listed(names) if not more else f"{', '.join(names[:FEW_NAMED])}{more}"
     who = names[0] if len(names) == 1 else (
         f"all {integer(len(names))} maps" if len(names) == len(grids) else
-        f"{integer(len(names))} of {plural(len(grids), 'map')} ({named})")
+        f"{integer(len(names))} of {plural(len(grids), 'map')} ({listed(names, FEW_NAMED)})")
     text = (f"{who} {'has' if len(names) == 1 else 'have'} the identity for an affine, as it is written where no place "
             "is known: it says nothing of where the brain lies, and ")
     if _unplaced(target) and all(_unplaced(grid) or not grid.known for _, grid in grids):
         return [f"{text}voxels are compared as they are counted"]
-    it, they = ("it is", "it was") if len(names) == 1 else ("they are", "they were")
-    return [f"{text}what {it} compared with lies elsewhere: the same place is hardly the same voxel. Give "
-            f"{it.split()[0].replace('they', 'them')} the affine of the images that {they} made from"]
+    it_is, it_was, it = ("it is", "it was", "it") if len(names) == 1 else ("they are", "they were", "them")
+    return [f"{text}what {it_is} compared with lies elsewhere: the same place is hardly the same voxel. Give {it} the "
+            f"affine of the images that {it_was} made from"]
 
 
 def _unplaced(grid: Grid) -> bool:

@@ -30,7 +30,7 @@ from niicorr.nulls.misfits import misfits
 from niicorr.numerals import integer, plural
 from niicorr.options import options_of
 from niicorr.records import FEW, MapRecord
-from niicorr.refitting import refit
+from niicorr.refitting import UNLIKE, refit
 from niicorr.result.same_files import ROUNDING, same_values
 from niicorr.significance import LEAST_VOXELS, UNEVEN
 from niicorr.tables import path_text
@@ -58,10 +58,6 @@ AT_ONCE = 64
 COARSE = ("no number: over the common voxels this map varies by less than the library can tell, since its values "
           "elsewhere are so much larger; compare the files with niicorr run")
 """The note of a hit without r."""
-
-UNLIKE = ("no p-value: over the common voxels one of the two maps is not as over all its own, where it was fitted (its "
-          "strongest voxels lie where the other has no data); compare the files with niicorr run")
-"""The note of a hit whose maps were not fitted again."""
 
 REFIT = 2e7
 """Values of a shard that are fitted again at most: a few seconds."""
@@ -445,7 +441,7 @@ class _Compared:
                     notes.append(f"no p-value: {self._n[i, j]} common voxels are too few for the null model "
                                  f"({LEAST_VOXELS} needed)")
                 elif self._unlike[i, j] and not same[i, j]:
-                    notes.append(UNLIKE)
+                    notes.append(f"{UNLIKE.format('voxel')}; compare the files with niicorr run")
                 elif self._sizes is not None and tested[i, j]:
                     notes += _doubts(self._sizes, i, j)
                 texts.append("; ".join(notes))

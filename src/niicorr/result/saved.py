@@ -157,6 +157,11 @@ def loaded(path: str | os.PathLike[str]) -> tuple[CorrelationResult, dict[str, A
         raise InputError(f"{path}: the saved result is damaged ({_damage(error)}); run it again") from None
 
 
+def restored_from(record: Mapping[str, Any]) -> tuple[str, ...]:
+    """Name the files beside the record that a result is restored from; their hashes were compared when it was."""
+    return ARRAYS, *(() if record["mask"] is None else (record["mask"]["file"],))
+
+
 def changed_files(folder: str, record: Mapping[str, Any], names: Iterable[str]) -> list[str]:
     """Return which files are not what niicorr wrote; of records before `SEALED`, and of figures, nobody can tell.
 
@@ -306,8 +311,7 @@ def _demand_sealed(path: str, record: dict[str, Any]) -> None:
         return
     if record.get("digest") != record_hash(record, *_UNSEALED):
         raise ValueError(f"{RECORD} is not what niicorr wrote")
-    read = (ARRAYS, *(() if record["mask"] is None else (record["mask"]["file"],)))
-    if changed := changed_files(path, record, read):
+    if changed := changed_files(path, record, restored_from(record)):
         raise ValueError(f"{changed[0]} is not what niicorr wrote")
 
 
